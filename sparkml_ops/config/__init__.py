@@ -1,0 +1,1 @@
+"""YAML -> frozen typed objects. Knows no Spark, Delta or MLflow."""

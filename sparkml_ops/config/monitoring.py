@@ -1,0 +1,28 @@
+"""`monitoring`: when to raise an alert."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sparkml_ops.config.types import Duration, Number, Section
+
+
+class DriftAlert(Section):
+    """Population stability index of a feature or the prediction against the training set."""
+
+    psi_over: Number = Field(default=0.2, gt=0)
+
+
+class PerformanceAlert(Section):
+    """Figures of the published batch, once its labels are known."""
+
+    roc_auc_below: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    log_loss_over: Number | None = Field(default=None, gt=0)
+
+
+class Monitoring(Section):
+    """What is watched."""
+
+    drift: DriftAlert = DriftAlert()
+    performance: PerformanceAlert = PerformanceAlert()
+    freshness: Duration | None = Field(default=None, description="alert when the newest published batch is older")

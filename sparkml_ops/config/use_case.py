@@ -1,0 +1,45 @@
+"""A whole use case: the root of the typed configuration."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from sparkml_ops.config.dataset import Dataset
+from sparkml_ops.config.environment import Environment
+from sparkml_ops.config.features import FeatureView, feature_name
+from sparkml_ops.config.gates import Gates
+from sparkml_ops.config.model import Model
+from sparkml_ops.config.monitoring import Monitoring
+from sparkml_ops.config.scoring import Scoring
+from sparkml_ops.config.sources import Source
+from sparkml_ops.config.types import Identifier, Section
+
+
+class UseCase(Section):
+    """One use case: sources, features, dataset, model, gates, scoring and monitoring."""
+
+    name: Identifier
+    description: str = ""
+    owner: str = ""
+    sources: dict[Identifier, Source] = Field(min_length=1)
+    features: dict[Identifier, FeatureView] = Field(min_length=1)
+    dataset: Dataset
+    model: Model
+    gates: Gates = Gates()
+    scoring: Scoring
+    monitoring: Monitoring = Monitoring()
+    environment: Environment = Field(exclude=True)
+
+    def feature_columns(self) -> list[str]:
+        """Every column a model of this use case learns from, in order: view columns, then derived ones."""
+        looked_up = [feature_name(view, column) for view in self.dataset.features for column in self.features[view].column_names()]
+        return [*looked_up, *self.dataset.derived]
+
+
+def hash_config(*parts: BaseModel | Any) -> str:
+    """A short stable hash of some parts of the configuration; the environment is never part of it."""
+    plain = [part.model_dump(mode="json", by_alias=True) if isinstance(part, BaseModel) else part for part in parts]
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,63 @@
+"""The events of a feature view: the rows of its relation for which its `where` holds.
+
+* A row in which an entity column is null says nothing about any entity, and is left out.
+* A row whose timestamp is null says nothing about any time, and is left out.
+* A view without a timestamp is timeless: its rows are true, and known, since 1900-01-01 UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from sparkml_ops.errors import ConfigError
+from sparkml_ops.features.expressions import compile_expression, require_columns, require_instant
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from sparkml_ops.config.features import FeatureView
+
+TIMESTAMP = "timestamp"
+KNOWN_AT = "_known_at"
+ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
+"""Timestamp of what is timeless: before any moment that a decision could be made at."""
+
+
+def find_events(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
+    """Events of a view, those that will be left out included.
+
+    Args:
+        rows: rows of the view's relation.
+        view: the view.
+        name: its name, for messages.
+
+    Raises:
+        ConfigError: a column is missing or has a type that cannot serve, or `where` cannot be computed.
+    """
+    place = f"features.{name}"
+    require_columns(rows, view.entity, place=f"{place}.entity")
+    if view.timestamp is not None:
+        require_instant(rows, view.timestamp, place=f"{place}.timestamp")
+    taken = sorted({*view.entity, TIMESTAMP, KNOWN_AT} & set(view.column_names()))
+    if taken:
+        raise ConfigError(f"{place}: `{taken[0]}` is a column of every feature table already. Give the feature another name.")
+    return rows if view.where is None else rows.filter(compile_expression(rows, view.where, place=f"{place}.where"))
+
+
+def says_nothing(view: "FeatureView") -> "Column":
+    """Whether an event is left out: an entity column or the timestamp is null."""
+    needed = view.entity if view.timestamp is None else [*view.entity, view.timestamp]
+    return reduce(or_, [F.col(column).isNull() for column in needed])
+
+
+def event_time(view: "FeatureView") -> "Column":
+    """When an event was true."""
+    return F.lit(ALWAYS) if view.timestamp is None else F.col(view.timestamp).cast("timestamp")
+
+
+def to_microseconds(duration: timedelta) -> int:
+    """A duration as Spark and Arrow count time."""
+    return duration // timedelta(microseconds=1)

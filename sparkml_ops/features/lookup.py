@@ -1,0 +1,82 @@
+"""The features of a use case at given moments: the one road that training and scoring share."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from sparkml_ops.errors import ConfigError
+from sparkml_ops.features.derived import cast_features, derive_columns
+from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.lake import read_table, table_version
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.features import FeatureView
+    from sparkml_ops.config.use_case import UseCase
+    from sparkml_ops.lake import Lake
+
+
+def features_table(view: str) -> str:
+    """Name of the table that a view's rows are in."""
+    return f"features_{view}"
+
+
+def look_up_features(
+    moments: "DataFrame",
+    use_case: "UseCase",
+    lake: "Lake",
+    *,
+    timestamp: str,
+    versions: Mapping[str, int] | None = None,
+) -> "tuple[DataFrame, dict[str, int]]":
+    """Give each moment every feature of the dataset, as it was known then.
+
+    Args:
+        moments: rows with the entity columns of the dataset's views and a time. Where they have no column of the dataset's
+            own name for the moment, derived columns see theirs under it.
+        use_case: whose features to look up.
+        lake: where the tables are.
+        timestamp: name of the column with the moment.
+        versions: versions to read tables at, by table name; the newest for those that are not named.
+
+    Returns:
+        The moments' own columns followed by `use_case.feature_columns()`, each a double or a string; and the versions of
+        the features tables, by table name.
+
+    Raises:
+        TableNotFoundError: a features table, or a version of it, is not there.
+        ConfigError: the moments, the tables and the configuration do not fit together.
+    """
+    dataset = use_case.dataset
+    clash = sorted({*dataset.entity, dataset.timestamp, timestamp} & set(dataset.derived))
+    if clash:
+        raise ConfigError(f"dataset.derived: `{clash[0]}` is an entity or time column. Give the feature another name.")
+    used = {features_table(name): _pin(lake, features_table(name), versions) for name in dataset.features}
+    views = [_open_view(lake, name, use_case.features[name], used[features_table(name)]) for name in dataset.features]
+    joined = join_point_in_time(moments, views, timestamp=timestamp)
+    if dataset.timestamp in joined.columns:
+        return cast_features(derive_columns(joined, dataset.derived), use_case.feature_columns()), used
+    under_its_name = joined.withColumn(dataset.timestamp, F.col(timestamp))
+    complete = derive_columns(under_its_name, dataset.derived).drop(dataset.timestamp)
+    return cast_features(complete, use_case.feature_columns()), used
+
+
+def _pin(lake: "Lake", table: str, versions: Mapping[str, int] | None) -> int:
+    pinned = (versions or {}).get(table)
+    return table_version(lake, table) if pinned is None else pinned
+
+
+def _open_view(lake: "Lake", name: str, view: "FeatureView", version: int) -> ViewRows:
+    rows = read_table(lake, features_table(name), version=version)
+    lacking = [column for column in [*view.entity, *view.column_names()] if column not in rows.columns]
+    if lacking:
+        raise ConfigError(
+            f"{features_table(name)}@v{version} has no column `{lacking[0]}`, which features.{name} declares: "
+            f"it was built from another definition. Build it again: `sparkml-ops features {lake.use_case}`."
+        )
+    counts = {a.column_name(op, window) for a in view.aggregates for op in a.ops if op == "count" for window in a.windows}
+    # What is timeless does not age.
+    ttl = None if view.timestamp is None else view.time_to_live()
+    return ViewRows(name, tuple(view.entity), tuple(view.column_names()), rows, ttl, frozenset(counts))

@@ -1,0 +1,38 @@
+"""Rows of `select` views: what was observed about an entity, and when it could be known.
+
+* `timestamp` is the event's time, `_known_at` is `timestamp + available_after`.
+* A timeless view has one row per entity, with timestamp = _known_at = 1900-01-01 UTC, whatever `available_after` says.
+* Rows are unique by (entity, timestamp): of several, the one with the greatest content stays. Contents are compared column
+  by column in the order of `select`; null is below every value. So the choice does not depend on how rows were read.
+"""
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, says_nothing, to_microseconds
+from sparkml_ops.features.expressions import compile_expression
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.features import FeatureView
+
+
+def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
+    """Rows of a `select` view: entity columns, timestamp, _known_at and the selected columns.
+
+    Raises:
+        ConfigError: a selected expression cannot be computed.
+    """
+    selected = [
+        compile_expression(events, sql, place=f"features.{name}.select.{column}").alias(column)
+        for column, sql in view.select.items()
+    ]
+    delay = 0 if view.timestamp is None else to_microseconds(view.available_after)
+    known_at = F.timestamp_micros(F.unix_micros(TIMESTAMP) + F.lit(delay))
+    observations = events.filter(~says_nothing(view)).select(
+        *view.entity, event_time(view).alias(TIMESTAMP), F.struct(*selected).alias("_content")
+    )
+    newest = observations.groupBy(*view.entity, TIMESTAMP).agg(F.max("_content").alias("_content"))
+    return newest.select(*view.entity, TIMESTAMP, known_at.alias(KNOWN_AT), "_content.*")

@@ -1,0 +1,47 @@
+"""The only room that knows Delta: the session, reads at a version, writes that are exactly once, the run ledger."""
+
+from sparkml_ops.lake.location import Lake, open_lake
+from sparkml_ops.lake.metrics import Metric, record_metrics
+from sparkml_ops.lake.relations import query_tables, resolve_relation
+from sparkml_ops.lake.runs import StepRecord, StepRun, code_version, last_successes, new_run_id, record_step
+from sparkml_ops.lake.session import open_session
+from sparkml_ops.lake.tables import (
+    Commit,
+    append_once,
+    create_table,
+    find_write,
+    list_tables,
+    merge_rows,
+    read_table,
+    replace_slice,
+    replace_table,
+    table_exists,
+    table_version,
+)
+
+__all__ = [
+    "Commit",
+    "Lake",
+    "Metric",
+    "StepRecord",
+    "StepRun",
+    "append_once",
+    "code_version",
+    "create_table",
+    "find_write",
+    "last_successes",
+    "list_tables",
+    "merge_rows",
+    "new_run_id",
+    "open_lake",
+    "open_session",
+    "query_tables",
+    "read_table",
+    "record_metrics",
+    "record_step",
+    "replace_slice",
+    "replace_table",
+    "resolve_relation",
+    "table_exists",
+    "table_version",
+]

@@ -1,0 +1,92 @@
+"""What a table's own history says is in effect.
+
+Delta's transaction ids are a high-water mark that RESTORE does not roll back (delta#1813): after a RESTORE the same id is
+skipped without a word. So whether a write is in effect is read from the commits themselves, following RESTOREs.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+NO_RESTORE = -1
+
+
+@dataclass(frozen=True)
+class WrittenBy:
+    """One commit of ours, as its history entry tells it.
+
+    Attributes:
+        version: the table version it made.
+        write_id: the name of the write.
+        fingerprint: of its content, as given by the writer.
+        rows: rows it wrote.
+    """
+
+    version: int
+    write_id: str
+    fingerprint: str
+    rows: int
+
+
+def encode_note(write_id: str, fingerprint: str) -> str:
+    """The text kept in a commit's userMetadata."""
+    return json.dumps({"write_id": write_id, "fingerprint": fingerprint}, sort_keys=True)
+
+
+def commits_in_effect(history: Iterable[Any]) -> dict[str, WrittenBy]:
+    """Our commits that the newest version still holds, by write id.
+
+    Args:
+        history: rows of `DESCRIBE HISTORY` with version, operation, operationParameters, operationMetrics, userMetadata.
+    """
+    found: dict[str, WrittenBy] = {}
+    for entry in _follow_restores(history):
+        commit = _read_note(entry)
+        if commit is not None:
+            found.setdefault(commit.write_id, commit)
+    return found
+
+
+def last_restore(history: Iterable[Any]) -> int:
+    """Version of the newest RESTORE, or NO_RESTORE."""
+    return max((entry["version"] for entry in history if entry["operation"] == "RESTORE"), default=NO_RESTORE)
+
+
+def rows_written(metrics: dict[str, str] | None) -> int:
+    """Rows that a commit wrote, by its operation metrics."""
+    metrics = metrics or {}
+    if "numOutputRows" in metrics and "numTargetRowsInserted" not in metrics:
+        return int(metrics["numOutputRows"])
+    return sum(int(metrics.get(name, 0)) for name in ("numTargetRowsInserted", "numTargetRowsUpdated"))
+
+
+def _follow_restores(history: Iterable[Any]) -> Iterator[Any]:
+    entries = sorted(history, key=lambda row: -int(row["version"]))
+    ceiling = entries[0]["version"] if entries else 0
+    for entry in entries:
+        if entry["version"] > ceiling:
+            continue
+        if entry["operation"] == "RESTORE":
+            ceiling = _restored_version(entry, entries)
+        else:
+            yield entry
+
+
+def _restored_version(restore: Any, entries: list[Any]) -> int:
+    """The version a RESTORE went back to; one by time says only the time."""
+    said = restore["operationParameters"] or {}
+    if said.get("version"):
+        return int(said["version"])
+    until = datetime.fromisoformat(said["timestamp"])
+    return max((e["version"] for e in entries if e["timestamp"] <= until and e["version"] < restore["version"]), default=-1)
+
+
+def _read_note(entry: Any) -> WrittenBy | None:
+    try:
+        note = json.loads(entry["userMetadata"] or "")
+        rows = rows_written(entry["operationMetrics"])
+        return WrittenBy(entry["version"], note["write_id"], note.get("fingerprint", ""), rows)
+    except (ValueError, KeyError, TypeError):  # a commit by somebody else, with a note of their own
+        return None

@@ -1,0 +1,86 @@
+"""Rows to start from: a table, a SQL query or a Python function, with every table pinned at a version."""
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sparkml_ops.config.sql import table_names
+from sparkml_ops.errors import ConfigError
+from sparkml_ops.lake.location import Lake, quote_identifier, resolve_table_name, sql_name
+from sparkml_ops.lake.tables import read_table, table_version
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.types import Relation
+
+
+def resolve_relation(
+    lake: Lake, relation: "Relation", *, versions: Mapping[str, int] | None = None
+) -> "tuple[DataFrame, dict[str, int]]":
+    """Rows of a relation and the versions of the tables it was read from, by table name.
+
+    Args:
+        lake: where the tables are.
+        relation: a table, SQL or Python relation; a source's name means its clean table.
+        versions: versions to read tables at; the newest for those that are not named.
+
+    Raises:
+        TableNotFoundError: a table or a version is not there.
+        ConfigError: the Python function cannot be imported or does not return a DataFrame.
+    """
+    if relation.table is not None:
+        table = resolve_table_name(lake, relation.table)
+        pinned = _pin(lake, table, versions)
+        return read_table(lake, table, version=pinned), {table: pinned}
+    if relation.sql is not None:
+        return query_tables(lake, relation.sql, versions=versions)
+    return _call_function(lake, str(relation.python), versions)
+
+
+def query_tables(
+    lake: Lake, sql: str, *, versions: Mapping[str, int] | None = None
+) -> "tuple[DataFrame, dict[str, int]]":
+    """Run one SELECT in which tables of the lake go by their names, and tell the versions it read.
+
+    Each table becomes a common table expression at its version, so nothing is registered in the session.
+
+    Raises:
+        TableNotFoundError: a table is not there.
+        ConfigError: the text is no single SELECT.
+    """
+    names = {name: resolve_table_name(lake, name) for name in sorted(table_names(sql))}
+    used = {table: _pin(lake, table, versions) for table in names.values()}
+    bound = [
+        f"{quote_identifier(name)} AS (SELECT * FROM {sql_name(lake, table)} VERSION AS OF {used[table]})"
+        for name, table in names.items()
+    ]
+    query = sql.strip().rstrip(";")
+    text = f"WITH {', '.join(bound)} SELECT * FROM (\n{query}\n)" if bound else query
+    return lake.spark.sql(text), used
+
+
+def _pin(lake: Lake, table: str, versions: Mapping[str, int] | None) -> int:
+    pinned = (versions or {}).get(table)
+    return table_version(lake, table) if pinned is None else pinned
+
+
+def _call_function(lake: Lake, name: str, versions: Mapping[str, int] | None) -> "tuple[DataFrame, dict[str, int]]":
+    from pyspark.sql import DataFrame
+
+    used: dict[str, int] = {}
+
+    def read(table_or_source: str) -> DataFrame:
+        table = resolve_table_name(lake, table_or_source)
+        used[table] = _pin(lake, table, versions)
+        return read_table(lake, table, version=used[table])
+
+    module, _, function = name.partition(":")
+    try:
+        build = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"python: {name} cannot be imported ({error}); it must be package.module:function") from error
+    rows = build(read)
+    if not isinstance(rows, DataFrame):
+        raise ConfigError(f"python: {name} must return a Spark DataFrame, and returned {type(rows).__name__}")
+    return rows, used

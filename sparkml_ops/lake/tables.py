@@ -1,0 +1,289 @@
+"""Reads at a version; writes that are exactly once.
+
+Each write has a name, its `write_id`. A write whose name is already in effect adds nothing; the same name with another
+fingerprint is refused. Every write is one Delta commit.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from sparkml_ops.errors import ConflictError, TableNotFoundError
+from sparkml_ops.lake.history import WrittenBy, commits_in_effect, encode_note, last_restore, rows_written
+from sparkml_ops.lake.lease import hold_lease
+from sparkml_ops.lake.location import Lake, quote_identifier, quote_text, sql_name, table_path
+from sparkml_ops.lake.session import sibling_session
+
+if TYPE_CHECKING:
+    from delta.tables import DeltaTable
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+logger = logging.getLogger(__name__)
+
+# Readers other than Spark must be able to read the tables, and some cannot read deletion vectors.
+_CREATE_OPTIONS = {"delta.enableDeletionVectors": "false"}
+_HISTORY_COLUMNS = ("version", "timestamp", "operation", "operationParameters", "operationMetrics", "userMetadata")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a write did.
+
+    Attributes:
+        table: name of the table.
+        version: version that holds the write.
+        rows: rows written.
+        status: skipped_duplicate when a write of this name was already in effect.
+    """
+
+    table: str
+    version: int
+    rows: int
+    status: Literal["committed", "skipped_duplicate"]
+
+
+@dataclass(frozen=True)
+class _Write:
+    """The marks by which a commit is found again, for one table."""
+
+    note: str
+    transaction: str
+
+    def options(self) -> dict[str, str]:
+        return {"userMetadata": self.note, "txnAppId": self.transaction, "txnVersion": "1"}
+
+
+def table_exists(lake: Lake, table: str) -> bool:
+    """Whether the table is there."""
+    from delta.tables import DeltaTable
+
+    if lake.database is not None:
+        return bool(lake.spark.catalog.tableExists(sql_name(lake, table)))
+    return bool(DeltaTable.isDeltaTable(lake.spark, table_path(lake, table)))
+
+
+def table_version(lake: Lake, table: str) -> int:
+    """Newest version of the table.
+
+    Raises:
+        TableNotFoundError: there is no such table.
+    """
+    return int(_history(lake, table, limit=1)[0]["version"])
+
+
+def read_table(lake: Lake, table: str, *, version: int | None = None) -> "DataFrame":
+    """Rows of the table, at a version or the newest.
+
+    Raises:
+        TableNotFoundError: the table or that version of it is not there.
+    """
+    from pyspark.errors import AnalysisException
+
+    _require_table(lake, table)
+    reader = lake.spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    try:
+        return reader.load(table_path(lake, table)) if lake.database is None else reader.table(sql_name(lake, table))
+    except AnalysisException as error:
+        raise TableNotFoundError(
+            f"{table}@v{version} of {lake.use_case} is gone or never was; the newest is v{table_version(lake, table)}. "
+            "Vacuum and log clean-up end time travel."
+        ) from error
+
+
+def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fingerprint: str = "") -> Commit:
+    """Append the rows; the same `write_id` again adds nothing.
+
+    Raises:
+        ConflictError: the same `write_id` is in effect with another fingerprint, or another writer does not let go.
+    """
+
+    def write(marks: _Write) -> None:
+        _save(lake, table, rows.write.format("delta").mode("append").options(**marks.options()))
+
+    return _commit_once(lake, table, write, write_id=write_id, fingerprint=fingerprint)
+
+
+def replace_slice(
+    lake: Lake, table: str, rows: "DataFrame", *, where: Mapping[str, str | int], write_id: str, fingerprint: str = ""
+) -> Commit:
+    """Replace exactly the rows whose columns equal `where`; all given rows must match it.
+
+    Raises:
+        ConflictError: as for `append_once`.
+    """
+    predicate = " AND ".join(f"{quote_identifier(name)} = {_literal(value)}" for name, value in where.items())
+
+    def write(marks: _Write) -> None:
+        writer = rows.write.format("delta").options(**marks.options())
+        if table_exists(lake, table):
+            writer = writer.mode("overwrite").option("replaceWhere", predicate)
+        _save(lake, table, writer)
+
+    return _commit_once(lake, table, write, write_id=write_id, fingerprint=fingerprint)
+
+
+def replace_table(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fingerprint: str = "") -> Commit:
+    """Replace the whole content, columns included; earlier versions stay readable.
+
+    Raises:
+        ConflictError: as for `append_once`.
+    """
+
+    def write(marks: _Write) -> None:
+        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        _save(lake, table, writer.options(**marks.options()))
+
+    return _commit_once(lake, table, write, write_id=write_id, fingerprint=fingerprint)
+
+
+def merge_rows(
+    lake: Lake, table: str, rows: "DataFrame", *, keys: Sequence[str], write_id: str, fingerprint: str = ""
+) -> Commit:
+    """Update the rows that have the same keys (null equals null) and insert the others.
+
+    Raises:
+        ConflictError: as for `append_once`.
+    """
+
+    def write(marks: _Write) -> None:
+        if not table_exists(lake, table):
+            _save(lake, table, rows.write.format("delta").options(**marks.options()))
+            return
+        _merge(lake, table, rows, keys=keys, marks=marks)
+
+    return _commit_once(lake, table, write, write_id=write_id, fingerprint=fingerprint)
+
+
+def create_table(
+    lake: Lake, table: str, columns: "StructType", *, comment: str, properties: Mapping[str, str] | None = None
+) -> None:
+    """Create an empty table with comments and properties, if it is not there; comments stand in the fields' metadata."""
+    from delta.tables import DeltaTable
+
+    if table_exists(lake, table):
+        return
+    with hold_lease(lake, table):
+        builder = DeltaTable.createIfNotExists(lake.spark).addColumns(columns).comment(comment)
+        builder = builder.tableName(sql_name(lake, table)) if lake.database else builder.location(table_path(lake, table))
+        for key, value in (_CREATE_OPTIONS | dict(properties or {})).items():
+            builder = builder.property(key, value)
+        builder.execute()
+
+
+def find_write(lake: Lake, table: str, write_id: str) -> WrittenBy | None:
+    """The commit by which a write is in effect in the newest version of a table, or None."""
+    if not table_exists(lake, table):
+        return None
+    return commits_in_effect(_history(lake, table)).get(write_id)
+
+
+def list_tables(lake: Lake) -> list[str]:
+    """Names of the tables of this use case, sorted."""
+    if lake.database is not None:
+        names = [row["tableName"] for row in lake.spark.sql(f"SHOW TABLES IN {lake.database}").collect()]
+        return sorted(names)
+    jvm: Any = lake.spark._jvm  # noqa: SLF001  # Spark has no public way to list a folder
+    root = jvm.org.apache.hadoop.fs.Path(lake.root)
+    files = root.getFileSystem(lake.spark._jsc.hadoopConfiguration())  # noqa: SLF001
+    if not files.exists(root):
+        return []
+    names = [status.getPath().getName() for status in files.listStatus(root) if status.isDirectory()]
+    return sorted(name for name in names if not name.startswith("_") and table_exists(lake, name))
+
+
+def _commit_once(
+    lake: Lake, table: str, write: Callable[[_Write], None], *, write_id: str, fingerprint: str
+) -> Commit:
+    with hold_lease(lake, table):
+        history = _history(lake, table) if table_exists(lake, table) else []
+        earlier = commits_in_effect(history).get(write_id)
+        if earlier is not None:
+            return _skip(table, earlier, fingerprint)
+        # The transaction id also stops a second writer where there is no lease. RESTORE does not take it back, so the
+        # newest RESTORE is part of it.
+        marks = _Write(encode_note(write_id, fingerprint), f"{table}:{write_id}@{last_restore(history)}")
+        _run_write(lake, table, lambda: write(marks))
+        return _confirm(lake, table, marks, before=history[0]["version"] if history else -1)
+
+
+def _run_write(lake: Lake, table: str, write: Callable[[], None]) -> None:
+    try:
+        write()
+    except Exception as error:
+        name = type(error).__name__
+        if name.startswith("Delta") and "Concurrent" in name:
+            raise ConflictError(
+                f"another writer changed {table} of {lake.use_case} while we wrote ({name}). Nothing of ours was written: run again."
+            ) from error
+        raise
+
+
+def _skip(table: str, earlier: WrittenBy, fingerprint: str) -> Commit:
+    if earlier.fingerprint != fingerprint:
+        raise ConflictError(
+            f"{table}: a write named {earlier.write_id!r} is in effect since v{earlier.version} with other content "
+            f"(fingerprint {earlier.fingerprint or 'none'}, now {fingerprint or 'none'}). Nothing was written."
+        )
+    logger.info("%s: %s is already in effect since v%d: nothing added", table, earlier.write_id, earlier.version)
+    return Commit(table, earlier.version, earlier.rows, "skipped_duplicate")
+
+
+def _confirm(lake: Lake, table: str, marks: _Write, *, before: int) -> Commit:
+    """Look the commit up: Delta skips a known transaction id, and a merge without a change, without a word."""
+    for entry in _history(lake, table, limit=20):
+        if entry["version"] > before and entry["userMetadata"] == marks.note:
+            rows = rows_written(entry["operationMetrics"])
+            logger.info("%s: %d rows written as v%d", table, rows, entry["version"])
+            return Commit(table, entry["version"], rows, "committed")
+    logger.info("%s: Delta knew this write already, or it changed nothing: still v%d", table, before)
+    return Commit(table, before, 0, "skipped_duplicate")
+
+
+def _save(lake: Lake, table: str, writer: Any) -> None:
+    if not table_exists(lake, table):
+        writer = writer.options(**_CREATE_OPTIONS)
+    if lake.database is None:
+        writer.save(table_path(lake, table))
+    else:
+        writer.saveAsTable(sql_name(lake, table))
+
+
+def _merge(lake: Lake, table: str, rows: "DataFrame", *, keys: Sequence[str], marks: _Write) -> None:
+    # A merge takes its marks from session settings only; in a session of its own they can reach no other write.
+    session = sibling_session(lake.spark)
+    session.conf.set("spark.databricks.delta.commitInfo.userMetadata", marks.note)
+    session.conf.set("spark.databricks.delta.write.txnAppId", marks.transaction)
+    session.conf.set("spark.databricks.delta.write.txnVersion", "1")
+    same = " AND ".join(f"old.{quote_identifier(key)} <=> new.{quote_identifier(key)}" for key in keys)
+    target = _delta_table(Lake(session, lake.root, lake.database, lake.use_case), table)
+    target.alias("old").merge(rows.alias("new"), same).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+
+
+def _delta_table(lake: Lake, table: str) -> "DeltaTable":
+    from delta.tables import DeltaTable
+
+    if lake.database is not None:
+        return DeltaTable.forName(lake.spark, sql_name(lake, table))
+    return DeltaTable.forPath(lake.spark, table_path(lake, table))
+
+
+def _history(lake: Lake, table: str, *, limit: int | None = None) -> list[Any]:
+    _require_table(lake, table)
+    history = _delta_table(lake, table).history(limit) if limit else _delta_table(lake, table).history()
+    return history.select(*_HISTORY_COLUMNS).collect()
+
+
+def _require_table(lake: Lake, table: str) -> None:
+    if not table_exists(lake, table):
+        raise TableNotFoundError(
+            f"{lake.use_case} has no table {table} (looked at {sql_name(lake, table)}). "
+            f"`sparkml-ops plan {lake.use_case}` shows which step makes it."
+        )
+
+
+def _literal(value: str | int) -> str:
+    return quote_text(value) if isinstance(value, str) else str(int(value))

@@ -1,0 +1,33 @@
+"""What every kind of estimator can do. A kind is a module with these functions."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class EstimatorKind(Protocol):
+    """Writes, reads and asks estimators of one kind; matrices are float64 of shape (rows, encoded columns)."""
+
+    FILE_NAME: str
+
+    def dump_estimator(self, estimator: Any) -> bytes:
+        """The estimator in a format that runs no code when it is read."""
+        ...
+
+    def load_estimator(self, content: bytes) -> Any:
+        """Read what `dump_estimator` wrote."""
+        ...
+
+    def predict_probabilities(self, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        """Probability of the positive class, shape (rows,), with one thread."""
+        ...
+
+    def has_contributions(self, estimator: Any) -> bool:
+        """Whether `find_contributions` has an answer."""
+        ...
+
+    def find_contributions(self, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+        """What each encoded column adds to the log odds, shape (rows, encoded columns)."""
+        ...

@@ -1,0 +1,51 @@
+"""LightGBM boosters, in LightGBM's own text format."""
+
+from typing import TYPE_CHECKING, Any
+
+from sparkml_ops.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FILE_NAME = "model.txt"
+
+
+def dump_estimator(estimator: Any) -> bytes:
+    """The booster as LightGBM's text."""
+    text: str = estimator.model_to_string()
+    return text.encode()
+
+
+def load_estimator(content: bytes) -> Any:
+    """Read a booster from LightGBM's text, which holds numbers and no code.
+
+    Raises:
+        ModelError: The text is not a whole model.
+    """
+    import lightgbm
+
+    try:
+        return lightgbm.Booster(model_str=content.decode(), params={"verbosity": -1})
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise ModelError(f"The LightGBM model file is damaged: {error}") from error
+
+
+def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Probability of the positive class; one thread, since Spark has already dealt the cores to tasks."""
+    import numpy as np
+
+    return np.asarray(estimator.predict(matrix, num_threads=1), dtype=np.float64)
+
+
+def has_contributions(estimator: Any) -> bool:  # noqa: ARG001
+    """Trees always say what each column adds."""
+    return True
+
+
+def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Exact Shapley values of the trees (Lundberg et al. 2018, "Consistent individualized feature attribution")."""
+    import numpy as np
+
+    with_base = np.asarray(estimator.predict(matrix, num_threads=1, pred_contrib=True), dtype=np.float64)
+    return with_base[:, :-1]

@@ -1,0 +1,170 @@
+"""Writes are exactly once, whatever happens in between."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.testing import assertDataFrameEqual
+
+from sparkml_ops.errors import ConfigError, ConflictError, TableNotFoundError
+from sparkml_ops.lake import (
+    Lake,
+    append_once,
+    find_write,
+    list_tables,
+    merge_rows,
+    read_table,
+    replace_slice,
+    replace_table,
+    table_exists,
+    table_version,
+)
+
+
+def orders(lake: Lake, *rows: tuple[int | None, str]) -> DataFrame:
+    return lake.spark.createDataFrame(list(rows), "id int, day string")
+
+
+def content(lake: Lake, version: int | None = None) -> set[tuple[int | None, str]]:
+    return {(row.id, row.day) for row in read_table(lake, "orders", version=version).collect()}
+
+
+def test_an_append_creates_the_table_and_says_what_it_wrote(lake: Lake) -> None:
+    commit = append_once(lake, "orders", orders(lake, (1, "mon"), (2, "mon")), write_id="mon")
+    assert (commit.status, commit.rows, commit.version) == ("committed", 2, 0)
+    assert list_tables(lake) == ["orders"]
+
+
+def test_the_same_write_again_adds_nothing_and_makes_no_version(lake: Lake) -> None:
+    for _ in range(3):
+        commit = append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
+    assert commit.status == "skipped_duplicate"
+    assert (commit.rows, table_version(lake, "orders"), content(lake)) == (1, 0, {(1, "mon")})
+
+
+def test_an_older_batch_after_a_newer_one_is_not_lost(lake: Lake) -> None:
+    for day in ("wed", "tue", "mon"):
+        append_once(lake, "orders", orders(lake, (1, day)), write_id=day)
+    assert content(lake) == {(1, "mon"), (1, "tue"), (1, "wed")}
+
+
+def test_other_content_under_the_same_name_is_refused(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon", fingerprint="a")
+    with pytest.raises(ConflictError, match="'mon' is in effect since v0 with other content"):
+        append_once(lake, "orders", orders(lake, (2, "mon")), write_id="mon", fingerprint="b")
+    assert content(lake) == {(1, "mon")}
+
+
+def test_a_batch_that_a_restore_took_back_is_written_again(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
+    append_once(lake, "orders", orders(lake, (2, "tue")), write_id="tue")
+    lake.spark.sql(f"RESTORE delta.`{lake.root}/orders` TO VERSION AS OF 0").collect()
+    assert find_write(lake, "orders", "tue") is None
+    assert find_write(lake, "orders", "mon") is not None
+    commit = append_once(lake, "orders", orders(lake, (2, "tue")), write_id="tue")
+    assert commit.status == "committed"
+    assert content(lake) == {(1, "mon"), (2, "tue")}
+
+
+def test_a_merge_that_a_restore_took_back_is_written_again(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
+    for _ in range(2):
+        merge_rows(lake, "orders", orders(lake, (1, "tue")), keys=["id"], write_id="tue")
+        lake.spark.sql(f"RESTORE delta.`{lake.root}/orders` TO VERSION AS OF 0").collect()
+    commit = merge_rows(lake, "orders", orders(lake, (1, "tue")), keys=["id"], write_id="tue")
+    assert (commit.status, content(lake)) == ("committed", {(1, "tue")})
+
+
+def test_a_restore_by_time_is_followed_too(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
+    at = lake.spark.sql(f"DESCRIBE HISTORY delta.`{lake.root}/orders`").first()["timestamp"]
+    append_once(lake, "orders", orders(lake, (2, "tue")), write_id="tue")
+    lake.spark.sql(f"RESTORE delta.`{lake.root}/orders` TO TIMESTAMP AS OF '{at}'").collect()
+    assert append_once(lake, "orders", orders(lake, (2, "tue")), write_id="tue").status == "committed"
+    assert content(lake) == {(1, "mon"), (2, "tue")}
+
+
+def test_a_merge_updates_inserts_and_takes_null_for_equal_to_null(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon"), (None, "mon")), write_id="a")
+    commit = merge_rows(lake, "orders", orders(lake, (None, "tue"), (2, "tue")), keys=["id"], write_id="b")
+    assert commit.rows == 2
+    assert content(lake) == {(1, "mon"), (None, "tue"), (2, "tue")}
+
+
+def test_the_marks_of_a_merge_reach_no_other_write(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="a")
+    merge_rows(lake, "orders", orders(lake, (1, "tue")), keys=["id"], write_id="b")
+    orders(lake, (3, "wed")).write.format("delta").mode("append").save(f"{lake.root}/orders")
+    assert content(lake) == {(1, "tue"), (3, "wed")}
+
+
+def test_a_slice_replaces_its_rows_and_nothing_else(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon"), (2, "o'tue\\")), write_id="a")
+    commit = replace_slice(
+        lake, "orders", orders(lake, (3, "o'tue\\"), (4, "o'tue\\")), where={"day": "o'tue\\"}, write_id="b"
+    )
+    assert (commit.rows, content(lake)) == (2, {(1, "mon"), (3, "o'tue\\"), (4, "o'tue\\")})
+
+
+def test_a_slice_refuses_rows_that_do_not_belong_to_it(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="a")
+    with pytest.raises(Exception, match="DELTA_REPLACE_WHERE_MISMATCH|replaceWhere"):
+        replace_slice(lake, "orders", orders(lake, (2, "tue")), where={"day": "mon"}, write_id="b")
+    assert content(lake) == {(1, "mon")}
+
+
+def test_a_replaced_table_keeps_its_earlier_versions(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="a")
+    wider = orders(lake, (2, "tue")).selectExpr("id", "day", "1.5D AS price")
+    replace_table(lake, "orders", wider, write_id="b")
+    assertDataFrameEqual(read_table(lake, "orders"), wider)
+    assert content(lake, version=0) == {(1, "mon")}
+
+
+def test_an_empty_frame_makes_an_empty_table(lake: Lake) -> None:
+    assert append_once(lake, "orders", orders(lake), write_id="a").rows == 0
+    assert content(lake) == set()
+
+
+def test_a_missing_table_or_version_is_named(lake: Lake) -> None:
+    assert not table_exists(lake, "orders")
+    with pytest.raises(TableNotFoundError, match="shop has no table orders"):
+        read_table(lake, "orders")
+    append_once(lake, "orders", orders(lake, (1, "mon")), write_id="a")
+    with pytest.raises(TableNotFoundError, match=r"orders@v7 of shop is gone or never was; the newest is v0"):
+        read_table(lake, "orders", version=7)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../up", "a/b", "a b", "x; DROP TABLE y", "a`b", "a\0b", "名前", "%2e%2e", "1a", "a" * 300]
+)
+def test_an_ugly_table_name_is_refused_before_anything_is_touched(lake: Lake, name: str) -> None:
+    with pytest.raises(ConfigError, match="no table name"):
+        append_once(lake, name, orders(lake, (1, "mon")), write_id="a")
+
+
+def test_threads_that_append_at_once_all_land(lake: Lake) -> None:
+    frames = {f"w{i}": orders(lake, (i, "mon")) for i in range(4)}
+    threads = [
+        threading.Thread(target=append_once, args=(lake, "orders", frame), kwargs={"write_id": name})
+        for name, frame in frames.items()
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert content(lake) == {(i, "mon") for i in range(4)}
+
+
+def test_the_same_calls_work_on_tables_of_a_catalog(lake: Lake) -> None:
+    lake.spark.sql("CREATE SCHEMA IF NOT EXISTS shop_db")
+    catalog = replace(lake, database="`spark_catalog`.`shop_db`")
+    append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a")
+    append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a")
+    merge_rows(catalog, "orders", orders(lake, (2, "tue")), keys=["id"], write_id="b")
+    replace_slice(catalog, "orders", orders(lake, (3, "tue")), where={"day": "tue"}, write_id="c")
+    assert content(catalog) == {(1, "mon"), (3, "tue")}
+    assert content(catalog, version=0) == {(1, "mon")}
+    assert list_tables(catalog) == ["orders"]
+    assert lake.spark.sql("SELECT count(*) AS n FROM shop_db.orders").first()["n"] == 2
