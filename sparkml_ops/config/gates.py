@@ -30,7 +30,7 @@ class SlicesGate(Section):
 class LatencyGate(Section):
     """Bulk scoring must be at least this fast, measured on one core."""
 
-    rows_per_second_at_least: float = Field(gt=0, strict=False)
+    rows_per_second_at_least: float = Field(gt=0)
 
 
 class KpiGate(Section):

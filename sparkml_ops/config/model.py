@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from sparkml_ops.config.types import Duration, Identifier, Number, Section
+from sparkml_ops.config.types import Duration, Identifier, Pair, Section, Triple
 
 METRICS = {
     "binary": ("roc_auc", "pr_auc", "log_loss"),
@@ -15,10 +15,10 @@ METRICS = {
 class Distribution(Section):
     """One dimension of the search space, in Hyperopt's words: exactly one of the keys."""
 
-    uniform: tuple[Number, Number] | None = None
-    loguniform: tuple[Number, Number] | None = Field(default=None, description="lowest and highest value, not their logarithms")
-    quniform: tuple[Number, Number, Number] | None = Field(default=None, description="lowest, highest, step")
-    qloguniform: tuple[Number, Number, Number] | None = Field(default=None, description="lowest, highest, step")
+    uniform: Pair | None = None
+    loguniform: Pair | None = Field(default=None, description="lowest and highest value, not their logarithms")
+    quniform: Triple | None = Field(default=None, description="lowest, highest, step")
+    qloguniform: Triple | None = Field(default=None, description="lowest, highest, step")
     choice: list[str | int | float | bool | None] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
@@ -48,7 +48,7 @@ class Search(Section):
     parallelism: int = Field(default=2, ge=1, le=128, description="trials at a time; 1 makes TPE repeatable")
     timeout: Duration | None = None
     early_stop_after: int | None = Field(default=None, ge=1, description="stop after so many trials without a better one")
-    max_failed_ratio: Annotated[float, Field(ge=0, le=1, strict=False)] = Field(
+    max_failed_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.5, description="past this share of failed trials the search is refused"
     )
     algorithm: Literal["tpe", "random"] = "tpe"

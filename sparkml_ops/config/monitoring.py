@@ -16,7 +16,7 @@ class DriftAlert(Section):
 class PerformanceAlert(Section):
     """Figures of the published batch, once its labels are known."""
 
-    roc_auc_below: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    roc_auc_below: Annotated[float, Field(ge=0, le=1)] | None = None
     log_loss_over: Number | None = Field(default=None, gt=0)
 
 

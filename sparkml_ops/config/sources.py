@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sparkml_ops.config.types import Identifier, Number, Ratio, Section, SqlText
+from sparkml_ops.config.types import Identifier, Pair, Ratio, Section, SqlText
 
 ColumnType = Annotated[
     str,
@@ -20,7 +20,7 @@ class Column(Section):
 
     type: ColumnType
     nullable: bool = Field(default=False, description="may be null; null is one of the source's null_values")
-    between: tuple[Number, Number] | None = Field(default=None, description="lowest and highest allowed, both included")
+    between: Pair | None = Field(default=None, description="lowest and highest allowed, both included")
     allowed: list[str | int | float] | None = Field(default=None, alias="in", min_length=1)
     matches: str | None = Field(default=None, description="a regular expression that the whole raw text must match")
     format: str | None = Field(default=None, description="Spark datetime pattern of a date or timestamp column")

@@ -63,8 +63,11 @@ Instant = Annotated[
 ]
 Identifier = Annotated[str, Field(pattern=IDENTIFIER_PATTERN, max_length=64)]
 SqlText = Annotated[str, Field(min_length=1)]
-Ratio = Annotated[float, Field(ge=0, le=1, strict=False)]
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+# YAML knows lists only; a strict tuple would refuse them.
+Pair = Annotated[tuple[Number, Number], Field(strict=False)]
+Triple = Annotated[tuple[Number, Number, Number], Field(strict=False)]
 
 
 class Relation(Section):

@@ -185,11 +185,17 @@ def _count_until(line: _Line, points: _Line, before: int) -> Positions:
 
     Entity and time become one sortable number: times are replaced by their rank, so that it cannot overflow.
     """
-    instants = np.unique(line.time)
+    instants = _distinct(line.time)
     stride = len(instants) + 1
     keys = line.entity * stride + np.searchsorted(instants, line.time) + 1
     wanted = points.entity * stride + np.searchsorted(instants, points.time - before, side="right")
     return np.searchsorted(keys, wanted, side="right").astype(np.int64)
+
+
+def _distinct(times: Positions) -> Positions:
+    """The different times, sorted; by sorting, which is faster here than numpy's hashing."""
+    ordered = np.sort(times)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
 def _to_numpy(events: pa.Table, name: str) -> NDArray[np.generic]:

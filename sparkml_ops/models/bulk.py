@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
@@ -29,13 +28,15 @@ PREDICTION = "prediction"
 REASONS = "reasons"
 REASONS_TYPE = ArrayType(StructType([StructField("feature", StringType()), StructField("contribution", DoubleType())]))
 MODELS_PER_WORKER = 4  # champion, challenger and two baselines at most meet in one job
+_LOADED: dict[str, PackagedModel] = {}
+"""Models of this Python worker, by digest: tasks come and go, the worker stays."""
 
 
 def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0) -> DataFrame:
     """Add each row's `prediction`: the probability of the positive class; float64, never null.
 
-    Columns are found by name. The answers do not depend on how the rows are spread over partitions. The model travels to
-    the workers once, is parsed once per Python worker, and uses one thread in each task.
+    Columns are found by name. The answers do not depend on how the rows are spread over partitions. The model travels
+    to the workers once, is parsed once per Python worker, and uses one thread in each task.
 
     Args:
         rows: Rows with the model's feature columns, and any others, which are kept.
@@ -43,8 +44,8 @@ def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0) -> 
         explain: How many of the strongest reasons to add per row as `reasons`; none with 0.
 
     Raises:
-        ModelError: Before any job, when columns are missing, have the wrong type, or would be overwritten. While the rows
-            are computed, the job fails when the model answers with what is no probability.
+        ModelError: Columns are missing, have the wrong type, or would be overwritten; said before any job. Later, while
+            the rows are computed, the job itself fails when the model answers with what is no probability.
     """
     added = [StructField(PREDICTION, DoubleType())] + ([StructField(REASONS, REASONS_TYPE)] if explain else [])
     _check_rows(rows, model, [field.name for field in added])
@@ -60,7 +61,9 @@ def _check_rows(rows: DataFrame, model: PackagedModel, added: list[str]) -> None
     model.encoder.check_columns(rows.columns)
     taken = sorted(set(added) & set(rows.columns))
     if taken:
-        raise ModelError(f"The rows already have the columns {', '.join(taken)}: drop or rename them before predicting.")
+        raise ModelError(
+            f"The rows already have the columns {', '.join(taken)}: drop or rename them before predicting."
+        )
     wrong = [
         f"{column.name} is {rows.schema[column.name].dataType.simpleString()}, trained as {column.kind}"
         for column in model.encoder.columns
@@ -74,29 +77,19 @@ def _make_scorer(
     digest: str, read_files: Callable[[], dict[str, bytes]], explain: int
 ) -> Callable[[Iterable["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]:
     def score(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
-        model = _load_once(digest, _Files(read_files))
+        model = _load_once(digest, read_files)
         for batch in batches:
             yield _score_batch(batch, model, explain)
 
     return score
 
 
-class _Files:
-    """The broadcast files, hidden from the cache's key: they are read only when the digest is new to the worker."""
-
-    def __init__(self, read: Callable[[], dict[str, bytes]]) -> None:
-        self.read = read
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Files)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=MODELS_PER_WORKER)
-def _load_once(digest: str, files: _Files) -> PackagedModel:  # noqa: ARG001  # the digest is the cache's key
-    return parse_package(files.read())
+def _load_once(digest: str, read_files: Callable[[], dict[str, bytes]]) -> PackagedModel:
+    if digest not in _LOADED:
+        if len(_LOADED) >= MODELS_PER_WORKER:
+            _LOADED.clear()
+        _LOADED[digest] = parse_package(read_files())
+    return _LOADED[digest]
 
 
 def _score_batch(batch: "pa.RecordBatch", model: PackagedModel, explain: int) -> "pa.RecordBatch":

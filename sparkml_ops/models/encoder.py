@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import BooleanType, DataType, NumericType, StringType
 
 from sparkml_ops.config.features import Impute
 from sparkml_ops.errors import ModelError
+from sparkml_ops.models.levels import find_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ class FeatureEncoder:
         missing = sorted(set(self.feature_columns) - set(present))
         if missing:
             raise ModelError(
-                f"The rows lack {len(missing)} of the model's {len(self.columns)} feature columns: {', '.join(missing)}. "
+                f"The rows lack {len(missing)} of {len(self.columns)} feature columns: {', '.join(missing)}. "
                 "Look up the features that the model was trained with."
             )
 
@@ -137,7 +138,9 @@ def find_kinds(rows: DataFrame, columns: Sequence[str]) -> dict[str, Kind]:
     return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
-def fit_encoder(rows: DataFrame, columns: Sequence[str], *, impute: Mapping[str, Impute] | None = None) -> FeatureEncoder:
+def fit_encoder(
+    rows: DataFrame, columns: Sequence[str], *, impute: Mapping[str, Impute] | None = None
+) -> FeatureEncoder:
     """Fit an encoder on training rows: the levels of text columns, and what stands in for missing values.
 
     Args:
@@ -150,7 +153,8 @@ def fit_encoder(rows: DataFrame, columns: Sequence[str], *, impute: Mapping[str,
     """
     wanted = {name: how for name, how in (impute or {}).items() if name in columns}
     kinds = find_kinds(rows, columns)
-    levels = _find_levels(rows, [name for name in columns if kinds[name] == "categorical"])
+    texts = [name for name in columns if kinds[name] == "categorical"]
+    levels = {name: tuple(sorted(found)) for name, found in find_levels(rows, texts, most=MAX_LEVELS).items()}
     fills = _find_fills(rows, kinds, wanted)
     levels |= {n: _with_level(levels[n], fills[n]) for n in levels if n in fills}
     return FeatureEncoder(
@@ -176,17 +180,6 @@ def _read_values(column: EncodedColumn, array: "pa.Array") -> "NDArray[np.float6
         return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))
     values = np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
     return np.where(np.isfinite(values), values, np.nan)
-
-
-def _find_levels(rows: DataFrame, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The most frequent levels of each column, in the order of the alphabet; one pass for all columns."""
-    if not columns:
-        return {}
-    pairs = F.explode(F.array(*(F.struct(F.lit(n).alias("name"), F.col(f"`{n}`").alias("level")) for n in columns)))
-    counted = rows.select(pairs.alias("pair")).select("pair.*").where("level is not null").groupBy("name", "level").count()
-    rank = F.row_number().over(Window.partitionBy("name").orderBy(F.desc("count"), "level"))
-    kept = counted.withColumn("rank", rank).where(F.col("rank") <= MAX_LEVELS).collect()
-    return {name: tuple(sorted(row["level"] for row in kept if row["name"] == name)) for name in columns}
 
 
 def _find_fills(rows: DataFrame, kinds: Mapping[str, Kind], wanted: Mapping[str, Impute]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def open_experiment(tracking: Tracking, name: str) -> str:
                     raise
                 found = tracking.client.get_experiment_by_name(name)
     if found is None or found.lifecycle_stage == "deleted":
-        raise SetupError(f"The MLflow experiment {name!r} was deleted. Restore it: mlflow experiments restore, or rename the use case.")
+        raise SetupError(f"The MLflow experiment {name!r} was deleted: restore it with `mlflow experiments restore`.")
     return str(found.experiment_id)
 
 
@@ -70,7 +70,9 @@ def start_run(
     tags = {"mlflow.runName": name, PROCESS_TAG: _identify_process(os.getpid())}
     if parent is not None:
         tags[PARENT_TAG] = parent
-    run = tracking.client.create_run(experiment, start_time=_to_milliseconds(started_at or datetime.now(UTC)), tags=tags)
+    run = tracking.client.create_run(
+        experiment, start_time=_to_milliseconds(started_at or datetime.now(UTC)), tags=tags
+    )
     return str(run.info.run_id)
 
 

@@ -80,13 +80,15 @@ def predict_matrix(model: PackagedModel, matrix: "NDArray[np.float64]") -> "NDAr
         return np.empty(0, dtype=np.float64)
     probabilities = find_estimator_kind(model.kind).predict_probabilities(model.estimator, matrix)
     if probabilities.shape != (len(matrix),):
-        raise ModelError(f"Model {model.name} answered {probabilities.shape} to {len(matrix)} rows; expected one number a row.")
+        raise ModelError(
+            f"Model {model.name} answered {probabilities.shape} to {len(matrix)} rows; expected one number a row."
+        )
     possible = np.isfinite(probabilities) & (probabilities >= 0) & (probabilities <= 1)
     if not possible.all():
         found = ", ".join(str(value) for value in probabilities[~possible][:5])
         raise ModelError(
-            f"Model {model.name} answered {int((~possible).sum())} of {len(matrix)} rows with what is no probability: {found}. "
-            "The model is damaged or is not a classifier; nothing was written."
+            f"Model {model.name} answered {int((~possible).sum())} of {len(matrix)} rows with what is no probability: "
+            f"{found}. The model is damaged or is not a classifier; nothing was written."
         )
     return probabilities
 
@@ -125,7 +127,9 @@ def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
     try:
         plain = json.loads(files[PACKAGE_FILE])
         if plain["format"] > FORMAT_VERSION:
-            raise ModelError(f"The model package has format {plain['format']}; this version reads up to {FORMAT_VERSION}. Upgrade.")
+            raise ModelError(
+                f"The model package has format {plain['format']}; this version reads up to {FORMAT_VERSION}. Upgrade."
+            )
         kind = find_estimator_kind(plain["kind"])
         return PackagedModel(
             name=plain["name"],
@@ -136,7 +140,9 @@ def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
             metadata=plain["metadata"],
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise ModelError(f"The model package is damaged or not whole (files: {', '.join(sorted(files))}): {error}") from error
+        raise ModelError(
+            f"The model package is damaged or not whole (files: {', '.join(sorted(files))}): {error}"
+        ) from error
 
 
 def digest_package(files: Mapping[str, bytes]) -> str:

@@ -98,7 +98,9 @@ def list_versions(tracking: Tracking, name: str) -> list[ModelVersion]:
             return sorted(found, key=lambda version: version.version)
 
 
-def find_version(tracking: Tracking, name: str, *, alias: str | None = None, version: int | None = None) -> ModelVersion:
+def find_version(
+    tracking: Tracking, name: str, *, alias: str | None = None, version: int | None = None
+) -> ModelVersion:
     """The version with this alias or this number; the newest when neither is given.
 
     Raises:
@@ -109,7 +111,11 @@ def find_version(tracking: Tracking, name: str, *, alias: str | None = None, ver
         raise ModelNotFoundError(f"No version of a model {name!r} is registered. Train one first.")
     if alias is None and version is None:
         return versions[-1]
-    wanted = [v for v in versions if v.version == version] if version is not None else [v for v in versions if alias in v.aliases]
+    wanted = (
+        [v for v in versions if v.version == version]
+        if version is not None
+        else [v for v in versions if alias in v.aliases]
+    )
     if not wanted:
         asked = f"alias {alias!r}" if version is None else f"version {version}"
         raise ModelNotFoundError(f"Model {name!r} has no {asked}. It has: {_describe(versions)}.")
@@ -160,12 +166,14 @@ def load_version(tracking: Tracking, version: ModelVersion) -> PackagedModel:
             folder = download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=tracking.tracking_uri)
             files = read_package_files(folder)
         except (MlflowException, OSError) as error:
-            raise ModelError(f"{what}: its files cannot be read from {uri}: {error} Restore them, or train anew.") from error
+            raise ModelError(
+                f"{what}: its files cannot be read from {uri}: {error} Restore them, or train anew."
+            ) from error
     found = digest_package(files)
     if found != version.digest:
         raise ModelError(
-            f"{what}: the files at {uri} are not those that were registered (sha256 {found[:12]}, registered {version.digest[:12]}; "
-            f"found: {', '.join(files) or 'no file'}). It is not used. Restore the files, or train anew."
+            f"{what}: the files at {uri} are not those that were registered: sha256 {found[:12]} instead of "
+            f"{version.digest[:12]}, {', '.join(files) or 'no file'}. It is not used. Restore the files, or train anew."
         )
     return parse_package(files)
 
@@ -187,7 +195,9 @@ def _log_files(tracking: Tracking, model: PackagedModel, *, run_id: str, scratch
     from mlflow.models import Model
 
     experiment = tracking.client.get_run(run_id).info.experiment_id
-    logged = tracking.client.create_logged_model(experiment, name=model.name, source_run_id=run_id, model_type=model.task)
+    logged = tracking.client.create_logged_model(
+        experiment, name=model.name, source_run_id=run_id, model_type=model.task
+    )
     with warnings.catch_warnings():
         # an input example would be rows of the user's data; the signature is written by hand instead
         warnings.filterwarnings("ignore", message="(?s).*input example was not provided.*")

@@ -79,7 +79,11 @@ def quiet_mlflow() -> Iterator[None]:
 def hide_password(uri: str) -> str:
     """The address without user and password, fit for a log."""
     parts = urllib.parse.urlsplit(uri)
-    return uri if "@" not in parts.netloc else urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
+    return (
+        uri
+        if "@" not in parts.netloc
+        else urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rsplit("@", 1)[1]))
+    )
 
 
 def _connect(location: MLflowLocation, database: Path | None) -> Tracking:

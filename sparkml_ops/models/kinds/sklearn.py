@@ -56,7 +56,7 @@ def load_estimator(content: bytes) -> Any:
 def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """Probability of the class 1, with one thread."""
     import numpy as np
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
         probabilities = np.asarray(estimator.predict_proba(matrix), dtype=np.float64)

@@ -1,0 +1,128 @@
+"""Which files make the next batch: a pure decision on what lies there and what the manifest says.
+
+The manifest (table `ingested_files`) is written twice for each batch: `started` with its files before any row is
+written, and `finished` after the last one. A batch that was killed in between is finished first, with exactly its files.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from sparkml_ops.errors import ContractError
+from sparkml_ops.ingestion.files import LandedFile, plain_path
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Files that are ingested together.
+
+    Attributes:
+        batch_id: the same for the same files under the same contract.
+        source: name of the source.
+        contract_hash: of the source's configuration.
+        mode: append to what is there, replace it, or merge by key.
+        files: what is in it.
+        started_at: the `_ingested_at` of its rows.
+        reason: why there is a batch, in words.
+    """
+
+    batch_id: str
+    source: str
+    contract_hash: str
+    mode: Literal["append", "replace", "merge"]
+    files: tuple[LandedFile, ...]
+    started_at: datetime
+    reason: str
+
+
+def decide_batch(
+    batches: Sequence[tuple[Batch, bool]],
+    landed: Sequence[LandedFile],
+    *,
+    source: str,
+    mode: str,
+    contract_hash: str,
+    full: bool = False,
+) -> Batch | None:
+    """The batch to ingest now, or None when nothing is new.
+
+    Args:
+        batches: earlier batches of this source, oldest first, each with whether it was finished.
+        landed: the files that lie there now.
+        source: name of the source.
+        mode: incremental, snapshot or merge.
+        contract_hash: of the source's configuration as it is now.
+        full: ingest everything again.
+
+    Raises:
+        ContractError: a file that was ingested has changed or is gone where it is needed.
+    """
+    make = _BatchMaker(source, contract_hash)
+    unfinished = batches[-1][0] if batches and not batches[-1][1] else None
+    if unfinished is not None and unfinished.contract_hash == contract_hash and not full:
+        _require_unchanged(source, unfinished.files, landed)
+        return unfinished
+    live = _live_files([batch for batch, finished in batches if finished])
+    last = next((batch for batch, finished in reversed(batches) if finished), None)
+    if last is None and unfinished is None:
+        return make("replace", landed, "first batch")
+    if full or unfinished is not None or last is None or last.contract_hash != contract_hash:
+        if mode != "snapshot":
+            _require_unchanged(source, () if full else live, landed)
+        return make("replace", landed, "asked for in full" if full else "the contract changed")
+    if mode == "snapshot":
+        return None if set(live) == set(landed) else make("replace", landed, "the files changed")
+    _require_same_content(source, live, landed)
+    known = {file.path for file in live}
+    new = [file for file in landed if file.path not in known]
+    return make("merge" if mode == "merge" else "append", new, f"{len(new)} new files") if new else None
+
+
+@dataclass(frozen=True)
+class _BatchMaker:
+    source: str
+    contract_hash: str
+
+    def __call__(self, mode: Literal["append", "replace", "merge"], files: Sequence[LandedFile], reason: str) -> Batch:
+        started_at = datetime.now(UTC)
+        text = f"{self.contract_hash}|{mode}|" + "|".join(f"{f.path}:{f.size_bytes}:{f.modified_at}" for f in sorted(files))
+        batch_id = f"{self.source}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        return Batch(batch_id, self.source, self.contract_hash, mode, tuple(sorted(files)), started_at, reason)
+
+
+def _live_files(finished: Sequence[Batch]) -> tuple[LandedFile, ...]:
+    """Files whose rows are in the table: those since the last batch that replaced it."""
+    live: list[LandedFile] = []
+    for batch in finished:
+        live = [*batch.files] if batch.mode == "replace" else [*live, *batch.files]
+    return tuple(live)
+
+
+def _require_unchanged(source: str, needed: Sequence[LandedFile], landed: Sequence[LandedFile]) -> None:
+    _require_same_content(source, needed, landed)
+    there = {file.path for file in landed}
+    gone = [plain_path(file.path) for file in needed if file.path not in there]
+    if gone:
+        raise ContractError(
+            f"source {source}: {len(gone)} files that belong to the batch are gone: {_some(gone)}. Put them back, or start "
+            f"over from what is there with `sparkml-ops ingest … --source {source} --full`. Nothing was written."
+        )
+
+
+def _require_same_content(source: str, known: Sequence[LandedFile], landed: Sequence[LandedFile]) -> None:
+    before = {file.path: file for file in known}
+    changed = [plain_path(file.path) for file in landed if file.path in before and before[file.path] != file]
+    if changed:
+        raise ContractError(
+            f"source {source}: {len(changed)} files changed after they were ingested: {_some(changed)}. Files must not "
+            "change once they have landed: give the new content a name of its own, or take everything in anew with "
+            f"`sparkml-ops ingest … --source {source} --full`. Nothing was written."
+        )
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")

@@ -1,0 +1,127 @@
+"""A contract as columns: raw text in, typed values and the names of the violated rules out."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from sparkml_ops.errors import ContractError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.sources import Column as Rule
+    from sparkml_ops.config.sources import Source
+
+VIOLATIONS = "_violations"
+RAW = "_raw"
+READER_COLUMNS = ("_source_file", "_malformed")
+
+
+def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFrame":
+    """Type and judge raw rows.
+
+    Args:
+        raw: the files' columns, as text or already typed, with `_source_file` and `_malformed`.
+        source: the contract.
+        name: the source's name, for messages.
+
+    Returns:
+        One row per raw row: the clean columns, `_raw` (the row as read, as JSON), `_violations` (all violated rules, in
+        the contract's order; empty for a good row), `_source_file`.
+
+    Raises:
+        ContractError: a declared column is missing, or an undeclared one is there and `new_columns` is `fail`.
+    """
+    added = compare_columns(raw.columns, source, name=name)
+    texts = {column: _null_texts(F.col(f"`{column}`"), source) for column in [*source.columns, *added]}
+    read_columns = [column for column in raw.columns if column not in READER_COLUMNS]
+    typed = raw.select(
+        "_source_file",
+        F.coalesce("_malformed", F.to_json(F.struct(*[f"`{column}`" for column in read_columns]))).alias(RAW),
+        F.col("_malformed").isNotNull().alias("_is_malformed"),
+        F.array_compact(F.array(*_column_violations(texts, source))).alias("_column_violations"),
+        *[_typed(texts[column], rule).alias(column, metadata=_comment(rule)) for column, rule in source.columns.items()],
+        *[texts[column].alias(column) for column in added],
+    )
+    for column, expression in source.derive.items():
+        typed = typed.withColumn(column, F.expr(expression))
+    malformed = F.array(F.lit("row: cannot be taken apart into the header's columns"))
+    judged = F.concat("_column_violations", F.array_compact(F.array(*_row_violations(source))))
+    return typed.select(
+        *source.column_names(),
+        *added,
+        RAW,
+        F.when(F.col("_is_malformed"), malformed).otherwise(judged).alias(VIOLATIONS),
+        "_source_file",
+    )
+
+
+def compare_columns(found: Sequence[str], source: "Source", *, name: str) -> list[str]:
+    """The undeclared columns to keep; raises ContractError with a diff where the policy says so."""
+    present = [column for column in found if column not in READER_COLUMNS]
+    missing = [column for column in source.columns if column not in present]
+    new = [column for column in present if column not in source.columns]
+    refused = new if source.new_columns == "fail" else []
+    if missing or refused:
+        lines = [f"  - {column}: declared, not in the files{_hint(column, new)}" for column in missing]
+        lines += [f"  + {column}: in the files, not declared" for column in refused]
+        raise ContractError(
+            f"source {name}: the files' columns are not those of the contract:\n" + "\n".join(lines) + "\n"
+            f"The batch was refused; nothing was written. Mend the files or `sources.{name}.columns`."
+        )
+    return new if source.new_columns == "add" else []
+
+
+def _hint(column: str, candidates: Sequence[str]) -> str:
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    near = folded.get(column.casefold()) or next(iter(get_close_matches(column, candidates, n=1)), None)
+    return f"; renamed to {near}?" if near else ""
+
+
+def _null_texts(value: Column, source: "Source") -> Column:
+    return F.when(value.cast("string").isin(source.null_values), F.lit(None)).otherwise(value)
+
+
+def _typed(value: Column, rule: "Rule") -> Column:
+    if rule.type == "string":
+        return value.cast("string")
+    if rule.format is not None:
+        return F.try_to_timestamp(value.cast("string"), F.lit(rule.format)).cast(rule.type)
+    typed = value.try_cast(rule.type)
+    # "NaN" and "Infinity" are doubles to Spark, and would poison every sum.
+    return F.when(F.abs(typed) < float("inf"), typed) if rule.type == "double" else typed
+
+
+def _column_violations(texts: dict[str, Column], source: "Source") -> list[Column]:
+    found: list[Column] = []
+    for column, rule in source.columns.items():
+        typed = _typed(texts[column], rule)
+        if not rule.nullable:
+            found.append(_reason(texts[column].isNull(), f"{column}: is null"))
+        if rule.type != "string":
+            found.append(_reason(texts[column].isNotNull() & typed.isNull(), f"{column}: is no {rule.type}"))
+        if rule.between is not None:
+            low, high = rule.between
+            found.append(_reason(~typed.between(low, high), f"{column}: is outside {low:g} … {high:g}"))
+        if rule.allowed is not None:
+            found.append(_reason(~typed.isin(rule.allowed), f"{column}: is not one of the allowed values"))
+        if rule.matches is not None:
+            whole = F.lit(f"^(?:{rule.matches})$")
+            found.append(_reason(~F.regexp_like(texts[column].cast("string"), whole), f"{column}: does not match {rule.matches}"))
+    return found
+
+
+def _row_violations(source: "Source") -> list[Column]:
+    keys = [_reason(F.col(key).isNull(), f"key: {key} is null") for key in source.key]
+    return keys + [_reason(~F.expr(rule).cast("boolean"), f"expect: {rule}") for rule in source.expect]
+
+
+def _reason(violated: Column, text: str) -> Column:
+    return F.when(violated, F.lit(text))
+
+
+def _comment(rule: "Rule") -> dict[str, str]:
+    return {"comment": rule.comment} if rule.comment else {}

@@ -1,0 +1,59 @@
+"""The manifest: which files were ingested in which batch."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sparkml_ops.ingestion.batches import Batch
+from sparkml_ops.ingestion.files import LandedFile
+from sparkml_ops.lake import Commit, Lake, append_once, read_table, table_exists
+
+MANIFEST = "ingested_files"
+_SCHEMA = (
+    "source string, batch_id string, contract_hash string, mode string, path string, size_bytes bigint, "
+    "modified_at timestamp, state string, started_at timestamp, reason string"
+)
+
+
+def read_batches(lake: Lake, source: str) -> list[tuple[Batch, bool]]:
+    """The batches of a source, oldest first, each with whether it was finished."""
+    if not table_exists(lake, MANIFEST):
+        return []
+    rows = read_table(lake, MANIFEST).where(f"source = '{source}'").orderBy("started_at", "batch_id", "path").collect()
+    started: dict[tuple[Any, str], list[Any]] = {}
+    finished = set()
+    for row in rows:
+        attempt = (row["started_at"], row["batch_id"])
+        if row["state"] == "started":
+            started.setdefault(attempt, []).append(row)
+        else:
+            finished.add(attempt)
+    return [(_to_batch(files), attempt in finished) for attempt, files in started.items()]
+
+
+def note_batch(lake: Lake, batch: Batch, *, state: str) -> Commit:
+    """Write that a batch was `started` or `finished`."""
+    rows = [
+        {**vars(file), "source": batch.source, "batch_id": batch.batch_id, "contract_hash": batch.contract_hash}
+        | {"mode": batch.mode, "state": state, "started_at": batch.started_at, "reason": batch.reason}
+        for file in batch.files
+    ]
+    return append_once(lake, MANIFEST, lake.spark.createDataFrame(rows, _SCHEMA), write_id=f"{attempt_id(batch)}:{state}")
+
+
+def attempt_id(batch: Batch) -> str:
+    """Names one taking-in of a batch: the same files may be taken in again later, in full."""
+    return f"{batch.batch_id}@{batch.started_at.timestamp():.6f}"
+
+
+def _to_batch(rows: Sequence[Any]) -> Batch:
+    first = rows[0]
+    files = tuple(LandedFile(row["path"], row["size_bytes"], row["modified_at"]) for row in rows)
+    mode = cast("Any", first["mode"])
+    return Batch(
+        first["batch_id"], first["source"], first["contract_hash"], mode, files, _utc(first["started_at"]), first["reason"]
+    )
+
+
+def _utc(at: Any) -> Any:
+    """Spark gives instants as local wall time; make the zone explicit again."""
+    return at.astimezone()

@@ -1,0 +1,18 @@
+"""Parquet: columns come typed, and are held against the contract like any other."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from sparkml_ops.config.sources import Source
+
+
+def read_parquet(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
+    """Read files by column name; the schemas of all files are merged."""
+    del source  # Parquet needs no settings
+    rows = spark.read.option("mergeSchema", "true").parquet(*paths)
+    return rows.withColumn("_malformed", F.lit(None).cast("string")).withColumn("_source_file", F.col("_metadata.file_path"))
