@@ -22,7 +22,9 @@ class MLflowLocation(Section):
 
     tracking_uri: str = Field(min_length=1)
     registry_uri: str | None = None
-    artifact_location: str | None = Field(default=None, description="for a new experiment; the server's default when null")
+    artifact_location: str | None = Field(
+        default=None, description="for a new experiment; the server's default when null"
+    )
 
 
 class SparkSettings(Section):

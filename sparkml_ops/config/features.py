@@ -23,7 +23,9 @@ class Aggregate(Section):
     """
 
     of: SqlText = Field(description="SQL expression over the event; null values are left out")
-    name: Identifier | None = Field(default=None, description="stem of the column names; needed unless `of` is a column")
+    name: Identifier | None = Field(
+        default=None, description="stem of the column names; needed unless `of` is a column"
+    )
     ops: list[Operation] = Field(min_length=1)
     windows: list[Duration] = Field(min_length=1)
     where: SqlText | None = Field(default=None, description="only events for which this holds")

@@ -47,7 +47,9 @@ class Search(Section):
     max_trials: int = Field(default=20, ge=1, le=10_000)
     parallelism: int = Field(default=2, ge=1, le=128, description="trials at a time; 1 makes TPE repeatable")
     timeout: Duration | None = None
-    early_stop_after: int | None = Field(default=None, ge=1, description="stop after so many trials without a better one")
+    early_stop_after: int | None = Field(
+        default=None, ge=1, description="stop after so many trials without a better one"
+    )
     max_failed_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.5, description="past this share of failed trials the search is refused"
     )

@@ -15,7 +15,9 @@ class HoldIf(Section):
     rows_changed_more_than: Number | None = Field(
         default=None, ge=0, description="share by which the row count differs from the last published batch"
     )
-    prediction_psi_over: Number | None = Field(default=None, gt=0, description="against the model's reference predictions")
+    prediction_psi_over: Number | None = Field(
+        default=None, gt=0, description="against the model's reference predictions"
+    )
     null_features_over: Ratio | None = Field(default=None, description="share of missing values in any one feature")
 
 

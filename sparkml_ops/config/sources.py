@@ -38,10 +38,14 @@ class Source(Section):
     )
     key: list[Identifier] = Field(min_length=1, description="columns that name a row; unique and never null")
     columns: dict[Identifier, Column] = Field(min_length=1)
-    derive: dict[Identifier, SqlText] = Field(default={}, description="columns computed from the typed ones, in this order")
+    derive: dict[Identifier, SqlText] = Field(
+        default={}, description="columns computed from the typed ones, in this order"
+    )
     expect: list[SqlText] = Field(default=[], description="whole-row rules; false violates, null does not")
     on_violation: Literal["quarantine", "fail", "warn"] = "quarantine"
-    max_violation_ratio: Ratio = Field(default=0.05, description="past this share of bad rows the batch is refused whole")
+    max_violation_ratio: Ratio = Field(
+        default=0.05, description="past this share of bad rows the batch is refused whole"
+    )
     new_columns: Literal["ignore", "add", "fail"] = Field(
         default="ignore", description="what to do with columns that the contract does not declare"
     )

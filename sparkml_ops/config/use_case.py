@@ -34,7 +34,11 @@ class UseCase(Section):
 
     def feature_columns(self) -> list[str]:
         """Every column a model of this use case learns from, in order: view columns, then derived ones."""
-        looked_up = [feature_name(view, column) for view in self.dataset.features for column in self.features[view].column_names()]
+        looked_up = [
+            feature_name(view, column)
+            for view in self.dataset.features
+            for column in self.features[view].column_names()
+        ]
         return [*looked_up, *self.dataset.derived]
 
 

@@ -61,7 +61,9 @@ def build_features(
     for name in names:
         _require_view(use_case, name)
     run = run_id or new_run_id()
-    return FeaturesResult(run, {name: _build_view(use_case.features[name], lake, name=name, run_id=run) for name in names})
+    return FeaturesResult(
+        run, {name: _build_view(use_case.features[name], lake, name=name, run_id=run) for name in names}
+    )
 
 
 def compute_features(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
@@ -101,4 +103,6 @@ def _require_view(use_case: "UseCase", name: str) -> None:
     if name not in use_case.features:
         nearest = get_close_matches(name, use_case.features, n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
-        raise ConfigError(f"{use_case.name} has no feature view {name}.{hint} There are: {', '.join(use_case.features)}.")
+        raise ConfigError(
+            f"{use_case.name} has no feature view {name}.{hint} There are: {', '.join(use_case.features)}."
+        )

@@ -6,8 +6,8 @@ A decision has one fate. The first of these that holds is its own:
 * `no_label`: its label is null; it is left out.
 * `immature`: `timestamp + label_matures_after` is after `as_of`, so its label may still change; it is left out.
 * `after_test_until`: it is at or after the split's `test_until`; it is left out.
-* `train`, `valid` or `test`. By time: before `train_until`, before `valid_until`, or later. By hash: a share of all values
-  of xxhash64 over the split's columns, so that a row keeps its part whatever other rows come.
+* `train`, `valid` or `test`. By time: before `train_until`, before `valid_until`, or later. By hash: a share of all
+  values of xxhash64 over the split's columns, so that a row keeps its part whatever other rows come.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from pyspark.sql.types import BooleanType, NumericType
 
 from sparkml_ops.config.dataset import Dataset, HashSplit, TimeSplit
 from sparkml_ops.errors import ConfigError, ContractError, TrainingError
+from sparkml_ops.features.events import from_microseconds
 from sparkml_ops.features.expressions import compile_expression, expression_type, require_columns, require_instant
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def label_decisions(rows: "DataFrame", dataset: Dataset, *, as_of: datetime) -> 
     """
     require_columns(rows, dataset.entity, place="dataset.entity")
     require_instant(rows, dataset.timestamp, place="dataset.timestamp")
-    wanted = rows if dataset.where is None else rows.filter(compile_expression(rows, dataset.where, place="dataset.where"))
+    wanted = (
+        rows if dataset.where is None else rows.filter(compile_expression(rows, dataset.where, place="dataset.where"))
+    )
     if isinstance(dataset.split, HashSplit):
         require_columns(rows, dataset.split.of, place="dataset.split.of")
     moment = F.col(dataset.timestamp).cast("timestamp")
@@ -81,7 +84,8 @@ def label_decisions(rows: "DataFrame", dataset: Dataset, *, as_of: datetime) -> 
         .otherwise(_part(dataset.split, moment))
     )
     labelled = wanted.withColumn(LABEL, _label(wanted, dataset.label)).withColumn(FATE, fate)
-    return labelled.select(*dict.fromkeys([*dataset.entity, dataset.timestamp]), LABEL, FATE)
+    entity = [column for column in dataset.entity if column != dataset.timestamp]
+    return labelled.select(*entity, moment.alias(dataset.timestamp), LABEL, FATE)
 
 
 def keep_decisions(decisions: "DataFrame") -> "DataFrame":
@@ -89,7 +93,7 @@ def keep_decisions(decisions: "DataFrame") -> "DataFrame":
     return decisions.filter(F.col(FATE).isin(*PARTS))
 
 
-def count_decisions(decisions: "DataFrame", timestamp: str) -> DecisionCounts:
+def count_decisions(decisions: "DataFrame", *, timestamp: str) -> DecisionCounts:
     """Count the decisions by fate, in one pass.
 
     Raises:
@@ -99,7 +103,7 @@ def count_decisions(decisions: "DataFrame", timestamp: str) -> DecisionCounts:
     by_fate = decisions.groupBy(FATE).agg(
         F.count("*").alias("decisions"),
         F.sum(F.when(F.col(LABEL) == 1, 1).otherwise(0)).alias("positives"),
-        F.unix_micros(F.max(F.col(timestamp).cast("timestamp"))).alias("newest"),
+        F.unix_micros(F.max(timestamp)).alias("newest"),
         F.count_if(strange).alias("strange"),
         F.min(F.when(strange, F.col(LABEL))).alias("example"),
     )
@@ -107,13 +111,14 @@ def count_decisions(decisions: "DataFrame", timestamp: str) -> DecisionCounts:
     for row in found.values():
         if row["strange"]:
             raise ContractError(
-                f"dataset.label gives {row['example']:g}, among others, in {row['strange']} rows; a binary label is a boolean, 0 or 1."
+                f"dataset.label gives {row['example']:g}, among others, in {row['strange']} rows; "
+                "a binary label is a boolean, 0 or 1."
             )
     newest = max((found[part]["newest"] for part in PARTS if part in found), default=None)
     return DecisionCounts(
         rows={fate: row["decisions"] for fate, row in found.items()},
         positives={fate: row["positives"] for fate, row in found.items()},
-        newest=None if newest is None else _from_microseconds(newest),
+        newest=None if newest is None else from_microseconds(newest),
     )
 
 
@@ -122,7 +127,10 @@ def require_both_classes(counts: DecisionCounts) -> None:
     rows, positives = counts.rows.get("train", 0), counts.positives.get("train", 0)
     shown = ", ".join(f"{fate} {number}" for fate, number in sorted(counts.rows.items())) or "no rows at all"
     if rows == 0:
-        raise TrainingError(f"the training part has no rows. Rows by fate: {shown}. Look at dataset.where, split and label_matures_after.")
+        raise TrainingError(
+            f"the training part has no rows. Rows by fate: {shown}. "
+            "Look at dataset.where, split and label_matures_after."
+        )
     if positives in {0, rows}:
         raise TrainingError(
             f"the training part has a single class: {positives} of {rows} rows have label 1. Rows by fate: {shown}. "
@@ -135,7 +143,9 @@ def require_unique(decisions: "DataFrame", keys: Sequence[str]) -> None:
     repeated = keep_decisions(decisions).groupBy(*keys).agg(F.count("*").alias("__rows")).filter("__rows > 1")
     examples = repeated.orderBy(*keys).limit(_EXAMPLES).collect()
     if examples:
-        shown = "; ".join(", ".join(f"{key}={row[key]}" for key in keys) + f" ({row['__rows']} rows)" for row in examples)
+        shown = "; ".join(
+            ", ".join(f"{key}={row[key]}" for key in keys) + f" ({row['__rows']} rows)" for row in examples
+        )
         raise ContractError(
             f"dataset.key: {repeated.count()} keys name more than one decision, such as {shown}. "
             "Make the relation unique, or name a key that is."
@@ -145,7 +155,9 @@ def require_unique(decisions: "DataFrame", keys: Sequence[str]) -> None:
 def _label(rows: "DataFrame", sql: str) -> "Column":
     found = expression_type(rows, sql, place="dataset.label")
     if not isinstance(found, BooleanType | NumericType):
-        raise ConfigError(f"dataset.label: `{sql}` is {found.simpleString()}; expected a boolean, or a number that is 0 or 1.")
+        raise ConfigError(
+            f"dataset.label: `{sql}` is {found.simpleString()}; expected a boolean, or a number that is 0 or 1."
+        )
     # As a double until it has been counted: 0.4 must be refused, not rounded.
     return F.expr(sql).cast("double")
 
@@ -158,9 +170,3 @@ def _part(split: TimeSplit | HashSplit, moment: "Column") -> "Column":
     if split.test_until is None:
         return part.otherwise("test")
     return part.when(moment < F.lit(split.test_until), "test").otherwise("after_test_until")
-
-
-def _from_microseconds(microseconds: int) -> datetime:
-    from datetime import UTC, timedelta
-
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -1,7 +1,7 @@
 """Features derived from the joined row, and the types that a model takes.
 
-* A derived column may use the entity columns, the moment under the dataset's name for it, the looked-up features, and the
-  derived columns before it. Training sees nothing else of a row, so nothing else can slip into a model.
+* A derived column may use the entity columns, the moment under the dataset's name for it, the looked-up features, and
+  the derived columns before it. Training sees nothing else of a row, so nothing else can slip into a model.
 * Where a row has a column of the same name already, the derived one takes its place.
 * A feature is a double (numbers and booleans) or a string.
 """

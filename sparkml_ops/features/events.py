@@ -43,7 +43,9 @@ def find_events(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFr
         require_instant(rows, view.timestamp, place=f"{place}.timestamp")
     taken = sorted({*view.entity, TIMESTAMP, KNOWN_AT} & set(view.column_names()))
     if taken:
-        raise ConfigError(f"{place}: `{taken[0]}` is a column of every feature table already. Give the feature another name.")
+        raise ConfigError(
+            f"{place}: `{taken[0]}` is a column of every feature table already. Give the feature another name."
+        )
     return rows if view.where is None else rows.filter(compile_expression(rows, view.where, place=f"{place}.where"))
 
 
@@ -61,3 +63,8 @@ def event_time(view: "FeatureView") -> "Column":
 def to_microseconds(duration: timedelta) -> int:
     """A duration as Spark and Arrow count time."""
     return duration // timedelta(microseconds=1)
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The UTC instant so many microseconds after 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -41,7 +41,8 @@ def expression_type(rows: "DataFrame", sql: str, *, place: str) -> "DataType":
         return rows.select(F.expr(sql).alias("value")).schema["value"].dataType
     except AnalysisException as error:
         raise ConfigError(
-            f"{place}: `{sql}` cannot be computed: {_first_line(error)}. The columns there are: {', '.join(rows.columns)}."
+            f"{place}: `{sql}` cannot be computed: {_first_line(error)}. "
+            f"The columns there are: {', '.join(rows.columns)}."
         ) from error
 
 
@@ -51,7 +52,9 @@ def require_columns(rows: "DataFrame", names: Sequence[str], *, place: str) -> N
         if name not in rows.columns:
             nearest = get_close_matches(name, rows.columns, n=1)
             hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
-            raise ConfigError(f"{place}: there is no column `{name}`.{hint} The columns are: {', '.join(rows.columns)}.")
+            raise ConfigError(
+                f"{place}: there is no column `{name}`.{hint} The columns are: {', '.join(rows.columns)}."
+            )
 
 
 def require_instant(rows: "DataFrame", name: str, *, place: str) -> None:
@@ -59,7 +62,9 @@ def require_instant(rows: "DataFrame", name: str, *, place: str) -> None:
     require_columns(rows, [name], place=place)
     found = rows.schema[name].dataType.simpleString()
     if found not in _INSTANT_TYPES:
-        raise ConfigError(f"{place}: `{name}` must be a timestamp or a date, and is {found}. Derive one with to_timestamp(…).")
+        raise ConfigError(
+            f"{place}: `{name}` must be a timestamp or a date, and is {found}. Derive one with to_timestamp(…)."
+        )
 
 
 def _first_line(error: Exception) -> str:

@@ -34,16 +34,16 @@ def look_up_features(
     """Give each moment every feature of the dataset, as it was known then.
 
     Args:
-        moments: rows with the entity columns of the dataset's views and a time. Where they have no column of the dataset's
-            own name for the moment, derived columns see theirs under it.
+        moments: rows with the entity columns of the dataset's views and a time. Where they have no column of the
+            dataset's own name for the moment, derived columns see theirs under it.
         use_case: whose features to look up.
         lake: where the tables are.
         timestamp: name of the column with the moment.
         versions: versions to read tables at, by table name; the newest for those that are not named.
 
     Returns:
-        The moments' own columns followed by `use_case.feature_columns()`, each a double or a string; and the versions of
-        the features tables, by table name.
+        The moments' own columns followed by `use_case.feature_columns()`, each a double or a string; and the
+        versions of the features tables, by table name.
 
     Raises:
         TableNotFoundError: a features table, or a version of it, is not there.
@@ -76,7 +76,9 @@ def _open_view(lake: "Lake", name: str, view: "FeatureView", version: int) -> Vi
             f"{features_table(name)}@v{version} has no column `{lacking[0]}`, which features.{name} declares: "
             f"it was built from another definition. Build it again: `sparkml-ops features {lake.use_case}`."
         )
-    counts = {a.column_name(op, window) for a in view.aggregates for op in a.ops if op == "count" for window in a.windows}
+    counts = {
+        a.column_name(op, window) for a in view.aggregates for op in a.ops if op == "count" for window in a.windows
+    }
     # What is timeless does not age.
     ttl = None if view.timestamp is None else view.time_to_live()
     return ViewRows(name, tuple(view.entity), tuple(view.column_names()), rows, ttl, frozenset(counts))

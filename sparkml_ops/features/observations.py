@@ -1,9 +1,11 @@
 """Rows of `select` views: what was observed about an entity, and when it could be known.
 
 * `timestamp` is the event's time, `_known_at` is `timestamp + available_after`.
-* A timeless view has one row per entity, with timestamp = _known_at = 1900-01-01 UTC, whatever `available_after` says.
-* Rows are unique by (entity, timestamp): of several, the one with the greatest content stays. Contents are compared column
-  by column in the order of `select`; null is below every value. So the choice does not depend on how rows were read.
+* A timeless view has one row per entity, with timestamp = _known_at = 1900-01-01 UTC, whatever `available_after`
+  says.
+* Rows are unique by (entity, timestamp): of several, the one with the greatest content stays. Contents are compared
+  column by column in the order of `select`; null is below every value. So the choice does not depend on how rows were
+  read.
 """
 
 from typing import TYPE_CHECKING

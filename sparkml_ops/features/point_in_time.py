@@ -6,9 +6,9 @@
 * A moment with a null entity column, or without a time, gets null in every column of the view, counts included.
 * Moments are never dropped and never doubled, and keep their columns and the order of those.
 
-Rows of the views and the moments are brought together by entity, sorted by time, and the last row of each view is carried
-on to the moments after it. Views of the same entity share one shuffle. Within a view `_known_at` must not fall when
-`timestamp` grows; the tables of this room are made so.
+Rows of the views and the moments are brought together by entity, sorted by time, and the last row of each view is
+carried on to the moments after it. Views of the same entity share one shuffle. Within a view `_known_at` must not
+fall when `timestamp` grows; the tables of this room are made so.
 """
 
 from collections.abc import Sequence
@@ -99,8 +99,8 @@ def _check_moments(moments: "DataFrame", views: Sequence[ViewRows], timestamp: s
             ours, theirs = moments.schema[column].dataType, view.rows.schema[column].dataType
             if ours != theirs and not (isinstance(ours, IntegralType) and isinstance(theirs, IntegralType)):
                 raise ConfigError(
-                    f"{place}: entity `{column}` is {ours.simpleString()} in the moments and {theirs.simpleString()} in the "
-                    "view, so that no two values can be equal. Cast one of them in its relation."
+                    f"{place}: entity `{column}` is {ours.simpleString()} in the moments and {theirs.simpleString()} "
+                    "in the view, so that no two values can be equal. Cast one of them in its relation."
                 )
         taken = sorted({feature_name(view.name, column) for column in view.columns} & set(moments.columns))
         if taken:
@@ -123,7 +123,11 @@ def _look_up(moments: "DataFrame", views: Sequence[ViewRows], timestamp: str, sp
     # A feature row that becomes known at the very moment comes before it.
     so_far = Window.partitionBy(*keys, _SALT).orderBy(_TIME, _IS_MOMENT).rowsBetween(Window.unboundedPreceding, 0)
     carried = rows.select(
-        _MOMENT, _TIME, _IS_MOMENT, _SALT, *(F.last(view.name, ignorenulls=True).over(so_far).alias(view.name) for view in views)
+        _MOMENT,
+        _TIME,
+        _IS_MOMENT,
+        _SALT,
+        *(F.last(view.name, ignorenulls=True).over(so_far).alias(view.name) for view in views),
     ).filter(_IS_MOMENT)
     found = [_feature(view, column) for view in views for column in view.columns]
     return carried.select(f"{_MOMENT}.*", *found)

@@ -1,12 +1,13 @@
 """Sliding windows over the events of many entities, in one Arrow table: the arithmetic of `aggregate` views.
 
-All times are microseconds since 1970 in UTC. An event with time t is known at t + delay. At the moment m a window of length
-w holds the events with t + delay <= m and m - w < t <= m. So it changes at t + delay, where an event enters, and at t + w,
-where one leaves: those are the change points, and between two of them every figure is constant.
+All times are microseconds since 1970 in UTC. An event with time t is known at t + delay. At the moment m a window of
+length w holds the events with t + delay <= m and m - w < t <= m. So it changes at t + delay, where an event enters,
+and at t + w, where one leaves: those are the change points, and between two of them every figure is constant.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -76,8 +77,8 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
     """Figures of every window at every change point of one part of time.
 
     Args:
-        events: entity columns, time, part (one and the same) and a float column per series, null where the event does not
-            count. All events that are in some window during the part, in any order.
+        events: entity columns, time, part (one and the same) and a float column per series, null where the event
+            does not count. All events that are in some window during the part, in any order.
         plan: what to compute.
 
     Returns:
@@ -85,14 +86,12 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
     """
     entity, representative = _number_entities(events, plan.entity)
     time = _to_numpy(events, plan.time)
-    order = np.lexsort((time, entity))
-    counted = {series.value: _drop_null(events, order, series.value) for series in plan.series}
-    lines = {value: _Line(entity[rows], time[rows]) for value, (rows, _) in counted.items()}
-    points = _find_change_points(plan, lines, part=events.column(plan.part)[0].as_py())
+    counted = [_find_counted(entity, time, _to_numpy(events, series.value)) for series in plan.series]
+    points = _find_change_points(plan, [line for line, _ in counted], part=events.column(plan.part)[0].as_py())
     columns = {name: events.column(name).combine_chunks().take(representative[points.entity]) for name in plan.entity}
     columns[plan.time] = pa.array(points.time)
-    for series in plan.series:
-        columns |= _measure(series, lines[series.value], counted[series.value][1], points, plan.delay)
+    for series, (line, values) in zip(plan.series, counted, strict=True):
+        columns |= _measure(series, line, values, points, plan.delay)
     return pa.table(columns)
 
 
@@ -106,18 +105,17 @@ def _number_entities(events: pa.Table, names: tuple[str, ...]) -> tuple[Position
     return numbers, first
 
 
-def _drop_null(events: pa.Table, order: Positions, value: str) -> tuple[Positions, Floats]:
-    """The rows, in order, that have a value, and their values."""
-    values = _to_numpy(events, value)[order]
-    is_counted = ~np.isnan(values)
-    return order[is_counted], values[is_counted]
+def _find_counted(entity: Positions, time: Positions, values: Floats) -> tuple[_Line, Floats]:
+    """The events that have a value, and their values. Sorted by value too: sums must not depend on how rows came."""
+    rows = np.flatnonzero(~np.isnan(values))
+    rows = rows[np.lexsort((values[rows], time[rows], entity[rows]))]
+    return _Line(entity[rows], time[rows]), values[rows]
 
 
-def _find_change_points(plan: Plan, lines: dict[str, _Line], *, part: int) -> _Line:
+def _find_change_points(plan: Plan, lines: list[_Line], *, part: int) -> _Line:
     """Where some window of some entity changes, within the part; sorted, each once."""
     entities, times = [], []
-    for series in plan.series:
-        line = lines[series.value]
+    for series, line in zip(plan.series, lines, strict=True):
         for window in series.windows():
             if plan.delay < window:  # otherwise an event has left the window before it is known
                 entities += [line.entity, line.entity]
@@ -198,5 +196,5 @@ def _distinct(times: Positions) -> Positions:
     return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
-def _to_numpy(events: pa.Table, name: str) -> NDArray[np.generic]:
+def _to_numpy(events: pa.Table, name: str) -> NDArray[Any]:
     return np.asarray(events.column(name).to_numpy())

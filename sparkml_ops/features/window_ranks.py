@@ -1,9 +1,9 @@
 """The k-th smallest value of many windows over one array: minimum, maximum and percentiles.
 
-A wavelet matrix (Claude, Navarro and Ordóñez, "The wavelet matrix", 2015) holds, for each bit of the values' ranks, how
-many zeros precede every position. A window `[start, end)` walks down the bits, all windows at once, to its k-th smallest
-value. Nothing is carried from one window to the next, so the answer is exact and independent of the other rows. Costs
-O((values + windows) · log(distinct values)).
+A wavelet matrix (Claude, Navarro and Ordóñez, "The wavelet matrix", 2015) holds, for each bit of the values' ranks,
+how many zeros precede every position. A window `[start, end)` walks down the bits, all windows at once, to its k-th
+smallest value. Nothing is carried from one window to the next, so the answer is exact and independent of the other
+rows. Costs O((values + windows) · log(distinct values)).
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,10 @@
 """Sums and spreads of many windows over one array, without ever subtracting.
 
-A window is a half-open range of positions `[start, end)`. A running sum that adds what enters and takes off what leaves
-drifts, and its error depends on what was in the array before. Here a window is put together from blocks whose lengths
-are powers of two, so a figure depends on the window's own values and on nothing else: it is the same bit for bit
-however the rows were partitioned, and an empty window is exactly empty. Costs O((values + windows) · log(longest window)).
+A window is a half-open range of positions `[start, end)`. A running sum that adds what enters and takes off what
+leaves drifts, and its error depends on what was in the array before. Here a window is put together from blocks whose
+lengths are powers of two, so a figure depends on the window's own values and on nothing else: it is the same bit for
+bit however the rows were partitioned, and an empty window is exactly empty. Costs O((values + windows) · log(longest
+window)).
 """
 
 from dataclasses import dataclass
@@ -46,25 +47,22 @@ def sum_windows(values: Floats, starts: Positions, ends: Positions) -> WindowSum
         The figures in the order of the windows. Two blocks are joined by the formula of Chan, Golub and LeVeque (1979).
     """
     count = ends - starts
-    total, spread = np.zeros(len(count)), np.zeros(len(count))
-    block_total, block_spread = values, np.zeros(len(values))
+    total, mean, spread = np.zeros((3, len(count)))
+    block_total, block_mean, block_spread = values, values, np.zeros(len(values))
     position, size = starts.copy(), 1
     longest = int(count.max(initial=0))
     with np.errstate(invalid="ignore", over="ignore"):
         while size <= longest:
             windows = np.flatnonzero(count & size)
             taken, blocks = count[windows] & (size - 1), position[windows]
-            spread[windows] += block_spread[blocks] + _gap(total[windows], taken, block_total[blocks], size)
+            distance = block_mean[blocks] - mean[windows]
+            spread[windows] += block_spread[blocks] + distance * distance * (taken * size / (taken + size))
+            mean[windows] += distance * (size / (taken + size))
             total[windows] += block_total[blocks]
             position[windows] += size
-            left, right = block_total[:-size], block_total[size:]
-            block_spread = block_spread[:-size] + block_spread[size:] + _gap(left, size, right, size)
-            block_total = left + right
+            distance = block_mean[size:] - block_mean[:-size]
+            block_spread = block_spread[:-size] + block_spread[size:] + distance * distance * (size / 2)
+            block_mean = block_mean[:-size] + distance / 2
+            block_total = block_total[:-size] + block_total[size:]
             size *= 2
     return WindowSums(count, total, spread)
-
-
-def _gap(left_total: Floats, left_count: Positions | int, right_total: Floats, right_count: int) -> Floats:
-    """What the distance of two means adds to the joint spread; 0 where the left side is empty."""
-    distance = right_total / right_count - left_total / np.maximum(left_count, 1)
-    return distance * distance * (left_count * right_count / (left_count + right_count))

@@ -2,16 +2,17 @@
 
 * An event with time `ts` is known from `k = ts + available_after` on.
 * At the moment m the window of length w holds the events with `k <= m` and `m - w < ts <= m`.
-* The table has one row per entity and change point: each `k` at which an event enters a window, each `ts + w` at which one
-  leaves it. Its figures hold from that instant until the next row, so the newest row at or before a moment is exact.
+* The table has one row per entity and change point: each `k` at which an event enters a window, each `ts + w` at
+  which one leaves it. Its figures hold from that instant until the next row, so the newest row at or before a moment
+  is exact.
 * In these rows `timestamp` and `_known_at` are both the change point.
 * Events for which the aggregate's `where` does not hold, or whose `of` is null or NaN, do not count.
 * `count` of an empty window is 0; every other operation gives null there. `std` is the sample's and needs two events.
   Percentiles are linear between neighbours, as in numpy and pandas.
 
-Events are dealt to Arrow tables by a hash of the entity and by part of time, so that one busy entity with a long history is
-the work of many tasks and no task holds more than a part of it. An event goes to every part in which it matters. A figure
-depends on its own window's events alone, so it is the same bit for bit however they were dealt.
+Events are dealt to Arrow tables by a hash of the entity and by part of time, so that one busy entity with a long
+history is the work of many tasks and no task holds more than a part of it. An event goes to every part in which it
+matters. A figure depends on its own window's events alone, so it is the same bit for bit however they were dealt.
 """
 
 from datetime import timedelta
@@ -48,7 +49,9 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
     time = F.unix_micros(event_time(view))
     counted = events.filter(~says_nothing(view)).select(*view.entity, time.alias(_TIME), *values)
     dealt = _deal_events(counted.dropna("all", subset=[series.value for series in plan.series]), plan)
-    figures = dealt.groupBy(_BUCKET, _PART).applyInArrow(lambda table: slide_windows(table, plan), _row_type(events, plan))
+    figures = dealt.groupBy(_BUCKET, _PART).applyInArrow(
+        lambda table: slide_windows(table, plan), _row_type(events, plan)
+    )
     change_point = F.timestamp_micros(_TIME)
     names = view.column_names()
     return figures.select(*view.entity, change_point.alias(TIMESTAMP), change_point.alias(KNOWN_AT), *names)
@@ -73,7 +76,7 @@ def plan_windows(view: FeatureView) -> Plan:
 
 
 def _value_of(events: "DataFrame", aggregate: Aggregate, *, place: str) -> "Column":
-    """The number an event contributes, null if it does not count; for a mere count anything that is not null will do."""
+    """The number an event contributes, null if it does not count; a mere count takes anything that is not null."""
     found = expression_type(events, aggregate.of, place=f"{place}.of")
     value = F.expr(aggregate.of)
     if isinstance(found, NumericType) or found.simpleString() == "boolean":
@@ -82,8 +85,8 @@ def _value_of(events: "DataFrame", aggregate: Aggregate, *, place: str) -> "Colu
         number = F.when(value.isNotNull(), F.lit(1.0))
     else:
         raise ConfigError(
-            f"{place}.of: `{aggregate.of}` is {found.simpleString()}; {', '.join(aggregate.ops)} need a number or a boolean. "
-            "Only count takes any type."
+            f"{place}.of: `{aggregate.of}` is {found.simpleString()}; {', '.join(aggregate.ops)} need a number or a "
+            "boolean. Only count takes any type."
         )
     if aggregate.where is None:
         return number

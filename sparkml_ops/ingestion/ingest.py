@@ -21,6 +21,7 @@ from sparkml_ops.ingestion.uniqueness import flag_duplicates
 from sparkml_ops.lake import (
     Commit,
     Lake,
+    MergeRules,
     Metric,
     StepRecord,
     append_once,
@@ -196,7 +197,7 @@ def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame"
     if batch.mode == "replace":
         return replace_table(lake, table, rows, write_id=write_id)
     if batch.mode == "merge":
-        return merge_rows(lake, table, rows, keys=source.key, write_id=write_id)
+        return merge_rows(lake, table, rows, rules=MergeRules(source.key), write_id=write_id)
     return append_once(lake, table, rows, write_id=write_id)
 
 

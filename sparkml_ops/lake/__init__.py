@@ -7,6 +7,7 @@ from sparkml_ops.lake.runs import StepRecord, StepRun, code_version, last_succes
 from sparkml_ops.lake.session import open_session
 from sparkml_ops.lake.tables import (
     Commit,
+    MergeRules,
     append_once,
     create_table,
     find_write,
@@ -22,6 +23,7 @@ from sparkml_ops.lake.tables import (
 __all__ = [
     "Commit",
     "Lake",
+    "MergeRules",
     "Metric",
     "StepRecord",
     "StepRun",

@@ -35,18 +35,13 @@ def encode_note(write_id: str, fingerprint: str) -> str:
     return json.dumps({"write_id": write_id, "fingerprint": fingerprint}, sort_keys=True)
 
 
-def commits_in_effect(history: Iterable[Any]) -> dict[str, WrittenBy]:
-    """Our commits that the newest version still holds, by write id.
+def commits_in_effect(history: Iterable[Any]) -> list[WrittenBy]:
+    """Our commits that lead to the newest version, newest first; those that a RESTORE took back are not among them.
 
     Args:
         history: rows of `DESCRIBE HISTORY` with version, operation, operationParameters, operationMetrics, userMetadata.
     """
-    found: dict[str, WrittenBy] = {}
-    for entry in _follow_restores(history):
-        commit = _read_note(entry)
-        if commit is not None:
-            found.setdefault(commit.write_id, commit)
-    return found
+    return [commit for commit in map(_read_note, _follow_restores(history)) if commit is not None]
 
 
 def last_restore(history: Iterable[Any]) -> int:

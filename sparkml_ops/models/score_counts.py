@@ -1,4 +1,4 @@
-"""Scored rows -> counts by block and score bin: all that the statistics need, and its size does not grow with the rows."""
+"""Scored rows -> counts by block and score bin: all that the statistics need, in a size that is bounded."""
 
 import math
 from collections.abc import Sequence
@@ -139,6 +139,6 @@ def _refuse_impossible(cells: "NDArray[np.float64]", predictions: Sequence[str])
     if len(cells):
         found = ", ".join(f"{predictions[int(model)]}: {int(rows)}" for model, rows in cells)
         raise ModelError(
-            "Some rows cannot be judged: the prediction is missing or not between 0 and 1, or the label is neither 0 nor 1. "
+            "Rows cannot be judged: their prediction is missing or not between 0 and 1, or their label not 0 or 1. "
             f"Rows by prediction column: {found}. Score all rows, and give a label of 0 and 1."
         )

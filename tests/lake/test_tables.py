@@ -10,6 +10,7 @@ from pyspark.testing import assertDataFrameEqual
 from sparkml_ops.errors import ConfigError, ConflictError, TableNotFoundError
 from sparkml_ops.lake import (
     Lake,
+    MergeRules,
     append_once,
     find_write,
     list_tables,
@@ -70,9 +71,9 @@ def test_a_batch_that_a_restore_took_back_is_written_again(lake: Lake) -> None:
 def test_a_merge_that_a_restore_took_back_is_written_again(lake: Lake) -> None:
     append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
     for _ in range(2):
-        merge_rows(lake, "orders", orders(lake, (1, "tue")), keys=["id"], write_id="tue")
+        merge_rows(lake, "orders", orders(lake, (1, "tue")), rules=MergeRules(["id"]), write_id="tue")
         lake.spark.sql(f"RESTORE delta.`{lake.root}/orders` TO VERSION AS OF 0").collect()
-    commit = merge_rows(lake, "orders", orders(lake, (1, "tue")), keys=["id"], write_id="tue")
+    commit = merge_rows(lake, "orders", orders(lake, (1, "tue")), rules=MergeRules(["id"]), write_id="tue")
     assert (commit.status, content(lake)) == ("committed", {(1, "tue")})
 
 
@@ -87,14 +88,14 @@ def test_a_restore_by_time_is_followed_too(lake: Lake) -> None:
 
 def test_a_merge_updates_inserts_and_takes_null_for_equal_to_null(lake: Lake) -> None:
     append_once(lake, "orders", orders(lake, (1, "mon"), (None, "mon")), write_id="a")
-    commit = merge_rows(lake, "orders", orders(lake, (None, "tue"), (2, "tue")), keys=["id"], write_id="b")
+    commit = merge_rows(lake, "orders", orders(lake, (None, "tue"), (2, "tue")), rules=MergeRules(["id"]), write_id="b")
     assert commit.rows == 2
     assert content(lake) == {(1, "mon"), (None, "tue"), (2, "tue")}
 
 
 def test_the_marks_of_a_merge_reach_no_other_write(lake: Lake) -> None:
     append_once(lake, "orders", orders(lake, (1, "mon")), write_id="a")
-    merge_rows(lake, "orders", orders(lake, (1, "tue")), keys=["id"], write_id="b")
+    merge_rows(lake, "orders", orders(lake, (1, "tue")), rules=MergeRules(["id"]), write_id="b")
     orders(lake, (3, "wed")).write.format("delta").mode("append").save(f"{lake.root}/orders")
     assert content(lake) == {(1, "tue"), (3, "wed")}
 
@@ -105,6 +106,29 @@ def test_a_slice_replaces_its_rows_and_nothing_else(lake: Lake) -> None:
         lake, "orders", orders(lake, (3, "o'tue\\"), (4, "o'tue\\")), where={"day": "o'tue\\"}, write_id="b"
     )
     assert (commit.rows, content(lake)) == (2, {(1, "mon"), (3, "o'tue\\"), (4, "o'tue\\")})
+
+
+def test_a_slice_that_is_set_back_to_an_earlier_content_is_written_again(lake: Lake) -> None:
+    for number, made_from in ((1, "a"), (2, "b"), (1, "a"), (1, "a")):
+        commit = replace_slice(
+            lake, "orders", orders(lake, (number, "mon")), where={"day": "mon"}, write_id="mon", fingerprint=made_from
+        )
+    assert commit.status == "skipped_duplicate"
+    assert (table_version(lake, "orders"), content(lake)) == (2, {(1, "mon")})
+
+
+def test_a_table_that_is_set_back_to_an_earlier_content_is_written_again(lake: Lake) -> None:
+    for number, made_from in ((1, "a"), (2, "b"), (1, "a"), (1, "a")):
+        commit = replace_table(lake, "orders", orders(lake, (number, "mon")), write_id="orders", fingerprint=made_from)
+    assert commit.status == "skipped_duplicate"
+    assert (table_version(lake, "orders"), content(lake)) == (2, {(1, "mon")})
+
+
+def test_a_merge_keeps_what_is_newer_and_removes_what_is_missing(lake: Lake) -> None:
+    append_once(lake, "orders", orders(lake, (1, "b"), (2, "b"), (3, "a")), write_id="a")
+    rules = MergeRules(["id"], newest_by="day", remove_missing={"day": "a"})
+    merge_rows(lake, "orders", orders(lake, (1, "a"), (2, "c")), rules=rules, write_id="b")
+    assert content(lake) == {(1, "b"), (2, "c")}
 
 
 def test_a_slice_refuses_rows_that_do_not_belong_to_it(lake: Lake) -> None:
@@ -162,7 +186,7 @@ def test_the_same_calls_work_on_tables_of_a_catalog(lake: Lake) -> None:
     catalog = replace(lake, database="`spark_catalog`.`shop_db`")
     append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a")
     append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a")
-    merge_rows(catalog, "orders", orders(lake, (2, "tue")), keys=["id"], write_id="b")
+    merge_rows(catalog, "orders", orders(lake, (2, "tue")), rules=MergeRules(["id"]), write_id="b")
     replace_slice(catalog, "orders", orders(lake, (3, "tue")), where={"day": "tue"}, write_id="c")
     assert content(catalog) == {(1, "mon"), (3, "tue")}
     assert content(catalog, version=0) == {(1, "mon")}

@@ -26,7 +26,7 @@ def load_estimator(content: bytes) -> Any:
     import lightgbm
 
     try:
-        return lightgbm.Booster(model_str=content.decode(), params={"verbosity": -1})
+        return lightgbm.Booster(model_str=content.decode())
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
         raise ModelError(f"The LightGBM model file is damaged: {error}") from error
 

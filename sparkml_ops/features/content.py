@@ -1,0 +1,65 @@
+"""What a training set's table holds, found by one scan: rows, positives, and a hash that no row order changes."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import DataType
+
+
+@dataclass(frozen=True)
+class Content:
+    """Figures of a table with a column `split` and a column `label`.
+
+    Attributes:
+        rows: rows by part.
+        positives: rows with label 1, by part.
+        content_hash: 16 hex digits.
+    """
+
+    rows: dict[str, int]
+    positives: dict[str, int]
+    content_hash: str
+
+
+def measure_content(rows: "DataFrame") -> Content:
+    """Count and hash the rows in one pass."""
+    by_part = (
+        rows.withColumn("__hash", _hash_row(rows))
+        .groupBy("split")
+        .agg(
+            F.count("*").alias("rows"),
+            F.sum("label").alias("positives"),
+            F.bit_xor("__hash").alias("xor"),
+            # A sum too, because equal rows cancel out in the other; as a decimal, because a long would overflow.
+            F.sum(F.col("__hash").cast("decimal(38,0)")).alias("total"),
+        )
+    )
+    found = sorted(by_part.collect(), key=lambda row: str(row["split"]))
+    figures = [
+        sum(row["rows"] for row in found),
+        reduce(xor, (row["xor"] for row in found), 0),
+        sum(int(row["total"]) for row in found),
+    ]
+    text = ",".join([*(f"{name}:{kind.simpleString()}" for name, kind in _columns(rows)), *map(str, figures)])
+    return Content(
+        rows={row["split"]: row["rows"] for row in found},
+        positives={row["split"]: row["positives"] for row in found},
+        content_hash=hashlib.sha256(text.encode()).hexdigest()[:16],
+    )
+
+
+def _hash_row(rows: "DataFrame") -> "Column":
+    """Hash of a row. xxhash64 passes over nulls, so where they are is hashed too."""
+    columns = [F.col(f"`{name}`") for name, _ in _columns(rows)]
+    return F.xxhash64(F.array(*(column.isNull() for column in columns)), *columns)
+
+
+def _columns(rows: "DataFrame") -> list[tuple[str, "DataType"]]:
+    return sorted(((field.name, field.dataType) for field in rows.schema), key=lambda column: column[0])

@@ -1,0 +1,184 @@
+"""Training sets as versions: what was asked, what it was made from, and what came out.
+
+* The rows of a version are in `training_set_<version>`; its row in `training_sets` is written last. Without that row
+  the version does not exist.
+* A version's name is made of the hash of the definition, the Delta version of every input, and the newest moment
+  among the rows. The last tells which rows were mature: so the same inputs give the same version on another day,
+  unless labels have matured since.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from sparkml_ops.config.dataset import Dataset
+from sparkml_ops.config.features import FeatureView
+from sparkml_ops.errors import TableNotFoundError
+from sparkml_ops.features.events import from_microseconds
+from sparkml_ops.lake import read_table, table_exists
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.use_case import UseCase
+    from sparkml_ops.lake import Lake
+
+TRAINING_SETS = "training_sets"
+TRAINING_SETS_SCHEMA = (
+    "version string, table_name string, table_version bigint, definition string, definition_hash string, "
+    "inputs string, row_counts string, positives string, left_out string, feature_columns string, as_of timestamp, "
+    "newest timestamp, content_hash string, run_id string, created_at timestamp"
+)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """One version of the training set.
+
+    Attributes:
+        version: its name, `ts-` and 12 hex digits.
+        table: the table with its rows: entity columns, the moment, `split`, `label` (0 or 1), feature columns.
+        table_version: Delta version of that table.
+        inputs: Delta version of every table it was made from.
+        rows: rows by part (train, valid, test).
+        positives: rows with label 1, by part.
+        left_out: rows that were left out, by reason.
+        feature_columns: names of the feature columns, in order.
+        definition: dataset and feature views, as JSON.
+        definition_hash: hash of the definition.
+        content_hash: hash of the rows, whatever their order.
+        as_of: the instant as of which labels had to be mature.
+        newest: the newest moment among the rows.
+        run_id: the run that made it.
+        created_at: when it was made.
+        status: whether this call made it or found it.
+    """
+
+    version: str
+    table: str
+    table_version: int
+    inputs: dict[str, int]
+    rows: dict[str, int]
+    positives: dict[str, int]
+    left_out: dict[str, int]
+    feature_columns: list[str]
+    definition: str
+    definition_hash: str
+    content_hash: str
+    as_of: datetime
+    newest: datetime
+    run_id: str
+    created_at: datetime
+    status: Literal["created", "existing"] = "existing"
+
+
+def name_version(definition_hash: str, inputs: Mapping[str, int], newest: datetime) -> str:
+    """Name of the version that a definition makes of some inputs."""
+    made_of = [definition_hash, sorted(inputs.items()), newest.astimezone(UTC).isoformat()]
+    return "ts-" + hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]
+
+
+def training_set_table(version: str) -> str:
+    """Name of the table with a version's rows."""
+    return f"training_set_{version.replace('-', '_')}"
+
+
+def read_training_set(lake: "Lake", version: str) -> "DataFrame":
+    """Rows of a version: entity columns, the moment, `split`, `label` and the feature columns.
+
+    Raises:
+        TableNotFoundError: there is no such version.
+    """
+    described = describe_training_set(lake, version)
+    return read_table(lake, described.table, version=described.table_version)
+
+
+def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingSet:
+    """A version of the training set, or the newest.
+
+    Raises:
+        TableNotFoundError: there is no such version, or none at all.
+    """
+    versions = _list_versions(lake)
+    if not versions:
+        raise TableNotFoundError(
+            f"{lake.use_case} has no training set yet. `sparkml-ops train {lake.use_case}` makes one."
+        )
+    found = versions[-1] if version is None else next((one for one in versions if one.version == version), None)
+    if found is None:
+        newest = ", ".join(one.version for one in reversed(versions[-5:]))
+        raise TableNotFoundError(f"{lake.use_case} has no training set {version}. The newest are: {newest}.")
+    return found
+
+
+def find_training_set(lake: "Lake", version: str) -> TrainingSet | None:
+    """A version of the training set, or None."""
+    return next((one for one in _list_versions(lake) if one.version == version), None)
+
+
+def to_row(training_set: TrainingSet) -> dict[str, Any]:
+    """The row of `training_sets` for a version."""
+    return {
+        "version": training_set.version,
+        "table_name": training_set.table,
+        "table_version": training_set.table_version,
+        "definition": training_set.definition,
+        "definition_hash": training_set.definition_hash,
+        "inputs": _to_json(training_set.inputs),
+        "row_counts": _to_json(training_set.rows),
+        "positives": _to_json(training_set.positives),
+        "left_out": _to_json(training_set.left_out),
+        "feature_columns": json.dumps(training_set.feature_columns),
+        "as_of": training_set.as_of,
+        "newest": training_set.newest,
+        "content_hash": training_set.content_hash,
+        "run_id": training_set.run_id,
+        "created_at": training_set.created_at,
+    }
+
+
+def with_definition(use_case: "UseCase", definition: str) -> "UseCase":
+    """The use case as a version's definition has it, whatever its file says today."""
+    stored = json.loads(definition)
+    views = {name: FeatureView.model_validate_json(json.dumps(view)) for name, view in stored["features"].items()}
+    dataset = Dataset.model_validate_json(json.dumps(stored["dataset"]))
+    return use_case.model_copy(update={"dataset": dataset, "features": {**use_case.features, **views}})
+
+
+def _list_versions(lake: "Lake") -> list[TrainingSet]:
+    """All versions, oldest first."""
+    if not table_exists(lake, TRAINING_SETS):
+        return []
+    # Instants as numbers: collected timestamps would come in the zone of this process.
+    instants = {name: f"unix_micros({name})" for name in ("as_of", "newest", "created_at")}
+    rows = read_table(lake, TRAINING_SETS).selectExpr(
+        "* EXCEPT (as_of, newest, created_at)", *(f"{sql} AS {name}" for name, sql in instants.items())
+    )
+    return [_from_row(row) for row in sorted(rows.collect(), key=lambda row: (row["created_at"], row["version"]))]
+
+
+def _from_row(row: Any) -> TrainingSet:
+    return TrainingSet(
+        version=row["version"],
+        table=row["table_name"],
+        table_version=row["table_version"],
+        inputs=json.loads(row["inputs"]),
+        rows=json.loads(row["row_counts"]),
+        positives=json.loads(row["positives"]),
+        left_out=json.loads(row["left_out"]),
+        feature_columns=json.loads(row["feature_columns"]),
+        definition=row["definition"],
+        definition_hash=row["definition_hash"],
+        content_hash=row["content_hash"],
+        as_of=from_microseconds(row["as_of"]),
+        newest=from_microseconds(row["newest"]),
+        run_id=row["run_id"],
+        created_at=from_microseconds(row["created_at"]),
+    )
+
+
+def _to_json(figures: Mapping[str, int]) -> str:
+    return json.dumps(figures, sort_keys=True)

@@ -1,0 +1,111 @@
+"""The candidate and the champion on the same rows that neither was tuned on."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from sparkml_ops.models import PREDICTION, Comparison, Evaluation, SliceResult, compare, compare_slices, evaluate_all, predict_rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.use_case import UseCase
+    from sparkml_ops.models import PackagedModel
+
+CANDIDATE, CHAMPION, TRIVIAL = "_candidate", "_champion", "_trivial"
+SEED = 20130101
+LATENCY_ROWS = 20_000
+_LATENCY_REPEATS = 3  # the best of three: what else the machine does must not refuse a model
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the gates decide on.
+
+    Attributes:
+        evaluations: of `_candidate`, `_trivial` and, if there is one, `_champion`.
+        comparison: candidate against champion; None without one.
+        slices: the same by slice; None without one, or when no slices are declared.
+        rows_per_second: of the candidate on one core.
+        kpi: the business figure; None when not declared or null.
+    """
+
+    evaluations: Mapping[str, Evaluation]
+    comparison: Comparison | None
+    slices: list[SliceResult] | None
+    rows_per_second: float | None
+    kpi: float | None
+
+    def figures(self) -> dict[str, Any]:
+        """Figures as plain values for JSON."""
+        return {
+            name.strip("_"): {metric: [f.value, f.lower, f.upper] for metric, f in evaluation.metrics.items()}
+            for name, evaluation in self.evaluations.items()
+        } | {"rows_per_second": self.rows_per_second, "kpi": self.kpi}
+
+
+def gather_evidence(
+    rows: "DataFrame", use_case: "UseCase", *, candidate: "PackagedModel", champion: "PackagedModel | None"
+) -> Evidence:
+    """Score the judged rows with both models and compute what the declared gates need.
+
+    Args:
+        rows: the whole training set, with `split`, `label`, the dataset's timestamp and the feature columns.
+        use_case: which gates are declared.
+        candidate: the model to decide about.
+        champion: the model to be better than, if there is one.
+    """
+    gates = use_case.gates
+    base_rate = rows.where("split = 'train'").agg(F.avg("label")).first()[0]  # type: ignore[index]  # an aggregate has one row
+    scored = _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, F.lit(float(base_rate))).persist()
+    try:
+        names = [CANDIDATE, TRIVIAL] + ([CHAMPION] if champion else [])
+        at = use_case.dataset.timestamp
+        comparison = slices = None
+        if champion is not None:
+            comparison = compare(scored, label="label", candidate=CANDIDATE, champion=CHAMPION, block=at, seed=SEED)
+            if gates.slices is not None:
+                slices = _compare_slices(scored, use_case)
+        return Evidence(
+            evaluate_all(scored, label="label", predictions=names, block=at, seed=SEED),
+            comparison,
+            slices,
+            measure_speed(scored, candidate) if gates.latency else None,
+            _compute_kpi(scored, gates.kpi.sql) if gates.kpi else None,
+        )
+    finally:
+        scored.unpersist()
+
+
+def measure_speed(rows: "DataFrame", model: "PackagedModel") -> float:
+    """Rows a second of the packaged model in this process, on one core, over at most LATENCY_ROWS rows."""
+    sample = rows.select(*model.feature_columns).limit(LATENCY_ROWS).toPandas()
+    model.predict(sample)  # the first call builds what later ones find
+    best = float("inf")
+    for _ in range(_LATENCY_REPEATS):
+        started = time.perf_counter()
+        model.predict(sample)
+        best = min(best, time.perf_counter() - started)
+    return len(sample) / best
+
+
+def _score(rows: "DataFrame", candidate: "PackagedModel", champion: "PackagedModel | None") -> "DataFrame":
+    scored = predict_rows(rows, candidate).withColumnRenamed(PREDICTION, CANDIDATE)
+    return scored if champion is None else predict_rows(scored, champion).withColumnRenamed(PREDICTION, CHAMPION)
+
+
+def _compare_slices(scored: "DataFrame", use_case: "UseCase") -> list[SliceResult]:
+    gate = use_case.gates.slices
+    if gate is None:
+        return []
+    return compare_slices(
+        scored, by=gate.by, label="label", candidate=CANDIDATE, champion=CHAMPION, minimum_rows=gate.minimum_rows
+    )
+
+
+def _compute_kpi(scored: "DataFrame", sql: str) -> float | None:
+    value = scored.withColumn("prediction", F.col(CANDIDATE)).agg(F.expr(sql).cast("double")).first()[0]  # type: ignore[index]
+    return None if value is None else float(value)

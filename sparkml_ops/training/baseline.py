@@ -1,0 +1,43 @@
+"""What any model must beat: the base rate, and a straight line through the same features."""
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sparkml_ops.models import FeatureEncoder, PackagedModel
+from sparkml_ops.training.estimators import FitSettings
+from sparkml_ops.training.estimators.sklearn import KIND, fit_final
+from sparkml_ops.training.matrix import Part
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LINEAR_ROWS = 100_000  # a straight line through some dozen columns is known by then; more rows only take time
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
+
+
+def find_base_rate(labels: "NDArray[np.float64]") -> float:
+    """Share of positives: the best answer of a model that knows no features."""
+    return float(np.mean(labels))
+
+
+def fit_linear(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int) -> PackagedModel:
+    """Logistic regression on the same encoded columns, fitted on at most `LINEAR_ROWS` rows, evenly spaced in time."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    taken = np.linspace(0, len(rows.labels) - 1, min(len(rows.labels), LINEAR_ROWS)).astype(np.int64)
+    settings = FitSettings(
+        estimator=LOGISTIC,
+        params={"max_iter": 200},
+        metric="log_loss",
+        seed=seed,
+        early_stopping_rounds=1,
+        categorical_positions=encoder.categorical_positions,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a baseline do not matter
+        estimator = fit_final(Part(rows.features[taken], rows.labels[taken]), settings, 0)
+    return PackagedModel(
+        name=f"{name} (linear baseline)", task="binary", kind=KIND, encoder=encoder, estimator=estimator
+    )

@@ -1,0 +1,71 @@
+"""What every estimator can do. An estimator is a module with these functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sparkml_ops.training.matrix import Part
+
+HIGHER_IS_BETTER = ("roc_auc", "pr_auc")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What a fit is asked for, beside its rows.
+
+    Attributes:
+        estimator: `lightgbm`, or a class by its dotted path.
+        params: The estimator's parameters.
+        metric: What is optimised: roc_auc, pr_auc or log_loss.
+        seed: Fixes what is drawn.
+        early_stopping_rounds: Boosting stops after so many rounds without gain on the tuning rows.
+        categorical_positions: Positions of the matrix's columns that hold codes of levels.
+    """
+
+    estimator: str
+    params: Mapping[str, Any]
+    metric: str
+    seed: int
+    early_stopping_rounds: int
+    categorical_positions: Sequence[int]
+
+
+@dataclass(frozen=True)
+class TrialFit:
+    """What one set of parameters is worth on the tuning rows.
+
+    Attributes:
+        metrics: Figures on the tuning rows, among them the one that is optimised.
+        rounds: Boosting rounds at the best figure; 0 where there are none.
+    """
+
+    metrics: Mapping[str, float]
+    rounds: int
+
+
+class Estimator(Protocol):
+    """Fits one kind of model."""
+
+    KIND: str
+    """Name of the kind in `models/kinds` that reads and asks what is fitted here."""
+
+    def check_params(self, estimator: str, names: Sequence[str]) -> None:
+        """Raise ConfigError when the estimator cannot be had, or has no such parameters."""
+        ...
+
+    def fit_trial(self, folder: str, settings: FitSettings) -> TrialFit:
+        """Fit on the training rows of a matrix folder and judge on its tuning rows; one thread, for use in a task."""
+        ...
+
+    def fit_final(self, rows: Part, settings: FitSettings, rounds: int) -> Any:
+        """Fit on all given rows, with all cores and the number of rounds that a trial found best."""
+        ...
+
+    def weigh_columns(self, fitted: Any, names: Sequence[str]) -> dict[str, float]:
+        """Share of the model's gain that each encoded column has, highest first; empty where it is not known."""
+        ...
+
+
+def find_loss(metric: str, value: float) -> float:
+    """What a search minimises."""
+    return 1.0 - value if metric in HIGHER_IS_BETTER else value

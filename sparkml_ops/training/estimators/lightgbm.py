@@ -1,0 +1,124 @@
+"""LightGBM's gradient-boosted trees."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sparkml_ops.errors import ConfigError
+from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.matrix import Part, read_matrix
+
+KIND = "lightgbm"
+MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iterations` in `model.params` changes it
+METRIC_NAMES = {"roc_auc": "auc", "pr_auc": "average_precision", "log_loss": "binary_logloss"}
+OURS = frozenset({
+    "objective", "metric", "seed", "deterministic", "force_row_wise", "force_col_wise", "num_threads", "verbosity",
+    "categorical_feature", "early_stopping_round", "num_class", "feature_pre_filter", "data", "valid", "task",
+})  # fmt: skip
+"""Parameters that the framework sets: by `model.metric`, `model.search.seed`, the feature columns and the cores."""
+OF_DATA = frozenset({
+    "max_bin", "max_bin_by_feature", "min_data_in_bin", "bin_construct_sample_cnt", "data_random_seed", "use_missing",
+    "zero_as_missing", "is_enable_sparse", "enable_bundle", "linear_tree", "forcedbins_filename",
+})  # fmt: skip
+"""Parameters that decide how rows are binned; trials that agree in them share the binned rows."""
+
+
+def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
+    """Refuse parameters that LightGBM does not know, which it would ignore in silence, and those that are ours to set.
+
+    Raises:
+        ConfigError: Names them, with the nearest known name.
+    """
+    known = _find_canonical_names()
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise ConfigError(f"LightGBM has no parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        if known[name] in OURS:
+            raise ConfigError(
+                f"The LightGBM parameter {name!r} is set by the framework (from model.metric, model.search.seed, "
+                "model.early_stopping_rounds, the feature columns and the cores): take it out of model.params and model.search.space."
+            )
+
+
+def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
+    """Boost until the tuning rows show no more gain."""
+    import lightgbm
+
+    params = _complete_params(settings, threads=1)
+    rounds = params.pop("num_iterations", MAX_ROUNDS)
+    of_data = tuple(sorted((name, value) for name, value in params.items() if name in OF_DATA))
+    train, valid = _load_binned(folder, of_data, tuple(settings.categorical_positions))
+    stop = lightgbm.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)
+    booster = lightgbm.train(params, train, rounds, valid_sets=[valid], valid_names=["valid"], callbacks=[stop])
+    scores = booster.best_score["valid"]
+    metrics = {name: float(scores[short]) for name, short in METRIC_NAMES.items() if short in scores}
+    return TrialFit(metrics=metrics, rounds=int(booster.best_iteration or booster.current_iteration()))
+
+
+def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
+    """Boost for as many rounds as the best trial; `deterministic` makes the trees the same for any number of threads."""
+    import lightgbm
+
+    params = _complete_params(settings, threads=len(os.sched_getaffinity(0)))
+    params.pop("num_iterations", None)
+    data = _bin_rows(rows, params, settings.categorical_positions)
+    return lightgbm.train(params, data, rounds)
+
+
+def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
+    """Share of all splits' gain."""
+    gains = fitted.feature_importance(importance_type="gain")
+    total = float(gains.sum()) or 1.0
+    return {
+        name: float(gain) / total
+        for gain, name in sorted(zip(gains, names, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    }
+
+
+def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
+    canonical = _find_canonical_names()
+    metrics = list(dict.fromkeys([METRIC_NAMES[settings.metric], METRIC_NAMES["log_loss"]]))
+    return {
+        **{canonical[name]: value for name, value in settings.params.items()},
+        "objective": "binary",
+        "metric": metrics,
+        "seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,  # otherwise LightGBM times both ways and takes the faster: not the same trees each time
+        "feature_pre_filter": False,  # otherwise min_data_in_leaf is fixed once rows are binned
+        "num_threads": threads,
+        "verbosity": -1,
+    }
+
+
+@lru_cache(maxsize=1)
+def _load_binned(folder: str, of_data: tuple[tuple[str, Any], ...], categorical: tuple[int, ...]) -> tuple[Any, Any]:
+    """The binned rows, kept by the Python worker from trial to trial; the float64 matrix is given back at once."""
+    matrix = read_matrix(folder)
+    params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
+    train = _bin_rows(matrix.train, params, categorical)
+    valid = train.create_valid(matrix.valid.features, matrix.valid.labels).construct()
+    return train, valid
+
+
+def _bin_rows(rows: Part, params: Mapping[str, Any], categorical: Sequence[int]) -> Any:
+    import lightgbm
+
+    kept = {
+        name: value
+        for name, value in params.items()
+        if name in OF_DATA or name in ("feature_pre_filter", "num_threads", "verbosity")
+    }
+    return lightgbm.Dataset(rows.features, rows.labels, categorical_feature=list(categorical), params=kept).construct()
+
+
+@lru_cache(maxsize=1)
+def _find_canonical_names() -> dict[str, str]:
+    """LightGBM's name of a parameter, by each of its aliases."""
+    from lightgbm.basic import _ConfigAliases
+
+    aliases: dict[str, list[str]] = _ConfigAliases._get_all_param_aliases()  # noqa: SLF001  # there is no public list
+    return {alias: name for name, others in aliases.items() for alias in (name, *others)}

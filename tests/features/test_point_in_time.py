@@ -1,0 +1,170 @@
+"""The point-in-time lookup: what was known about an entity at a moment."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from sparkml_ops.errors import ConfigError
+from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+
+MOMENTS = "id long, customer string, at timestamp"
+PURSE = "customer string, timestamp timestamp, _known_at timestamp, money double, orders long"
+
+
+def purse(table, *, name="purse", entity=("customer",), ttl=None, counts=()):
+    return ViewRows(name, entity, ("money", "orders"), table, None if ttl is None else timedelta(minutes=ttl), frozenset(counts))
+
+
+def look_up(moments, *views, timestamp="at"):
+    joined = join_point_in_time(moments, views, timestamp=timestamp)
+    return {row["id"]: tuple(row[len(moments.columns) :]) for row in joined.collect()}
+
+
+def test_the_newest_row_known_at_the_moment_is_found(rows):
+    table = rows(PURSE, [("ann", 0, 10, 1.0, 1), ("ann", 20, 30, 2.0, 2)])
+    moments = rows(MOMENTS, [(1, "ann", 9), (2, "ann", 10), (3, "ann", 29), (4, "ann", 30), (5, "ann", 9999), (6, "bob", 50)])
+    assert look_up(moments, purse(table)) == {
+        1: (None, None),
+        2: (1.0, 1),  # known at the very moment
+        3: (1.0, 1),  # the second is true by now, but not known
+        4: (2.0, 2),
+        5: (2.0, 2),
+        6: (None, None),
+    }
+
+
+def test_a_row_older_than_the_time_to_live_is_missing(rows):
+    table = rows(PURSE, [("ann", 0, 10, 1.0, 1)])
+    moments = rows(MOMENTS, [(1, "ann", 60), (2, "ann", 60.001)])
+    assert look_up(moments, purse(table, ttl=60)) == {1: (1.0, 1), 2: (None, None)}
+
+
+def test_a_null_in_the_newest_row_is_null_and_not_the_value_before(rows):
+    table = rows(PURSE, [("ann", 0, 0, 1.0, 1), ("ann", 5, 5, None, 2)])
+    assert look_up(rows(MOMENTS, [(1, "ann", 6)]), purse(table)) == {1: (None, 2)}
+
+
+def test_counts_are_zero_where_there_is_no_row(rows):
+    table = rows(PURSE, [("ann", 0, 0, 1.0, 1)])
+    moments = rows(MOMENTS, [(1, "ann", -1), (2, "bob", 5), (3, "ann", 5), (4, "ann", 50)])
+    found = look_up(moments, purse(table, ttl=30, counts=["orders"]))
+    assert found == {1: (None, 0), 2: (None, 0), 3: (1.0, 1), 4: (None, 0)}
+
+
+def test_a_null_entity_or_moment_gets_null_everywhere_counts_included(rows):
+    table = rows(PURSE, [("ann", 0, 0, 1.0, 1), (None, 0, 0, 9.0, 9)])
+    moments = rows(MOMENTS, [(1, None, 5), (2, "ann", None), (3, None, None)])
+    nothing = (None, None)
+    assert look_up(moments, purse(table, counts=["orders"])) == {1: nothing, 2: nothing, 3: nothing}
+
+
+def test_moments_are_kept_as_they_are_even_if_equal(rows):
+    table = rows(PURSE, [("ann", 0, 0, 1.0, 1)])
+    moments = rows(MOMENTS, [(7, "ann", 5), (7, "ann", 5), (7, None, None), (7, None, None), (7, "zoe", 5)])
+    joined = join_point_in_time(moments, [purse(table)], timestamp="at")
+    assert joined.columns == ["id", "customer", "at", "purse__money", "purse__orders"]
+    assert sorted(map(str, joined.select("id", "customer", "at").collect())) == sorted(map(str, moments.collect()))
+
+
+def test_views_of_several_entities_are_looked_up_each_by_its_own(rows):
+    people = purse(rows(PURSE, [("ann", 0, 0, 1.0, 1)]))
+    shops = purse(rows(PURSE.replace("customer", "shop"), [("x", 0, 0, 2.0, 2)]), name="till", entity=("shop",))
+    both = rows("customer string, shop string, timestamp timestamp, _known_at timestamp, money double, orders long", [("ann", "x", 0, 0, 3.0, 3)])
+    pairs = purse(both, name="visits", entity=("customer", "shop"))
+    moments = rows("id long, customer string, shop string, at timestamp", [(1, "ann", "x", 1), (2, "ann", "y", 1), (3, "bob", "x", 1), (4, None, "x", 1)])
+    assert look_up(moments, pairs, people, shops) == {
+        1: (3.0, 3, 1.0, 1, 2.0, 2),
+        2: (None, None, 1.0, 1, None, None),
+        3: (None, None, None, None, 2.0, 2),
+        4: (None, None, None, None, 2.0, 2),
+    }
+
+
+def test_no_view_and_no_moment_are_fine(rows):
+    table = rows(PURSE, [("ann", 0, 0, 1.0, 1)])
+    assert look_up(rows(MOMENTS, []), purse(table)) == {}
+    assert look_up(rows(MOMENTS, [(1, "ann", 0)])) == {1: ()}
+
+
+def test_a_missing_entity_column_is_named_with_its_view(rows):
+    moments = rows("id long, custmer string, at timestamp", [])
+    with pytest.raises(ConfigError, match=r"lookup of purse.*there is no column `customer`\. Did you mean `custmer`"):
+        join_point_in_time(moments, [purse(rows(PURSE, []))], timestamp="at")
+
+
+def test_entities_of_different_types_are_refused_and_integers_of_different_size_are_not(rows):
+    by_number = rows("customer long, timestamp timestamp, _known_at timestamp, money double, orders long", [(2**40, 0, 0, 9.0, 9), (2, 0, 0, 1.0, 1)])
+    with pytest.raises(ConfigError, match="entity `customer` is string in the moments and bigint in the view"):
+        join_point_in_time(rows(MOMENTS, []), [purse(by_number)], timestamp="at")
+    small = rows("id long, customer int, at timestamp", [(1, 2, 5), (2, 0, 5)])
+    assert look_up(small, purse(by_number)) == {1: (1.0, 1), 2: (None, None)}
+
+
+def test_a_column_that_is_there_already_is_refused(rows):
+    moments = rows("id long, customer string, at timestamp, purse__money double", [])
+    with pytest.raises(ConfigError, match="the moments have a column `purse__money` already"):
+        join_point_in_time(moments, [purse(rows(PURSE, []))], timestamp="at")
+
+
+def test_a_moment_that_is_no_instant_is_refused(rows):
+    with pytest.raises(ConfigError, match="`id` must be a timestamp or a date, and is bigint"):
+        join_point_in_time(rows(MOMENTS, []), [purse(rows(PURSE, []))], timestamp="id")
+
+
+def exchanges(joined):
+    plan = joined._jdf.queryExecution().executedPlan().toString()
+    return [line for line in plan.splitlines() if "Exchange " in line and "ReusedExchange" not in line]
+
+
+def test_there_is_one_shuffle_for_each_entity(rows):
+    table = rows(PURSE, [("ann", 0, 0, 1.0, 1)])
+    shops = rows(PURSE.replace("customer", "shop"), [("x", 0, 0, 2.0, 2)])
+    moments = rows("id long, customer string, shop string, at timestamp", [(1, "ann", "x", 1)])
+    one = join_point_in_time(moments, [purse(table), purse(table, name="again", ttl=5)], timestamp="at")
+    two = join_point_in_time(moments, [purse(table), purse(shops, name="till", entity=("shop",)), purse(table, name="again")], timestamp="at")
+    assert [len(exchanges(one)), len(exchanges(two))] == [1, 2]
+    assert all("hashpartitioning(__key_0" in line for line in exchanges(two))
+
+
+def test_moments_without_entity_do_not_meet_in_one_partition(spark, rows):
+    moments = spark.range(5_000).selectExpr("id", "string(null) AS customer", "timestamp'2024-03-01 12:00:00' AS at")
+    before = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", "8")
+    spark.conf.set("spark.sql.adaptive.enabled", "false")
+    try:
+        joined = join_point_in_time(moments, [purse(rows(PURSE, [("ann", 0, 0, 1.0, 1)]))], timestamp="at")
+        sizes = [row[0] for row in joined.groupBy(_partition_id()).count().select("count").collect()]
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", before)
+        spark.conf.set("spark.sql.adaptive.enabled", "true")
+    assert sum(sizes) == 5_000
+    assert len(sizes) == 8
+    assert max(sizes) < 1_500
+
+
+def _partition_id():
+    from pyspark.sql import functions as F
+
+    return F.spark_partition_id()
+
+
+def test_random_lookups_equal_those_of_a_plain_loop(rows):
+    """120 entities are 120 cases: rows with ties in time, delays, gaps; moments on, before and after every edge."""
+    draw = np.random.default_rng(3)
+    table, moments = [], []
+    for number in range(120):
+        delay, times = int(draw.integers(0, 8)), sorted({int(t) for t in draw.integers(0, 40, draw.integers(0, 12))})
+        entity = f"e{number}"
+        values = [float(draw.integers(0, 100)) if draw.random() > 0.2 else None for _ in times]
+        table += [(entity, time, time + delay, value, time) for time, value in zip(times, values, strict=True)]
+        moments += [(len(moments) + at, entity if draw.random() > 0.05 else None, int(m)) for at, m in enumerate(draw.integers(-3, 60, 15))]
+
+    def expected(entity, moment, ttl):
+        known = [row for row in table if row[0] == entity and row[2] <= moment and (ttl is None or row[1] >= moment - ttl)]
+        return max(known, key=lambda row: row[1])[3:] if known else (None, None)
+
+    frame = rows(PURSE, table)
+    found = look_up(rows(MOMENTS, moments), purse(frame), purse(frame, name="fresh", ttl=6))
+    assert found == {key: expected(entity, moment, None) + expected(entity, moment, 6) for key, entity, moment in moments}
+    assert sum(value[0] is not None for value in found.values()) > 300
