@@ -94,7 +94,7 @@ def _split_key(key: str) -> KeyPath:
 
 
 def _existing_path(values: Any, path: KeyPath) -> KeyPath:
-    """The path with list indices as numbers, and with names as the document spells them."""
+    """The path with the indices of lists as numbers."""
     if not path:
         return ()
     part = path[0]

@@ -54,12 +54,18 @@ def merge_documents(below: Document, above: Document) -> Document:
 
 
 def set_value(document: Document, path: KeyPath, value: Any, place: Place) -> Document:
-    """The document with one value set, and mappings made on the way where there are none.
-
-    A value that is no mapping stays where the path would lead through it, and is for the caller to refuse.
-    """
+    """The document with one value set; what stands in the way of its path becomes a mapping."""
     kept = {known: where for known, where in document.places.items() if known[: len(path)] != path}
-    return Document(_with_value(document.values, path, value), {**kept, path: place})
+    made = {path[:length]: place for length in range(1, len(path) + 1) if not _leads_on(document.values, path[:length])}
+    return Document(_with_value(document.values, path, value), {**kept, **made, path: place})
+
+
+def _leads_on(values: Any, path: KeyPath) -> bool:
+    """Whether there is something at the path that further keys can lead into."""
+    for part in path:
+        is_there = part in values if isinstance(values, dict) else isinstance(part, int)
+        values = values[part] if is_there else None
+    return isinstance(values, dict | list)
 
 
 def _merge_values(below: Any, above: Any) -> Any:

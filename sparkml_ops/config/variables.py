@@ -2,12 +2,12 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
-from sparkml_ops.config.places import Document, KeyPath, Place, find_place
+from sparkml_ops.config.places import Document, KeyPath, find_place
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<env>env:)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 _HOW = "${name}, ${env:NAME}, or $${ for the characters themselves"
@@ -114,11 +114,8 @@ def _look_up(
     if name in environ:
         return Variable(environ[name], (environ[name],))
     if match["env"]:
-        raise _UnsetError(Finding(path, f"the environment variable {name} is not set", nearest=nearest_name(name, environ)))
+        raise _UnsetError(
+            Finding(path, f"the environment variable {name} is not set", nearest=nearest_name(name, environ))
+        )
     declared = f"{list_names(variables)}, or an environment variable of that name"
     raise _UnsetError(Finding(path, f"the variable ${{{name}}} is not set", declared, nearest_name(name, variables)))
-
-
-def hide(place: Place, secrets: Iterable[str]) -> Place:
-    """The place of a value that is never to be shown."""
-    return dataclasses.replace(place, secrets=tuple(secrets))

@@ -34,6 +34,7 @@ _LIMITS = {
     "less_than_equal": "a number up to {le:g}",
     "string_too_long": "at most {max_length} characters",
     "too_long": "at most {max_length}",
+    "too_short": "at least {min_length}",
 }
 _PATTERNS = {
     IDENTIFIER_PATTERN: "a name of letters, digits and _ that does not start with a digit",
@@ -93,9 +94,7 @@ def _allowed(kind: str, context: Mapping[str, Any], forms: list[Schema], message
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_too_short":
-        return "one character" if context["min_length"] == 1 and _is_one_character(forms) else "text that is not empty"
-    if kind == "too_short":
-        return f"at least {context['min_length']}"
+        return "one character" if any(form.get("maxLength") == 1 for form in forms) else "text that is not empty"
     if kind == "string_pattern_mismatch":
         described = next((form["description"] for form in forms if "pattern" in form and "description" in form), None)
         pattern = str(context["pattern"])
@@ -135,12 +134,6 @@ def _written_path(location: tuple[int | str, ...], values: Any) -> tuple[KeyPath
     return tuple(path), tuple(rest)
 
 
-def _is_one_character(forms: list[Schema]) -> bool:
-    return any(form.get("maxLength") == 1 for form in forms)
-
-
 def _join(first: Finding, second: Finding) -> Finding:
     options = [part for part in (first.allowed, second.allowed) if part]
     return Finding(first.path, first.found, " or ".join(dict.fromkeys(options)), first.nearest or second.nearest)
-
-

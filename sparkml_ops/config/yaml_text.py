@@ -184,7 +184,7 @@ class _Reader:
                     node, path, f"{word}, which YAML reads to base 8", f'{word.lstrip("0") or 0}, or "{word}" for text'
                 )
         try:
-            return word if node.tag not in _BARE else self._loader.construct_object(node)  # type: ignore[no-untyped-call]
+            return word if node.tag not in _BARE else self._loader.construct_object(node)
         except ValueError:
             return self._refuse(node, path, f"{show_value(word)} is no {node.tag.removeprefix(_TAG)}")
 

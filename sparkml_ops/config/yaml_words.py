@@ -30,7 +30,7 @@ def explain_yaml_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     """The line, from 1, and what is wrong there, with the line itself."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text[: error.position].count("\n")
-        return line + 1, f"a character that YAML does not allow: {ascii(text[error.position])}"
+        return line + 1, f"a character that YAML does not allow: {text[error.position]!a}"
     if not isinstance(error, yaml.MarkedYAMLError):
         return 0, str(error)
     problem = error.problem or str(error.context)

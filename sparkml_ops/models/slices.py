@@ -88,8 +88,8 @@ def _pair(model: int, prediction: str) -> Column:
 def _read_slice(row: Row) -> SliceResult:
     if row["lowest_bin"] < 0:
         raise ModelError(
-            f"The slice {row['column']} = {row['value']} cannot be judged: predictions are missing or not between 0 and "
-            "1, or labels are neither 0 nor 1. Score all rows, and give a label of 0 and 1."
+            f"The slice {row['column']} = {row['value']} cannot be judged: predictions are missing or not between 0 "
+            "and 1, or labels are neither 0 nor 1. Score all rows, and give a label of 0 and 1."
         )
     candidate, champion = row["candidate"], row["champion"]
     return SliceResult(

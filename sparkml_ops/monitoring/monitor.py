@@ -52,8 +52,7 @@ def monitor(
         TableNotFoundError: nothing was published.
     """
     run_id, as_of = run_id or new_run_id(), as_of or datetime.now(UTC)
-    watched = (use_case.monitoring, use_case.dataset.label, use_case.dataset.derived)
-    with record_step(lake, run_id=run_id, step="monitor", config_hash=hash_config(*watched)) as record:
+    with record_step(lake, run_id=run_id, step="monitor", config_hash=hash_monitoring(use_case)) as record:
         found = find_published(lake, batch_id=batch)
         record.note("batch_id", found.batch_id)
         record.model(use_case.name, found.model_version)
@@ -68,6 +67,11 @@ def monitor(
             record.wrote(raised)
         record.note("alerts", len(alerts))
     return MonitorResult(run_id, found.batch_id, found.model_version, tuple(figures), tuple(alerts))
+
+
+def hash_monitoring(use_case: UseCase) -> str:
+    """Hash of all configuration that the figures depend on."""
+    return hash_config(use_case.monitoring, use_case.dataset.label, use_case.dataset.derived)
 
 
 def _measure_drift(use_case: UseCase, lake: Lake, batch: PublishedBatch) -> list[Metric]:

@@ -105,3 +105,9 @@ def last_switch(lake: Lake) -> tuple[int | None, int] | None:
     moves = read_table(lake, PROMOTIONS).where(F.col("decision").isin("promoted", "rolled_back"))
     newest = moves.orderBy(F.desc("decided_at")).select("from_version", "to_version").first()
     return None if newest is None else (newest["from_version"], newest["to_version"])
+
+
+def find_champion(lake: Lake) -> int | None:
+    """The champion's version, as the decisions have it; None when none was ever promoted."""
+    switch = last_switch(lake)
+    return None if switch is None else switch[1]

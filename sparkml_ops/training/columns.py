@@ -45,8 +45,8 @@ def choose_columns(training_rows: DataFrame, feature_columns: Sequence[str]) -> 
         log.warning("feature %s is left out of the model: %s", name, reason)
     if len(left_out) == len(feature_columns):
         raise TrainingError(
-            f"None of the {len(feature_columns)} feature columns says anything in the training rows: each is missing or "
-            "has one value only. Look at the feature views: are they filled for the time of the training rows?"
+            f"None of the {len(feature_columns)} feature columns says anything in the training rows: each is missing "
+            "or has one value only. Look at the feature views: are they filled for the time of the training rows?"
         )
     return ChosenColumns(kept=[name for name in feature_columns if name not in left_out], left_out=left_out)
 

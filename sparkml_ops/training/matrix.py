@@ -102,7 +102,7 @@ def remove_folder(spark: SparkSession, folder: str) -> None:
     """Remove a folder, wherever Spark can write; nothing happens when it is not there."""
     jvm: Any = spark._jvm  # noqa: SLF001  # pyspark has no other way to remove files in any storage
     path = jvm.org.apache.hadoop.fs.Path(folder)
-    path.getFileSystem(spark._jsc.hadoopConfiguration()).delete(path, True)  # type: ignore[attr-defined]  # noqa: SLF001
+    path.getFileSystem(spark._jsc.hadoopConfiguration()).delete(path, True)  # noqa: SLF001
 
 
 def locate_scratch(root: str, name: str) -> str:

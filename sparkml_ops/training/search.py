@@ -1,25 +1,17 @@
-"""The search for parameters: Hyperopt proposes, Spark's workers try, one task a trial.
-
-Hyperopt's SparkTrials hides why trials fail: all failing, a timeout and a dying worker give the same message. So a trial
-catches its own exceptions and brings back the cause, and what Spark itself reports is taken from the trial's record.
-"""
+"""The search for parameters: Hyperopt proposes, Spark's workers try, one task a trial."""
 
 import logging
-import math
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparkml_ops.config.model import Search
 from sparkml_ops.errors import TrainingError
-from sparkml_ops.training.estimators import FitSettings, find_estimator, find_loss
-from sparkml_ops.training.space import build_space, decode_params
+from sparkml_ops.training.space import build_space
+from sparkml_ops.training.trials import Trial, TrialTask, read_trial, try_params
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,44 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-MAX_CAUSE_LENGTH = 2000
 _CHATTY_LOGGERS = ("hyperopt", "hyperopt-spark", "hyperopt.tpe", "hyperopt.fmin")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One set of parameters and what became of it.
-
-    Attributes:
-        number: Counts from 0, in the order in which they were proposed.
-        params: All parameters, fixed ones too.
-        status: Failed trials have a cause; cancelled ones were stopped by the timeout or by early stopping.
-        loss: What is minimised; None unless it is ok.
-        metrics: Figures on the tuning rows.
-        rounds: Boosting rounds at the best figure.
-        started_at: When it started, UTC.
-        ended_at: When it ended, UTC.
-        cause: Why it failed; the last line says it shortest.
-    """
-
-    number: int
-    params: dict[str, Any]
-    status: Literal["ok", "failed", "cancelled"]
-    loss: float | None
-    metrics: dict[str, float]
-    rounds: int
-    started_at: datetime
-    ended_at: datetime
-    cause: str | None = None
-
-
-@dataclass(frozen=True)
-class TrialTask:
-    """What a worker needs for a trial: small, since it travels with each one. `settings` has the fixed parameters."""
-
-    folder: str
-    settings: FitSettings
-    search: Search
 
 
 def run_search(
@@ -114,13 +69,8 @@ def run_search(
     return trials
 
 
-def find_best(trials: Sequence[Trial]) -> Trial:
-    """The trial with the lowest loss, the earliest of equals."""
-    return min((trial for trial in trials if trial.loss is not None), key=lambda trial: (trial.loss, trial.number))
-
-
 def choose_parallelism(search: Search, slots: int) -> int:
-    """How many trials run at a time: no more than Spark has slots for, and few enough that the search can still learn."""
+    """How many trials run at a time: at most Spark's slots, and few enough that the search can still learn."""
     chosen = max(1, min(search.parallelism, slots, search.max_trials // 2))
     if chosen < search.parallelism:
         log.info(
@@ -131,22 +81,6 @@ def choose_parallelism(search: Search, slots: int) -> int:
             search.max_trials,
         )
     return chosen
-
-
-def try_params(task: TrialTask, drawn: dict[str, Any]) -> dict[str, Any]:
-    """One trial, on a worker. Never raises: Hyperopt would lose the cause."""
-    params = dict(task.settings.params) | decode_params(task.search.space, drawn)
-    outcome: dict[str, Any] = {"status": "fail", "params": params, "started": time.time()}
-    try:
-        settings = replace(task.settings, params=params)
-        fit = find_estimator(settings.estimator).fit_trial(task.folder, settings)
-        loss = find_loss(settings.metric, fit.metrics[settings.metric])
-        if not math.isfinite(loss):
-            raise TrainingError(f"{settings.metric} on the tuning rows is {fit.metrics[settings.metric]}")  # noqa: TRY301
-        outcome |= {"status": "ok", "loss": loss, "metrics": dict(fit.metrics), "rounds": fit.rounds}
-    except Exception:  # noqa: BLE001  # whatever it is, it is the cause
-        outcome["cause"] = traceback.format_exc()[-MAX_CAUSE_LENGTH:]
-    return outcome | {"ended": time.time()}
 
 
 class _Watch:
@@ -161,7 +95,7 @@ class _Watch:
 
         # `trials` leaves out those whose worker died; `_dynamic_trials` has them all
         ended = [r for r in list(self.records._dynamic_trials) if r["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING)]  # noqa: SLF001
-        trials = [_read_trial(record, self.task) for record in ended]
+        trials = [read_trial(record, self.task) for record in ended]
         for trial in trials:
             if trial.number not in self.told:
                 self.told.add(trial.number)
@@ -205,47 +139,6 @@ def _stop_without_progress(patience: int) -> Callable[..., tuple[bool, list[Any]
     return stop
 
 
-def _read_trial(record: dict[str, Any], task: TrialTask) -> Trial:
-    from hyperopt import space_eval
-    from hyperopt.base import JOB_STATE_CANCEL
-
-    result = record["result"]
-    now = datetime.now(UTC)
-    if "params" in result:
-        params, started, ended = result["params"], result["started"], result["ended"]
-    else:  # its worker never answered
-        drawn = space_eval(build_space(task.search.space), {k: v[0] for k, v in record["misc"]["vals"].items() if v})
-        params = dict(task.settings.params) | decode_params(task.search.space, drawn)
-        started = _to_seconds(record["book_time"]) or now.timestamp()
-        ended = _to_seconds(record["refresh_time"]) or now.timestamp()
-    is_ok = result.get("status") == "ok"
-    status: Any = "ok" if is_ok else "cancelled" if record["state"] == JOB_STATE_CANCEL else "failed"
-    return Trial(
-        number=int(record["tid"]),
-        params=params,
-        status=status,
-        loss=result["loss"] if is_ok else None,
-        metrics=result.get("metrics", {}),
-        rounds=result.get("rounds", 0),
-        started_at=datetime.fromtimestamp(started, UTC),
-        ended_at=datetime.fromtimestamp(max(ended, started), UTC),
-        cause=_find_cause(record) if status == "failed" else None,
-    )
-
-
-def _to_seconds(instant: datetime | None) -> float | None:
-    """Hyperopt's instants are UTC without saying so."""
-    return None if instant is None else instant.replace(tzinfo=UTC).timestamp()
-
-
-def _find_cause(record: dict[str, Any]) -> str:
-    cause = record["result"].get("cause")
-    if cause is None:
-        told = " ".join(str(part) for part in record["misc"].get("error", ()) if part)
-        cause = f"the worker died or the task could not run: {told or 'Spark gave no cause'}"
-    return str(cause)[-MAX_CAUSE_LENGTH:].strip()
-
-
 def _refuse_failed_search(trials: Sequence[Trial], search: Search) -> None:
     failed = [trial for trial in trials if trial.status == "failed"]
     finished = len(failed) + sum(trial.status == "ok" for trial in trials)
@@ -255,7 +148,7 @@ def _refuse_failed_search(trials: Sequence[Trial], search: Search) -> None:
         limit = "" if search.timeout is None else f" within the timeout of {search.timeout}"
         raise TrainingError(f"No trial ended{limit}. Allow more time, or try smaller models.")
     raise TrainingError(
-        f"{len(failed)} of {finished} trials failed (at most {search.max_failed_ratio:.0%} may, and one must end well). "
+        f"{len(failed)} of {finished} trials failed (at most {search.max_failed_ratio:.0%} may; one must end well). "
         f"The first, with {failed[0].params}: {(failed[0].cause or '').splitlines()[-1]}"
     )
 

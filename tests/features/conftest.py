@@ -1,6 +1,6 @@
 """Rows written by hand, and the shop's lake."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,20 @@ def rows(spark: SparkSession) -> MakeRows:
         return spark.createDataFrame(converted, schema)
 
     return make
+
+
+@pytest.fixture
+def set_conf(spark: SparkSession) -> Iterator[Callable[[str, str], None]]:
+    """Change settings of the session until the test ends."""
+    before: dict[str, str] = {}
+
+    def change(key: str, value: str) -> None:
+        before.setdefault(key, spark.conf.get(key))
+        spark.conf.set(key, value)
+
+    yield change
+    for key, value in before.items():
+        spark.conf.set(key, value)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
@@ -127,26 +128,14 @@ def test_there_is_one_shuffle_for_each_entity(rows):
     assert all("hashpartitioning(__key_0" in line for line in exchanges(two))
 
 
-def test_moments_without_entity_do_not_meet_in_one_partition(spark, rows):
+def test_moments_without_entity_do_not_meet_in_one_partition(spark, rows, set_conf):
     moments = spark.range(5_000).selectExpr("id", "string(null) AS customer", "timestamp'2024-03-01 12:00:00' AS at")
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "8")
-    spark.conf.set("spark.sql.adaptive.enabled", "false")
-    try:
-        joined = join_point_in_time(moments, [purse(rows(PURSE, [("ann", 0, 0, 1.0, 1)]))], timestamp="at")
-        sizes = [row[0] for row in joined.groupBy(_partition_id()).count().select("count").collect()]
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
-        spark.conf.set("spark.sql.adaptive.enabled", "true")
-    assert sum(sizes) == 5_000
-    assert len(sizes) == 8
-    assert max(sizes) < 1_500
-
-
-def _partition_id():
-    from pyspark.sql import functions as F
-
-    return F.spark_partition_id()
+    set_conf("spark.sql.shuffle.partitions", "8")
+    set_conf("spark.sql.adaptive.enabled", "false")
+    joined = join_point_in_time(moments, [purse(rows(PURSE, [("ann", 0, 0, 1.0, 1)]))], timestamp="at")
+    by_partition = joined.groupBy(F.spark_partition_id()).agg(F.count("*").alias("moments"), F.count("purse__money").alias("found"))
+    assert sorted(row["moments"] // 500 for row in by_partition.collect()) == [1] * 8  # 625 each, give or take
+    assert {row["found"] for row in by_partition.collect()} == {0}
 
 
 def test_random_lookups_equal_those_of_a_plain_loop(rows):

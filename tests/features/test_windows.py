@@ -130,17 +130,13 @@ def random_orders(spark, *, seed, partitions):
     )
 
 
-def test_figures_are_the_same_bits_however_rows_are_partitioned(spark, monkeypatch):
+def test_figures_are_the_same_bits_however_rows_are_partitioned(spark, monkeypatch, set_conf):
     view = view_of(available_after="7m", aggregate=[amount("count", "sum", "mean", "std", "min", "p90", windows=["1h", "1d", "5d"])])
     whole = compute_features(random_orders(spark, seed=0, partitions=1), view, name="purse").toPandas()
     monkeypatch.setattr(windows, "SHORTEST_PART", view.available_after)
     monkeypatch.setattr(windows, "WINDOWS_PER_PART", 1)
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
-    try:
-        parts = compute_features(random_orders(spark, seed=0, partitions=3), view, name="purse").toPandas()
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
+    set_conf("spark.sql.shuffle.partitions", "5")
+    parts = compute_features(random_orders(spark, seed=0, partitions=3), view, name="purse").toPandas()
     key = ["customer", "timestamp"]
     whole, parts = (table.sort_values(key).reset_index(drop=True) for table in (whole, parts))
     assert len(whole) > 10_000

@@ -39,7 +39,8 @@ def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
         if known[name] in OURS:
             raise ConfigError(
                 f"The LightGBM parameter {name!r} is set by the framework (from model.metric, model.search.seed, "
-                "model.early_stopping_rounds, the feature columns and the cores): take it out of model.params and model.search.space."
+                "model.early_stopping_rounds, the feature columns and the cores): take it out of model.params and of "
+                "model.search.space."
             )
 
 
@@ -59,7 +60,7 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
-    """Boost for as many rounds as the best trial; `deterministic` makes the trees the same for any number of threads."""
+    """Boost for as many rounds as given; `deterministic` keeps the trees the same for any number of threads."""
     import lightgbm
 
     params = _complete_params(settings, threads=len(os.sched_getaffinity(0)))

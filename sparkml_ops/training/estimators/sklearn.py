@@ -23,11 +23,11 @@ def check_params(estimator: str, names: Sequence[str]) -> None:
     Raises:
         ConfigError: Says which, with the nearest known parameter.
     """
-    package = estimator.split(".")[0]
+    package = estimator.split(".", 1)[0]
     if package not in list_trusted_packages():
         raise ConfigError(
-            f"Models of the package {package!r} would not be read back: it is not trusted. If it is yours, name it in the "
-            f"environment variable {TRUST_VARIABLE}, here and where the model is used."
+            f"Models of the package {package!r} would not be read back: it is not trusted. If it is yours, name it in "
+            f"the environment variable {TRUST_VARIABLE}, here and where the model is used."
         )
     known = inspect.signature(_find_class(estimator)).parameters
     for name in names:

@@ -1,0 +1,49 @@
+"""Options that every verb has."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sparkml_ops.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sparkml_ops.config.use_case import UseCase
+    from sparkml_ops.lake import Lake
+
+UseCaseName = Annotated[str, typer.Argument(help="Name of a use case in conf/, or path of its YAML file.", metavar="USE_CASE")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+RunId = Annotated[str | None, typer.Option(help="Name of this run in the ledger; made up by default.")]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The options that stand before or after any verb."""
+
+    env: str | None = None
+    conf_dir: Path | None = None
+    overrides: tuple[str, ...] = ()
+
+
+def load(name: str, shared: Shared) -> "UseCase":
+    """Load a use case; nothing heavy is imported for it."""
+    from sparkml_ops.config.load import load_use_case
+
+    return load_use_case(name, env=shared.env, conf_dir=shared.conf_dir, overrides=split_overrides(shared.overrides))
+
+
+def open_both(name: str, shared: Shared) -> "tuple[UseCase, Lake]":
+    """Load a use case, then start Spark: a wrong file is told within a second."""
+    use_case = load(name, shared)
+    from sparkml_ops.lake import open_lake
+
+    return use_case, open_lake(use_case)
+
+
+def split_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Take `key=value` apart."""
+    wrong = [pair for pair in pairs if "=" not in pair or pair.startswith("=")]
+    if wrong:
+        raise ConfigError(f"--set {wrong[0]}: expected key=value, for instance --set scoring.threshold=0.4")
+    return dict(tuple(pair.split("=", 1)) for pair in pairs)

@@ -1,0 +1,289 @@
+"""The verbs that do something. Each is a thin call of the function of the same name; docstrings are the help texts."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
+from sparkml_ops.cli.output import format_table, format_value, mark, print_result
+
+if TYPE_CHECKING:
+    from sparkml_ops.pipeline import RunResult
+
+StageName = Literal["ingest", "features", "dataset", "train", "promote", "score", "monitor"]
+FromStage = Annotated[StageName | None, typer.Option("--from", help="Run this stage and those after it, changed or not.")]
+ToStage = Annotated[StageName | None, typer.Option("--to", help="Stop after this stage.")]
+
+
+def run(
+    context: typer.Context,
+    use_case: UseCaseName,
+    from_stage: FromStage = None,
+    to_stage: ToStage = None,
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Run every step that has something to do, in order.
+
+    Examples:
+
+        sparkml-ops run flights
+
+        sparkml-ops run flights --to train
+
+        sparkml-ops --env cluster run flights --json
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.pipeline import run as run_all
+
+    result = run_all(loaded, lake, from_stage=from_stage, to_stage=to_stage, run_id=run_id)
+    return print_result(result, as_json=as_json, lines=lambda: describe_run(result), exit_code=int(bool(result.refused)))
+
+
+def describe_run(result: "RunResult") -> list[str]:
+    """A run for people."""
+    if not result.has_changes:
+        return ["No changes."]
+    width = max(len(step.name) for step in result.steps)
+    lines = [f"{mark(s.status)}  {s.name:<{width}}  {s.seconds:6.1f} s  {s.reason}" for s in result.steps]
+    return [*lines, f"run {result.run_id}", f"summary page: {result.summary_path}"]
+
+
+def plan(
+    context: typer.Context, use_case: UseCaseName, from_stage: FromStage = None, to_stage: ToStage = None, *, as_json: Json = False
+) -> int:
+    """Show what `run` would do and why; changes nothing.
+
+    Examples:
+
+        sparkml-ops plan flights
+
+        sparkml-ops plan flights --from train
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.pipeline import describe_plan
+    from sparkml_ops.pipeline import plan as make_plan
+
+    result = make_plan(loaded, lake, from_stage=from_stage, to_stage=to_stage)
+    return print_result(
+        result, as_json=as_json, lines=lambda: describe_plan(result.steps) if result.has_changes else ["No changes."]
+    )
+
+
+def ingest(
+    context: typer.Context,
+    use_case: UseCaseName,
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; repeatable.")] = None,
+    run_id: RunId = None,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Take everything in again, in place of what is there.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Take in what is new at the sources, under their contracts.
+
+    Examples:
+
+        sparkml-ops ingest flights
+
+        sparkml-ops ingest flights --source weather --full
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.ingestion import ingest as take_in
+
+    result = take_in(loaded, lake, sources=source or None, full=full, run_id=run_id)
+    columns = ("source", "status", "rows in", "clean", "quarantined", "batch")
+    rows = [(s.source, s.status, s.rows_in, s.rows_clean, s.rows_quarantined, s.batch_id) for s in result.sources]
+    broken = [f"  {s.source}: {rows} rows  {rule}" for s in result.sources for rule, rows in s.violations]
+    return print_result(result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *broken])
+
+
+def features(
+    context: typer.Context,
+    use_case: UseCaseName,
+    view: Annotated[list[str] | None, typer.Option("--view", help="Only this view; repeatable.")] = None,
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Build the tables of the feature views.
+
+    Examples:
+
+        sparkml-ops features flights
+
+        sparkml-ops features flights --view origin_weather
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.features import build_features
+
+    result = build_features(loaded, lake, views=view or None, run_id=run_id)
+    rows = [(name, c.status, c.rows, f"{c.table}@v{c.version}") for name, c in result.views.items()]
+    return print_result(result, as_json=as_json, lines=lambda: format_table(("view", "status", "rows", "table"), rows))
+
+
+def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None, *, as_json: Json = False) -> int:
+    """Create the version of the training set that the newest tables make.
+
+    Examples:
+
+        sparkml-ops dataset flights
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.features import create_training_set
+
+    result = create_training_set(loaded, lake, run_id=run_id)
+    rows = [(part, result.rows[part], result.positives.get(part, 0)) for part in result.rows]
+    lines = [f"training set {result.version} ({result.status}), {len(result.feature_columns)} feature columns"]
+    return print_result(result, as_json=as_json, lines=lambda: [*lines, *format_table(("part", "rows", "positives"), rows)])
+
+
+def train(
+    context: typer.Context,
+    use_case: UseCaseName,
+    training_set: Annotated[str | None, typer.Option(help="Version of the training set; the newest by default.")] = None,
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Tune, fit, judge and register a candidate. It serves only after `promote`.
+
+    Examples:
+
+        sparkml-ops train flights
+
+        sparkml-ops --set model.search.max_trials=40 train flights
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.training import train as fit
+
+    result = fit(loaded, lake, training_set=training_set, run_id=run_id)
+    head = f"{result.model_name} version {result.model_version} ({result.status}), {result.trials} trials, {result.seconds:.0f} s"
+    metrics = list(result.figures["candidate"])
+    rows = [(who, *[_show_figure(figures[name]) for name in metrics]) for who, figures in result.figures.items()]
+    return print_result(result, as_json=as_json, lines=lambda: [head, *format_table(("model", *metrics), rows)])
+
+
+def _show_figure(figure: "dict[str, float | None]") -> str:
+    if figure["lower"] is None:
+        return format_value(figure["value"])
+    return f"{figure['value']:.4f} [{figure['lower']:.4f}, {figure['upper']:.4f}]"
+
+
+def promote(
+    context: typer.Context,
+    use_case: UseCaseName,
+    version: Annotated[int | None, typer.Option(help="The version to decide about; the newest by default.")] = None,
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Ask the gates whether a version may serve; exit 1 when they refuse.
+
+    Examples:
+
+        sparkml-ops promote flights
+
+        sparkml-ops promote flights --version 3
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.promotion import promote as decide
+
+    result = decide(loaded, lake, version=version, run_id=run_id)
+    gates = [(g.gate, g.verdict, g.reason) for g in result.gates]
+    head = [f"version {result.version}: {result.decision}: {result.reason}", f"champion: version {format_value(result.champion)}"]
+    return print_result(
+        result,
+        as_json=as_json,
+        lines=lambda: [*head, *format_table(("gate", "verdict", "reason"), gates)],
+        exit_code=int(result.decision == "refused"),
+    )
+
+
+def rollback(
+    context: typer.Context,
+    use_case: UseCaseName,
+    to_version: Annotated[int, typer.Option("--to", help="The version that is to be champion again.")],
+    reason: Annotated[str, typer.Option(help="Why; recorded in `promotions`.")],
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Make an earlier version champion again, without asking the gates.
+
+    Examples:
+
+        sparkml-ops rollback flights --to 2 --reason "late alarms since Tuesday"
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.promotion import roll_back
+
+    result = roll_back(loaded, lake, to_version=to_version, reason=reason, run_id=run_id)
+    return print_result(result, as_json=as_json, lines=lambda: [f"champion: version {result.champion} ({result.decision})"])
+
+
+def score(
+    context: typer.Context,
+    use_case: UseCaseName,
+    batch: Annotated[str | None, typer.Option(help="Name of the batch; by default its first and last day.")] = None,
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Score a batch with the champion and publish it; exit 1 when it is held.
+
+    Examples:
+
+        sparkml-ops score flights
+
+        sparkml-ops score flights --batch 2013-12
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.scoring import score as score_batch
+
+    result = score_batch(loaded, lake, batch=batch, run_id=run_id)
+    columns = ("batch", "role", "version", "status", "rows", "positives", "mean prediction")
+    rows = [(b.batch_id, b.role, b.model_version, b.status, b.rows, b.positives, b.mean_prediction) for b in result.batches]
+    checks = [f"  {c.check}: {c.verdict}: {c.reason}" for b in result.batches for c in b.checks]
+    return print_result(
+        result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *checks], exit_code=int(result.is_held)
+    )
+
+
+def monitor(
+    context: typer.Context,
+    use_case: UseCaseName,
+    batch: Annotated[str | None, typer.Option(help="The batch to look at; the one published last by default.")] = None,
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Measure drift and performance of a published batch, and raise alerts.
+
+    Examples:
+
+        sparkml-ops monitor flights
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.monitoring import monitor as watch
+
+    result = watch(loaded, lake, batch=batch, run_id=run_id)
+    columns = ("scope", "subject", "name", "value", "lower", "upper", "threshold", "verdict")
+    rows = [tuple(getattr(figure, column) for column in columns) for figure in result.figures]
+    return print_result(
+        result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *[f"ALERT {a.message}" for a in result.alerts]]
+    )
+
+
+def report(context: typer.Context, use_case: UseCaseName, *, as_json: Json = False) -> int:
+    """Write the summary page anew from the tables.
+
+    Examples:
+
+        sparkml-ops report flights
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.reporting import report as write_page
+
+    result = write_page(loaded, lake)
+    return print_result(result, as_json=as_json, lines=lambda: [str(result.path)])

@@ -1,0 +1,21 @@
+"""What no section can judge alone: names that must be found in another section, columns that must be there."""
+
+from sparkml_ops.config.mistakes import Finding, first_per_path
+from sparkml_ops.config.parts import Parts, take_apart
+from sparkml_ops.config.rules.decisions import check_dataset
+from sparkml_ops.config.rules.serving import check_gates, check_model, check_scoring
+from sparkml_ops.config.rules.sources import check_sources
+from sparkml_ops.config.rules.views import check_views
+from sparkml_ops.config.use_case import UseCase
+
+_CHECKS = (check_sources, check_views, check_dataset, check_model, check_gates, check_scoring)
+
+
+def check_use_case(use_case: UseCase) -> list[Finding]:
+    """What is wrong between the sections of a use case; empty when nothing is."""
+    return check_parts(take_apart(use_case))
+
+
+def check_parts(parts: Parts) -> list[Finding]:
+    """As `check_use_case`, for whatever could be read."""
+    return first_per_path(finding for check in _CHECKS for finding in check(parts))

@@ -1,0 +1,109 @@
+"""Feature views that some source feeds, and whose columns have one meaning."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sparkml_ops.config.features import Aggregate, FeatureView
+from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
+from sparkml_ops.config.parts import Parts
+from sparkml_ops.config.places import KeyPath
+from sparkml_ops.config.rules.scope import (
+    Scope,
+    check_name,
+    check_names,
+    check_relation,
+    check_row_expression,
+    find_scope,
+    find_twins,
+    is_column,
+)
+from sparkml_ops.config.types import format_duration
+
+
+def check_views(parts: Parts) -> Iterator[Finding]:
+    """Everything about the feature views that needs more than one key to be judged."""
+    for name, twin in find_twins(parts.features):
+        yield Finding(("features", name), f"differs from {twin} in the case of letters alone", "another name")
+    for name, view in parts.features.items():
+        path: KeyPath = ("features", name)
+        if "__" in name:
+            yield Finding(path, "__ in a view's name", "single underscores; __ stands between view and column")
+        if view is not None:
+            scope = find_scope(view.relation, parts)
+            yield from check_relation((*path, "from"), view.relation, parts)
+            yield from _check_columns(path, view, scope)
+            yield from _check_times(path, view)
+            yield from _check_output(path, view)
+            yield from _check_impute(path, view)
+
+
+def _check_columns(path: KeyPath, view: FeatureView, scope: Scope) -> Iterator[Finding]:
+    yield from check_names((*path, "entity"), view.entity, scope)
+    if view.timestamp is not None:
+        yield from check_name((*path, "timestamp"), view.timestamp, scope)
+    if view.where is not None:
+        yield from check_row_expression((*path, "where"), view.where, scope)
+    for name, sql in view.select.items():
+        yield from check_row_expression((*path, "select", name), sql, scope)
+    for at, aggregate in enumerate(view.aggregates):
+        yield from _check_aggregate((*path, "aggregate", at), aggregate, scope)
+
+
+def _check_aggregate(path: KeyPath, aggregate: Aggregate, scope: Scope) -> Iterator[Finding]:
+    yield from check_row_expression((*path, "of"), aggregate.of, scope)
+    if aggregate.where is not None:
+        yield from check_row_expression((*path, "where"), aggregate.where, scope)
+    if aggregate.name is None and not is_column(aggregate.of):
+        found = "missing, while `of` is an expression"
+        yield Finding((*path, "name"), found, "a name, from which the columns are named")
+
+
+def _check_times(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
+    if view.timestamp is None:
+        for key in ("available_after", "ttl"):
+            if key in view.model_fields_set and getattr(view, key):
+                yield Finding((*path, key), "without a timestamp it means nothing", "a view with a timestamp")
+    if view.ttl is not None and view.ttl <= timedelta(0):
+        yield Finding((*path, "ttl"), "found 0s", "a duration above zero")
+    if view.ttl is not None and view.aggregates:
+        yield Finding(
+            (*path, "ttl"), "a ttl for aggregates, whose windows say how old an event may be", "a ttl with select"
+        )
+    for at, aggregate in enumerate(view.aggregates):
+        for number, window in enumerate(aggregate.windows):
+            if window <= view.available_after:
+                found = f"found {format_duration(window)}, which has passed before an event may be known"
+                allowed = f"windows longer than available_after, {format_duration(view.available_after)}"
+                yield Finding((*path, "aggregate", at, "windows", number), found, allowed)
+
+
+def _check_output(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
+    taken = {*view.entity, *([view.timestamp] if view.timestamp else [])}
+    for name in view.select:
+        if name in taken or name.startswith("_"):
+            reason = "the view's entity or timestamp" if name in taken else "a name that starts with _"
+            yield Finding((*path, "select", name), f"{reason} as a feature", "another name")
+    for name, twin in find_twins(view.select):
+        yield Finding((*path, "select", name), f"differs from {twin} in the case of letters alone", "another name")
+    seen: set[str] = set()
+    for at, aggregate in enumerate(view.aggregates):
+        names = [aggregate.column_name(op, window) for op in aggregate.ops for window in aggregate.windows]
+        repeated = next((name for number, name in enumerate(names) if name in seen or name in names[:number]), None)
+        if repeated is not None:
+            yield Finding(
+                (*path, "aggregate", at), f"the column {repeated} a second time", "names, ops and windows that differ"
+            )
+        seen.update(names)
+
+
+def _check_impute(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
+    columns = view.column_names()
+    for name, impute in view.impute.items():
+        where = (*path, "impute", name)
+        if name not in columns:
+            found = f"no column {show_value(name)} in the view"
+            yield Finding(where, found, list_names(columns), nearest_name(name, columns))
+        if impute.method == "constant" and impute.value is None:
+            yield Finding((*where, "value"), "missing, while with is constant", "the constant")
+        if impute.method != "constant" and impute.value is not None:
+            yield Finding((*where, "value"), f"a value, while with is {impute.method}", "with: constant")

@@ -1,0 +1,140 @@
+"""The whole road: every step that has something to do, in order."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sparkml_ops.errors import SparkMLOpsError
+from sparkml_ops.features import build_features, create_training_set
+from sparkml_ops.ingestion import ingest
+from sparkml_ops.lake import Lake, new_run_id
+from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
+from sparkml_ops.monitoring import monitor
+from sparkml_ops.pipeline.plan import PlannedStep, plan
+from sparkml_ops.pipeline.steps import Step
+from sparkml_ops.promotion import promote
+from sparkml_ops.reporting import report
+from sparkml_ops.scoring import score
+from sparkml_ops.training import train
+
+if TYPE_CHECKING:
+    from sparkml_ops.config.use_case import UseCase
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What became of one step.
+
+    Attributes:
+        name: the step.
+        status: succeeded, refused (a gate or a check said no) or skipped.
+        seconds: how long it took.
+        reason: why it ran, was skipped or was refused.
+        result: what its verb returned; None when skipped.
+    """
+
+    name: str
+    status: str
+    seconds: float
+    reason: str
+    result: Any = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A whole run.
+
+    Attributes:
+        run_id: its name in the ledger.
+        steps: all steps in order.
+        summary_path: the summary page; None when nothing ran.
+    """
+
+    run_id: str
+    steps: tuple[StepOutcome, ...]
+    summary_path: str | None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything ran."""
+        return any(step.status != "skipped" for step in self.steps)
+
+    @property
+    def refused(self) -> list[StepOutcome]:
+        """Steps that ran to their end and said no."""
+        return [step for step in self.steps if step.status == "refused"]
+
+
+def run(
+    use_case: "UseCase",
+    lake: Lake,
+    *,
+    from_stage: str | None = None,
+    to_stage: str | None = None,
+    run_id: str | None = None,
+) -> RunResult:
+    """Run every step that has something to do; where nothing has changed, nothing is written at all.
+
+    A run that ended early is gone on with by the next: what was done is skipped. When a gate refuses the new model, the
+    present champion goes on scoring.
+
+    Args:
+        use_case: the configuration.
+        lake: where the tables are.
+        from_stage: run this stage and those after it, changed or not.
+        to_stage: stop after this stage.
+        run_id: name of the run.
+
+    Raises:
+        ConflictError: the use case is being run by somebody else.
+        SparkMLOpsError: whatever the first step that fails raises; what was done before stands.
+    """
+    run_id = run_id or new_run_id()
+    with hold_lease(lake, "run", wait_seconds=STAGE_WAIT_SECONDS):
+        steps = plan(use_case, lake, from_stage=from_stage, to_stage=to_stage).steps
+        outcomes = tuple(_run_step(use_case, lake, planned, run_id=run_id) for planned in steps)
+        summary = None
+        if any(outcome.status != "skipped" for outcome in outcomes):
+            summary = str(report(use_case, lake, run_id=run_id).path)
+    return RunResult(run_id, outcomes, summary)
+
+
+def _run_step(use_case: "UseCase", lake: Lake, planned: PlannedStep, *, run_id: str) -> StepOutcome:
+    name = planned.step.name
+    if not planned.runs:
+        return StepOutcome(name, "skipped", 0.0, planned.reason)
+    logger.info("%s: %s", name, planned.reason)
+    started = time.monotonic()
+    try:
+        result = _VERBS[planned.step.stage](use_case, lake, planned.step, run_id)
+    except SparkMLOpsError as error:
+        error.add_note(f"Run {run_id} ended at step {name}. What was done before stands; run again to go on from there.")
+        raise
+    seconds = time.monotonic() - started
+    refusal = _find_refusal(result)
+    logger.info("%s: %s in %.1f s", name, "refused" if refusal else "done", seconds)
+    return StepOutcome(name, "refused" if refusal else "succeeded", seconds, refusal or planned.reason, result)
+
+
+_VERBS: dict[str, Callable[["UseCase", Lake, Step, str], Any]] = {
+    "ingest": lambda u, lake, step, run_id: ingest(u, lake, sources=[str(step.subject)], run_id=run_id),
+    "features": lambda u, lake, step, run_id: build_features(u, lake, views=[str(step.subject)], run_id=run_id),
+    "dataset": lambda u, lake, _, run_id: create_training_set(u, lake, run_id=run_id),
+    "train": lambda u, lake, _, run_id: train(u, lake, run_id=run_id),
+    "promote": lambda u, lake, _, run_id: promote(u, lake, run_id=run_id),
+    "score": lambda u, lake, _, run_id: score(u, lake, run_id=run_id),
+    "monitor": lambda u, lake, _, run_id: monitor(u, lake, run_id=run_id),
+}
+
+
+def _find_refusal(result: Any) -> str | None:
+    """The reason, when a gate refused a model or a check held a batch."""
+    if getattr(result, "decision", None) == "refused":
+        return str(result.reason)
+    if getattr(result, "is_held", False):
+        return "; ".join(c.reason for batch in result.batches for c in batch.checks if c.verdict == "failed")
+    return None

@@ -1,0 +1,145 @@
+"""A training set and a configuration -> a judged, packaged model."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from sparkml_ops.config.features import Impute, feature_name
+from sparkml_ops.config.use_case import UseCase
+from sparkml_ops.features import TrainingSet
+from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, fit_encoder, fit_reference
+from sparkml_ops.training.baseline import find_base_rate, fit_linear
+from sparkml_ops.training.columns import ChosenColumns, choose_columns
+from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.judge import judge_models
+from sparkml_ops.training.matrix import read_matrix, write_matrix
+from sparkml_ops.training.search import run_search
+from sparkml_ops.training.trials import Trial, TrialTask, find_best
+
+log = logging.getLogger(__name__)
+
+LIBRARIES = ("lightgbm", "scikit-learn", "hyperopt", "numpy", "pyspark")
+
+
+@dataclass(frozen=True)
+class Commission:
+    """What is to be trained.
+
+    Attributes:
+        use_case: The use case.
+        training_set: The version of the training set.
+        origin: Tags by which the model is found again: training_set_version, config_hash, code_version, write_id.
+    """
+
+    use_case: UseCase
+    training_set: TrainingSet
+    origin: dict[str, str]
+
+
+def make_candidate(
+    commission: Commission, rows: DataFrame, *, folder: str, on_finished: Callable[[Trial], None]
+) -> PackagedModel:
+    """Search for parameters, fit the best, judge it, and package it with all that is known about it.
+
+    * Levels of text columns and values for missing ones are learned from the part `train` only.
+    * Trials fit on `train` and are judged on `valid`; so is the number of boosting rounds.
+    * The winner is fitted again on `train` and `valid` together, with its parameters and rounds; so are the baselines.
+    * `test` judges, and nothing else.
+
+    Args:
+        commission: What is to be trained.
+        rows: The rows of the training set.
+        folder: Where the encoded rows may lie for the time being.
+        on_finished: Called with each finished trial.
+
+    Raises:
+        TrainingError: No feature says anything, or the search found no model.
+    """
+    use_case, model = commission.use_case, commission.use_case.model
+    training_rows = rows.where("split = 'train'")
+    chosen = choose_columns(training_rows, commission.training_set.feature_columns)
+    encoder = fit_encoder(training_rows, chosen.kept, impute=list_imputes(use_case))
+    identity = [column for column in use_case.dataset.entity if column != use_case.dataset.timestamp]
+    write_matrix(rows, encoder, folder, order=[use_case.dataset.timestamp, *identity])
+    settings = make_settings(use_case, encoder)
+    trials = run_search(TrialTask(folder, settings, model.search), rows.sparkSession, on_finished=on_finished)
+    best = find_best(trials)
+    log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
+    both = read_matrix(folder).join()
+    estimator = find_estimator(model.estimator)
+    fitted = estimator.fit_final(both, replace(settings, params=best.params), best.rounds)
+    candidate = PackagedModel(use_case.name, model.task, estimator.KIND, encoder, fitted)
+    judgement = judge_models(
+        rows.where("split = 'test'"),
+        candidate=candidate,
+        linear=fit_linear(both, encoder, name=use_case.name, seed=model.search.seed),
+        base_rate=find_base_rate(both.labels),
+        timestamp=use_case.dataset.timestamp,
+        seed=model.search.seed,
+    )
+    reference = Reference(fit_reference(training_rows, chosen.kept).columns + judgement.predictions.columns)
+    metadata = {
+        **_describe_training(commission, chosen, trials),
+        **judgement.to_dict(),
+        "column_weights": estimator.weigh_columns(fitted, encoder.encoded_columns),
+        "reference": reference.to_dict(),
+    }
+    return replace(candidate, metadata=metadata)
+
+
+def list_imputes(use_case: UseCase) -> dict[str, Impute]:
+    """How missing values are filled, by feature column."""
+    return {
+        feature_name(view, column): impute
+        for view in use_case.dataset.features
+        for column, impute in use_case.features[view].impute.items()
+    }
+
+
+def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
+    """What each fit is asked for; `params` has the fixed parameters only."""
+    model = use_case.model
+    return FitSettings(
+        estimator=model.estimator,
+        params=model.params,
+        metric=model.metric,
+        seed=model.search.seed,
+        early_stopping_rounds=model.early_stopping_rounds,
+        categorical_positions=encoder.categorical_positions,
+    )
+
+
+def _describe_training(commission: Commission, chosen: ChosenColumns, trials: list[Trial]) -> dict[str, Any]:
+    best, training_set, model = find_best(trials), commission.training_set, commission.use_case.model
+    spent = sum((trial.ended_at - trial.started_at for trial in trials), timedelta())
+    return {
+        **commission.origin,
+        "training_set": {
+            "table": training_set.table,
+            "table_version": training_set.table_version,
+            "rows": training_set.rows,
+            "positives": training_set.positives,
+            "content_hash": training_set.content_hash,
+            "definition_hash": training_set.definition_hash,
+        },
+        "estimator": model.estimator,
+        "params": best.params,
+        "rounds": best.rounds,
+        "metric": model.metric,
+        "seed": model.search.seed,
+        "fitted_on": {"encoder": ["train"], "trials": ["train"], "model": ["train", "valid"]},
+        "search": {
+            "trials": len(trials),
+            "failed": sum(trial.status == "failed" for trial in trials),
+            "seconds": round(spent.total_seconds(), 3),
+            "best_trial": best.number,
+            "best_loss": best.loss,
+        },
+        "left_out": chosen.left_out,
+        "libraries": {library: installed_version(library) for library in LIBRARIES},
+    }

@@ -1,0 +1,200 @@
+"""A version of the training set -> a registered candidate."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sparkml_ops.config.use_case import UseCase, hash_config
+from sparkml_ops.features import TrainingSet, describe_training_set, read_training_set
+from sparkml_ops.lake import Lake, Metric, code_version, new_run_id, record_metrics, record_step
+from sparkml_ops.models import (
+    ModelVersion,
+    RunFigures,
+    Tracking,
+    close_abandoned_runs,
+    finish_run,
+    list_versions,
+    load_version,
+    log_figures,
+    open_experiment,
+    prepare_tracking,
+    register_model,
+    start_run,
+)
+from sparkml_ops.training.candidate import Commission, list_imputes, make_candidate
+from sparkml_ops.training.estimators import find_estimator
+from sparkml_ops.training.matrix import locate_scratch, remove_folder
+from sparkml_ops.training.requirements import require_usable
+from sparkml_ops.training.trial_runs import log_outcome, make_trial_logger
+
+log = logging.getLogger(__name__)
+
+STEP = "train"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training gave.
+
+    Attributes:
+        run_id: The run in the ledger.
+        status: skipped_duplicate when this training set and configuration had given a version before.
+        model_name: The model in the registry.
+        model_version: Its version: the candidate.
+        training_set: The version of the training set.
+        mlflow_run_id: The run in MLflow.
+        figures: On the test part, by model (candidate, linear, trivial) and metric: value, lower, upper.
+        params: The parameters that were found best.
+        trials: Trials that were made.
+        seconds: How long it took.
+    """
+
+    run_id: str
+    status: Literal["trained", "skipped_duplicate"]
+    model_name: str
+    model_version: int
+    training_set: str
+    mlflow_run_id: str
+    figures: Mapping[str, Mapping[str, Mapping[str, float | None]]]
+    params: Mapping[str, Any]
+    trials: int
+    seconds: float
+
+
+def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run_id: str | None = None) -> TrainResult:
+    """Tune, fit, judge and register a candidate. It serves only after a promotion.
+
+    The same training set, configuration and code give one version, however often this is called and wherever it was
+    killed before.
+
+    Args:
+        use_case: What to train.
+        lake: Where the training set is.
+        training_set: Its version; the newest by default.
+        run_id: Name of the run in the ledger; a new one by default.
+
+    Raises:
+        ConfigError: The estimator cannot be had or has no such parameters.
+        TableNotFoundError: There is no such training set.
+        TrainingError: Too few rows, a single class, no feature that says anything, or a search without success.
+        SetupError: MLflow cannot be reached.
+    """
+    started, run = time.monotonic(), run_id or new_run_id()
+    find_estimator(use_case.model.estimator).check_params(
+        use_case.model.estimator, [*use_case.model.params, *use_case.model.search.space]
+    )
+    with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
+        described = describe_training_set(lake, training_set)
+        step.read(described.table, described.table_version, sum(described.rows.values()))
+        require_usable(described)
+        commission = Commission(use_case, described, _find_origin(use_case, described))
+        tracking = prepare_tracking(use_case.environment)
+        experiment = open_experiment(tracking, use_case.name)
+        for abandoned in close_abandoned_runs(tracking, experiment):
+            remove_folder(lake.spark, locate_scratch(lake.root, abandoned))
+        before = _find_registered(tracking, commission)
+        version = before or _train_version(commission, lake, tracking, experiment)
+        metadata = dict(load_version(tracking, version).metadata)
+        step.wrote(record_metrics(lake, _list_metrics(metadata, version), run_id=run, step=STEP, write_id=_id(version)))
+        step.model(version.name, version.version)
+        step.note("training_set", described.version)
+        for metric, figure in metadata["figures"]["candidate"].items():
+            step.note(metric, figure["value"])
+    return TrainResult(
+        run_id=run,
+        status="skipped_duplicate" if before else "trained",
+        model_name=version.name,
+        model_version=version.version,
+        training_set=described.version,
+        mlflow_run_id=version.run_id,
+        figures=metadata["figures"],
+        params=metadata["params"],
+        trials=metadata["search"]["trials"],
+        seconds=time.monotonic() - started,
+    )
+
+
+def hash_training(use_case: UseCase) -> str:
+    """Hash of the configuration that training depends on, beside the training set."""
+    return hash_config(
+        use_case.model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
+    )
+
+
+def _train_version(commission: Commission, lake: Lake, tracking: Tracking, experiment: str) -> ModelVersion:
+    run = start_run(tracking, experiment, name=f"train {commission.training_set.version}")
+    folder = locate_scratch(lake.root, run)
+    with _finish_run(tracking, run):
+        try:
+            log_figures(tracking, run, RunFigures(tags=commission.origin))
+            model = make_candidate(
+                commission,
+                read_training_set(lake, commission.training_set.version),
+                folder=folder,
+                on_finished=make_trial_logger(tracking, experiment, parent=run),
+            )
+            log_outcome(tracking, run, dict(model.metadata))
+            return register_model(tracking, model, run_id=run)
+        finally:
+            remove_folder(lake.spark, folder)
+
+
+@contextmanager
+def _finish_run(tracking: Tracking, run: str) -> Iterator[None]:
+    """End the MLflow run as the block ends."""
+    try:
+        yield
+    except Exception as error:
+        log_figures(tracking, run, RunFigures(tags={"cause": f"{type(error).__name__}: {error}"[:1000]}))
+        finish_run(tracking, run, "FAILED")
+        raise
+    except BaseException:
+        finish_run(tracking, run, "KILLED")
+        raise
+    finish_run(tracking, run, "FINISHED")
+
+
+def _find_origin(use_case: UseCase, training_set: TrainingSet) -> dict[str, str]:
+    # Rows that are the same teach the same, also when the tables that they were made from have moved on since.
+    made_of = {"config_hash": hash_training(use_case), "code_version": code_version()}
+    content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
+    return made_of | {"training_set_version": training_set.version, "write_id": hash_config(made_of | content)}
+
+
+def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion | None:
+    """The version that an earlier call, perhaps one that was killed just after registering, has made of the same."""
+    name, write_id = commission.use_case.name, commission.origin["write_id"]
+    found = next((version for version in list_versions(tracking, name) if version.write_id == write_id), None)
+    if found is not None:
+        log.info(
+            "model %s version %d was trained on %s with this configuration already",
+            name,
+            found.version,
+            commission.training_set.version,
+        )
+    return found
+
+
+def _list_metrics(metadata: Mapping[str, Any], version: ModelVersion) -> list[Metric]:
+    return [
+        Metric(
+            scope="evaluation",
+            subject=model,
+            name=name,
+            value=figure["value"],
+            lower=figure["lower"],
+            upper=figure["upper"],
+            verdict="no_data" if figure["value"] is None else "info",
+            model_version=version.version,
+            details=version.training_set_version,
+        )
+        for model, figures in metadata["figures"].items()
+        for name, figure in figures.items()
+    ]
+
+
+def _id(version: ModelVersion) -> str:
+    return f"evaluation:{version.name}:{version.version}:{version.digest[:12]}"

@@ -1,0 +1,98 @@
+"""Building feature tables: what is written, recorded and left alone."""
+
+import pytest
+from shop import CUSTOMERS, CUSTOMERS_SCHEMA, ORDERS, ORDERS_SCHEMA, make_use_case
+
+from sparkml_ops.errors import ConfigError, TableNotFoundError
+from sparkml_ops.features import build_features
+from sparkml_ops.lake import read_table, replace_table, table_exists, table_version
+
+
+def ledger(lake):
+    return {row["step"]: row for row in read_table(lake, "runs").collect()}
+
+
+def test_each_view_is_written_and_recorded(shop, use_case):
+    result = build_features(use_case, shop, run_id="run-1")
+    assert {view: (commit.table, commit.status) for view, commit in result.views.items()} == {
+        "spending": ("features_spending", "committed"),
+        "profile": ("features_profile", "committed"),
+    }
+    assert result.run_id == "run-1"
+    assert read_table(shop, "features_spending").columns[:3] == ["customer", "timestamp", "_known_at"]
+    assert read_table(shop, "features_profile").count() == 2
+    rows = ledger(shop)
+    assert rows.keys() == {"features:spending", "features:profile"}
+    spending = rows["features:spending"]
+    assert [(use["table"], use["version"]) for use in spending["inputs"]] == [("clean_orders", 0)]
+    assert [(use["table"], use["rows"]) for use in spending["outputs"]] == [("features_spending", result.views["spending"].rows)]
+    assert spending["details"]["events_left_out"] == "1"  # the order that was never paid
+
+
+def test_building_again_changes_nothing(shop, use_case):
+    build_features(use_case, shop)
+    again = build_features(use_case, shop)
+    assert {commit.status for commit in again.views.values()} == {"skipped_duplicate"}
+    assert table_version(shop, "features_spending") == table_version(shop, "features_profile") == 0
+
+
+def test_new_input_makes_new_tables_of_the_views_that_read_it(shop, use_case, rows):
+    build_features(use_case, shop)
+    replace_table(shop, "clean_customers", rows(CUSTOMERS_SCHEMA, [*CUSTOMERS, ("cem", 1970, "Ulm")]), write_id="customers-2")
+    again = build_features(use_case, shop)
+    assert {view: commit.status for view, commit in again.views.items()} == {"spending": "skipped_duplicate", "profile": "committed"}
+    assert read_table(shop, "features_profile").count() == 3
+
+
+def test_only_the_named_views_are_built(shop, use_case):
+    assert build_features(use_case, shop, views=["profile"]).views.keys() == {"profile"}
+    assert not table_exists(shop, "features_spending")
+
+
+def test_a_definition_that_is_changed_and_changed_back_is_built_each_time(shop, use_case, tmp_path):
+    other = use_case.model_copy(
+        update={"features": use_case.features | {"profile": use_case.features["profile"].model_copy(update={"select": {"born": "born"}})}}
+    )
+    for one in (use_case, other, use_case):
+        build_features(one, shop, views=["profile"])
+        assert read_table(shop, "features_profile").columns[3:] == one.features["profile"].column_names()
+
+
+def test_a_description_makes_nothing_out_of_date(shop, use_case):
+    build_features(use_case, shop, views=["profile"])
+    described = use_case.features["profile"].model_copy(update={"description": "who they are", "owner": "ann@example.org"})
+    again = build_features(use_case.model_copy(update={"features": {"profile": described}}), shop)
+    assert again.views["profile"].status == "skipped_duplicate"
+
+
+def test_an_unknown_view_is_answered_with_the_nearest(shop, use_case):
+    with pytest.raises(ConfigError, match=r"no feature view spendings\. Did you mean spending\? There are: spending, profile"):
+        build_features(use_case, shop, views=["spendings"])
+
+
+def test_a_missing_source_table_is_named_and_the_failure_recorded(spark, lake, tmp_path):
+    with pytest.raises(TableNotFoundError, match="has no table orders"):
+        build_features(make_use_case(tmp_path), lake, views=["spending"])
+    assert ledger(lake)["features:spending"]["error"].startswith("TableNotFoundError")
+
+
+def unpaid_orders(read):
+    return read("orders").filter("paid_at IS NULL")
+
+
+def test_relations_may_be_queries_and_functions(shop, use_case):
+    spending = use_case.features["spending"].model_dump(mode="json", by_alias=True)
+    views = {
+        "by_query": spending | {"from": {"sql": "select customer, paid_at, amount * 2 as amount from orders where amount is not null"}},
+        "by_function": spending | {"from": {"python": f"{__name__}:unpaid_orders"}, "timestamp": "ordered_at"},
+    }
+    both = use_case.model_copy(update={"features": {name: type(use_case.features["spending"]).model_validate(view) for name, view in views.items()}})
+    build_features(both, shop)
+    assert read_table(shop, "features_by_query").agg({"amount_sum_1h": "max"}).collect()[0][0] == 200.0
+    assert {row["customer"] for row in read_table(shop, "features_by_function").collect()} == {"ann"}
+    assert ledger(shop)["features:by_function"]["inputs"][0]["table"] == "clean_orders"
+
+
+def test_the_hand_made_orders_are_those_of_the_table(shop):
+    assert read_table(shop, "clean_orders").count() == len(ORDERS)
+    assert read_table(shop, "clean_orders").columns == [part.split()[0] for part in ORDERS_SCHEMA.split(", ")]

@@ -1,0 +1,221 @@
+"""A training set goes in, one registered candidate comes out, however often it is asked for."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from sparkml_ops.errors import ConfigError, TableNotFoundError, TrainingError
+from sparkml_ops.features import read_training_set
+from sparkml_ops.lake import Lake, read_table, table_version
+from sparkml_ops.models import (
+    Reference,
+    count_bins,
+    find_version,
+    list_aliases,
+    list_versions,
+    load_version,
+    open_experiment,
+    population_stability_index,
+    predict_rows,
+    prepare_tracking,
+)
+from sparkml_ops.training import train
+from sparkml_ops.training import train as train_function
+from tests.training.conftest import FEATURES, make_decisions, make_use_case, read_figures, write_training_set
+
+train_module = __import__(train_function.__module__, fromlist=["train"])
+
+
+@pytest.fixture(scope="module")
+def trained(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, mlflow_template: Path) -> dict[str, Any]:
+    """One training, looked at from all sides."""
+    from sparkml_ops.lake import open_lake
+
+    root = tmp_path_factory.mktemp("trained")
+    (root / "mlflow.db").write_bytes(mlflow_template.read_bytes())
+    use_case = make_use_case(root)
+    lake = open_lake(use_case, spark)
+    training_set = write_training_set(lake, make_decisions())
+    result = train(use_case, lake, run_id="r1")
+    tracking = prepare_tracking(use_case.environment)
+    return {
+        "root": root, "use_case": use_case, "lake": lake, "training_set": training_set, "result": result,
+        "tracking": tracking, "model": load_version(tracking, find_version(tracking, "shop")),
+    }  # fmt: skip
+
+
+def test_the_candidate_beats_both_baselines_on_rows_it_never_saw(trained: dict[str, Any]) -> None:
+    figures = trained["result"].figures
+    candidate, linear, trivial = (figures[name]["roc_auc"] for name in ("candidate", "linear", "trivial"))
+    assert candidate["lower"] > trivial["value"] == 0.5
+    assert candidate["value"] > linear["value"] + 0.05  # the signal is in |amount|, which no straight line follows
+    assert figures["candidate"]["log_loss"]["value"] < figures["trivial"]["log_loss"]["value"]
+
+
+def test_the_figures_are_those_of_the_registered_model(trained: dict[str, Any]) -> None:
+    from sklearn.metrics import log_loss
+
+    test_rows = read_training_set(trained["lake"], trained["training_set"].version).where("split = 'test'")
+    scored = predict_rows(test_rows, trained["model"]).toPandas()
+    found = trained["result"].figures["candidate"]["log_loss"]["value"]
+    assert found == pytest.approx(log_loss(scored["label"], scored["prediction"]), rel=1e-9)
+
+
+def test_the_model_asks_only_for_columns_that_say_something(trained: dict[str, Any]) -> None:
+    assert trained["model"].feature_columns == ["orders__amount", "orders__town", "hour"]
+    assert set(trained["model"].metadata["left_out"]) == {"nothing", "always"} == set(FEATURES) - set(
+        trained["model"].feature_columns
+    )
+    assert "orders__amount__missing" in trained["model"].encoder.encoded_columns
+
+
+def test_the_version_says_where_it_came_from(trained: dict[str, Any]) -> None:
+    version, metadata = find_version(trained["tracking"], "shop"), trained["model"].metadata
+    assert (version.version, version.training_set_version) == (1, trained["training_set"].version)
+    assert version.write_id == metadata["write_id"]
+    assert version.config_hash == metadata["config_hash"] != ""
+    assert metadata["training_set"]["rows"] == trained["training_set"].rows
+    assert list_aliases(trained["tracking"], "shop") == {}  # whether it serves is not for training to say
+
+
+def test_the_reference_is_that_of_the_training_rows(trained: dict[str, Any]) -> None:
+    reference = Reference.from_dict(trained["model"].metadata["reference"])
+    assert [column.name for column in reference.columns] == [*trained["model"].feature_columns, "prediction"]
+    rows = read_training_set(trained["lake"], trained["training_set"].version)
+    features = Reference(reference.columns[:-1])
+    counted = count_bins(rows.where("split = 'train'"), features)
+    assert [population_stability_index(reference.counts[name], counts) for name, counts in counted.items()] == [0, 0, 0]
+    assert sum(reference.counts["prediction"]) == trained["training_set"].rows["test"]
+
+
+def test_mlflow_has_the_training_and_its_trials(trained: dict[str, Any]) -> None:
+    client, result = trained["tracking"].client, trained["result"]
+    runs = client.search_runs([open_experiment(trained["tracking"], "shop")])
+    parent = next(run for run in runs if run.info.run_id == result.mlflow_run_id)
+    trials = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == result.mlflow_run_id]
+    assert len(runs) == 4
+    assert len(trials) == result.trials == 3
+    for trial in trials:
+        assert trial.info.status == "FINISHED"
+        assert {"roc_auc", "log_loss", "loss", "seconds", "rounds"} <= set(trial.data.metrics)
+        assert trial.data.params["num_leaves"] == "7"
+        seconds = (trial.info.end_time - trial.info.start_time) / 1000
+        assert seconds == pytest.approx(trial.data.metrics["seconds"], abs=0.01)
+    best = min(trials, key=lambda run: run.data.metrics["loss"])
+    assert parent.data.params["learning_rate"] == best.data.params["learning_rate"]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["candidate_roc_auc"] == result.figures["candidate"]["roc_auc"]["value"]
+    assert parent.data.tags["training_set_version"] == trained["training_set"].version
+    assert "figures.json" in [file.path for file in client.list_artifacts(result.mlflow_run_id)]
+
+
+def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
+    run = read_table(trained["lake"], "runs").where("run_id = 'r1'").collect()[0]
+    assert (run["step"], run["status"], run["model_name"], run["model_version"]) == ("train", "succeeded", "shop", 1)
+    assert [use["table"] for use in run["inputs"]] == [trained["training_set"].table]
+    assert float(run["details"]["roc_auc"]) == trained["result"].figures["candidate"]["roc_auc"]["value"]
+    figures = read_figures(trained["lake"])
+    assert {(row["scope"], row["subject"]) for row in figures} == {
+        ("evaluation", "candidate"), ("evaluation", "linear"), ("evaluation", "trivial"),
+    }  # fmt: skip
+    assert len(figures) == 15
+    auc = next(row for row in figures if (row["subject"], row["name"]) == ("candidate", "roc_auc"))
+    assert auc["lower"] < auc["value"] < auc["upper"]
+    assert auc["model_version"] == 1
+
+
+def test_nothing_is_left_in_the_scratch_folder(trained: dict[str, Any]) -> None:
+    assert list(Path(trained["lake"].root).glob("_scratch/*")) == []
+
+
+def test_the_same_again_changes_nothing(trained: dict[str, Any]) -> None:
+    lake, before = trained["lake"], trained["result"]
+    version = table_version(lake, "metrics")
+    again = train(trained["use_case"], lake, training_set=trained["training_set"].version)
+    assert (again.status, again.model_version, again.figures) == ("skipped_duplicate", 1, before.figures)
+    assert len(list_versions(trained["tracking"], "shop")) == 1
+    assert table_version(lake, "metrics") == version
+
+
+def test_the_same_seed_gives_the_same_model_in_another_lake(
+    trained: dict[str, Any], shop_lake: Lake, root: Path
+) -> None:
+    write_training_set(shop_lake, make_decisions().sample(frac=1, random_state=4))
+    use_case = make_use_case(root)
+    train(use_case, shop_lake)
+    tracking = prepare_tracking(use_case.environment)
+    rows = make_decisions(200, seed=9)[trained["model"].feature_columns].astype({"orders__amount": float})
+    twin = load_version(tracking, find_version(tracking, "shop"))
+    np.testing.assert_array_equal(twin.predict(rows), trained["model"].predict(rows))
+
+
+def test_a_kill_just_after_registration_does_not_double_the_version(
+    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_case = make_use_case(root)
+    write_training_set(shop_lake, make_decisions())
+    with monkeypatch.context() as patched:
+        patched.setitem(train.__globals__, "record_metrics", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(use_case, shop_lake)
+    result = train(use_case, shop_lake)
+    assert (result.status, result.model_version) == ("skipped_duplicate", 1)
+    assert len(read_figures(shop_lake)) == 15  # what the kill left out was made up for
+    statuses = [row["status"] for row in read_table(shop_lake, "runs").orderBy("started_at").collect()]
+    assert statuses == ["failed", "succeeded"]
+
+
+def test_another_configuration_gives_another_version(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    forest = "sklearn.ensemble.RandomForestClassifier"
+    settings = {"params": {"n_estimators": 10, "max_depth": 4}, "search": {"max_trials": 1, "parallelism": 1}}
+    first = train(make_use_case(root, estimator=forest, **settings), shop_lake)
+    second = train(make_use_case(root, estimator=forest, metric="log_loss", **settings), shop_lake)
+    assert (first.model_version, second.model_version) == (1, 2)
+    assert second.figures["candidate"]["roc_auc"]["value"] > 0.6
+    assert len(read_figures(shop_lake)) == 30
+
+
+def test_failed_trials_are_failed_runs_and_the_training_says_why(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    space = {"num_leaves": {"choice": [-3, -4]}}
+    use_case = make_use_case(root, params={}, search={"max_trials": 2, "parallelism": 1, "space": space})
+    with pytest.raises(TrainingError, match=r"2 of 2 trials failed .*num_leaves"):
+        train(use_case, shop_lake)
+    tracking = prepare_tracking(use_case.environment)
+    runs = tracking.client.search_runs([open_experiment(tracking, "shop")])
+    assert [run.info.status for run in runs] == ["FAILED"] * 3
+    assert all("num_leaves" in run.data.tags["cause"] for run in runs)
+    assert list_versions(tracking, "shop") == []
+    assert list(Path(shop_lake.root).glob("_scratch/*")) == []
+    assert read_table(shop_lake, "runs").collect()[0]["status"] == "refused"
+
+
+def test_too_few_rows_and_single_classes_are_all_named(shop_lake: Lake, root: Path) -> None:
+    decisions = make_decisions(100).assign(label=lambda rows: rows["label"].where(rows["split"] != "test", 1))
+    write_training_set(shop_lake, decisions)
+    with pytest.raises(TrainingError, match=r"valid has 15 rows to tune on, at least 20.*all 25 labels of test are 1"):
+        train(make_use_case(root), shop_lake)
+
+
+def test_wrong_parameters_are_said_before_anything_is_read(shop_lake: Lake, root: Path) -> None:
+    with pytest.raises(ConfigError, match="no parameter 'num_leafs'"):
+        train(make_use_case(root, params={"num_leafs": 3}), shop_lake)
+
+
+def test_no_training_set_is_said(shop_lake: Lake, root: Path) -> None:
+    with pytest.raises(TableNotFoundError, match="no training set"):
+        train(make_use_case(root), shop_lake)
+
+
+def _interrupt(*_: Any, **__: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_intervals_are_finite(trained: dict[str, Any]) -> None:
+    for figures in trained["result"].figures.values():
+        assert all(math.isfinite(figure["value"]) for figure in figures.values())
