@@ -1,5 +1,5 @@
-"""The command line: one verb per stage. `main` is what the program, the jobs and `python -m sparkml_ops` call."""
+"""The command line: one verb per stage. `main` is what the program and `python -m sparkml_ops` call, `run_job` what the jobs call."""
 
-from sparkml_ops.cli.main import main
+from sparkml_ops.cli.main import main, run_job
 
-__all__ = ["main"]
+__all__ = ["main", "run_job"]

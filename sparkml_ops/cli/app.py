@@ -26,6 +26,12 @@ Exit codes: 0 done · 1 a check or a gate said no · 2 usage or configuration ·
 Results go to stdout (--json for machines), logs to stderr.
 """
 
+SHARED_OPTIONS = {
+    **dict.fromkeys(("--env", "-e", "--conf-dir", "-c", "--set"), True),
+    **dict.fromkeys(("--verbose", "-v", "--quiet", "-q", "--debug"), False),
+}
+"""Options that stand before the verb, and whether a value follows."""
+
 app = typer.Typer(
     help=HELP,
     no_args_is_help=True,

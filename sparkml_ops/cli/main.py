@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sparkml_ops.cli.output import print_failure
 from sparkml_ops.errors import SetupError, SparkMLOpsError
@@ -38,6 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     _exit(code)
 
 
+def run_job(verb: str, arguments: Sequence[str]) -> NoReturn:
+    """Run one verb for an entry in jobs/: the options that stand before a verb may stand anywhere."""
+    from sparkml_ops.cli.app import SHARED_OPTIONS
+
+    before: list[str] = []
+    after = list(arguments)
+    for option, takes_value in SHARED_OPTIONS.items():
+        while option in after:
+            at = after.index(option)
+            before += after[at : at + 1 + takes_value]
+            del after[at : at + 1 + takes_value]
+    main([*before, verb, *after])
+
+
 def _fail(error: SparkMLOpsError, *, as_json: bool, debug: bool) -> int:
     notes = getattr(error, "__notes__", [])
     print_failure("\n".join([str(error), *notes]), error.exit_code, as_json=as_json)
@@ -48,19 +62,23 @@ def _fail(error: SparkMLOpsError, *, as_json: bool, debug: bool) -> int:
 
 def _fail_unexpected(error: Exception, *, as_json: bool) -> int:
     """Usage errors of the command line are click's; anything else is a bug of ours, or an environment that gave way."""
-    import click
+    import typer
 
-    if isinstance(error, click.exceptions.Abort):
+    if isinstance(error, typer.Abort):
         return INTERRUPTED
-    if isinstance(error, click.ClickException):
-        if as_json:
-            print_failure(error.format_message(), error.exit_code, as_json=True)
-        else:
-            error.show()
-        return error.exit_code
+    if isinstance(error, _usage_error()):
+        print_failure(f"{error.format_message()} `sparkml-ops --help` lists the verbs.", error.exit_code, as_json=as_json)
+        return int(error.exit_code)
     traceback.print_exception(error)
     print_failure(f"unexpected {type(error).__name__}: the traceback is on stderr", SetupError.exit_code, as_json=as_json)
     return SetupError.exit_code
+
+
+def _usage_error() -> Any:
+    """The parent of all usage errors; typer carries a click of its own and does not export it."""
+    import typer
+
+    return next(parent for parent in typer.BadParameter.__mro__ if parent.__name__ == "ClickException")
 
 
 def _end_on_signal(number: int, frame: FrameType | None) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sparkml_ops.config.types import Identifier, Section
 
@@ -15,6 +15,12 @@ class LakeLocation(Section):
     root: str = Field(min_length=1, description="a folder or a storage URL; relative to the project folder")
     catalog: Identifier | None = None
     schema_name: Identifier | None = Field(default=None, alias="schema")
+
+    @model_validator(mode="after")
+    def _schema_for_catalog(self) -> "LakeLocation":
+        if self.catalog is not None and self.schema_name is None:
+            raise ValueError("a schema with the catalog")
+        return self
 
 
 class MLflowLocation(Section):

@@ -55,11 +55,11 @@ def find_use_case(use_case: str | Path, conf_dir: str | Path | None = None) -> t
         return file, find_conf_dir(conf_dir if conf_dir is not None else file.parent)
     folder = find_conf_dir(conf_dir)
     known = list_use_cases(folder)
-    is_name = re.match(IDENTIFIER_PATTERN, text) is not None and len(text) <= _LONGEST_NAME
+    is_name = re.fullmatch(IDENTIFIER_PATTERN, text) is not None and len(text) <= _LONGEST_NAME
     if not is_name:
         raise ConfigError(
-            f"{show_value(text)} is no name of a use case: letters, digits and _ alone, at most {_LONGEST_NAME}, no digit "
-            f"first. Use cases in {show_file(folder)}: {list_names(known)}."
+            f"{show_value(text)} is no name of a use case: letters, digits and _ alone, at most {_LONGEST_NAME}, "
+            f"no digit first. Use cases in {show_file(folder)}: {list_names(known)}."
         )
     if text not in known:
         raise ConfigError(_unknown("use case", text, known, folder))

@@ -89,10 +89,10 @@ def raise_mistakes(mistakes: Collection[Mistake], *, subject: str) -> None:
     raise ConfigError("\n".join([f"{subject}: {count}", *(f"  {mistake}" for mistake in ordered)]))
 
 
-def nearest_name(name: str, names: Iterable[str]) -> str | None:
-    """The name that was probably meant, if any is close."""
+def nearest_name(name: str, names: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The name that was probably meant, if any is as close as difflib's ratio `likeness`."""
     by_folded = {known.casefold(): known for known in names}
-    close = difflib.get_close_matches(name[:100].casefold(), by_folded, n=1)
+    close = difflib.get_close_matches(name[:100].casefold(), by_folded, n=1, cutoff=likeness)
     return by_folded[close[0]] if close else None
 
 
@@ -110,7 +110,7 @@ def show_value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "a mapping"
+        return _cut(f"{{{', '.join(f'{key}: {show_value(item)}' for key, item in list(value.items())[:_MOST_NAMES])}}}")
     if isinstance(value, list | tuple):
         return _cut(f"[{', '.join(show_value(item) for item in value[:_MOST_NAMES])}]")
     if isinstance(value, str | int | float):

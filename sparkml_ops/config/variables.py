@@ -115,7 +115,9 @@ def _look_up(
         return Variable(environ[name], (environ[name],))
     if match["env"]:
         raise _UnsetError(
-            Finding(path, f"the environment variable {name} is not set", nearest=nearest_name(name, environ))
+            Finding(
+                path, f"the environment variable {name} is not set", nearest=nearest_name(name, environ, likeness=0.85)
+            )
         )
     declared = f"{list_names(variables)}, or an environment variable of that name"
     raise _UnsetError(Finding(path, f"the variable ${{{name}}} is not set", declared, nearest_name(name, variables)))

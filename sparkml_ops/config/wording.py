@@ -135,5 +135,9 @@ def _written_path(location: tuple[int | str, ...], values: Any) -> tuple[KeyPath
 
 
 def _join(first: Finding, second: Finding) -> Finding:
-    options = [part for part in (first.allowed, second.allowed) if part]
-    return Finding(first.path, first.found, " or ".join(dict.fromkeys(options)), first.nearest or second.nearest)
+    options = dict.fromkeys(
+        part for allowed in (first.allowed, second.allowed) if allowed for part in allowed.split(" or ")
+    )
+    if "a number" in options:
+        options.pop("a whole number", None)
+    return Finding(first.path, first.found, " or ".join(options), first.nearest or second.nearest)

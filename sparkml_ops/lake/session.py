@@ -40,7 +40,7 @@ DEFAULT_CONF: dict[str, Scalar] = {
     "spark.log.level": "ERROR",
 }
 
-LOCAL_CONF: dict[str, Scalar] = {
+LOCAL_CONF = {
     # A laptop's host name may not resolve, or may resolve to a VPN's address.
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
@@ -117,6 +117,8 @@ def _start_session(environment: Environment) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     jars = [] if under_submit else _read_jar_list()
     settings = choose_conf(environment, _conf_already_set(), jars)
+    if settings.get("spark.driver.host") == LOCAL_CONF["spark.driver.host"]:
+        os.environ.setdefault("SPARK_LOCAL_IP", LOCAL_CONF["spark.driver.host"])  # or Spark looks for another address, and says so
     builder = SparkSession.builder.appName(f"sparkml_ops-{environment.name}")
     for key, value in settings.items():
         builder = builder.config(key, value)

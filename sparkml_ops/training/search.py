@@ -2,6 +2,7 @@
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def run_search(
                 lambda drawn: try_params(task, drawn),
                 space,
                 algo=_propose_when_free(search, parallelism, watch),
-                max_evals=search.max_trials if space else 1,
+                max_evals=search.max_trials if search.space else 1,
                 trials=records,
                 timeout=None if search.timeout is None else max(1, int(search.timeout.total_seconds())),
                 early_stop_fn=None
@@ -162,7 +163,10 @@ def _quiet_hyperopt() -> Iterator[None]:
     for name in levels:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Hyperopt starts its threads without the session; trials need none of its tags
+            warnings.filterwarnings("ignore", message="Spark session is not provided")
+            yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)

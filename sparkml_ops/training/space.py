@@ -8,7 +8,11 @@ from sparkml_ops.config.model import Distribution
 
 
 def build_space(space: Mapping[str, Distribution]) -> dict[str, Any]:
-    """Hyperopt's expression of each dimension."""
+    """Hyperopt's expression of each dimension; a dimension of no meaning when there is none, since Hyperopt needs one."""
+    from hyperopt import hp
+
+    if not space:
+        return {"_nothing": hp.choice("_nothing", [None])}
     return {name: _build_expression(name, distribution) for name, distribution in space.items()}
 
 
@@ -18,7 +22,7 @@ def decode_params(space: Mapping[str, Distribution], drawn: Mapping[str, Any]) -
     Hyperopt rounds to multiples of the step, which can leave the bounds, and draws floats only: quantised values are
     kept within the bounds, and are integers where step and bounds are.
     """
-    return {name: _decode_value(space[name], value) for name, value in drawn.items()}
+    return {name: _decode_value(space[name], value) for name, value in drawn.items() if name in space}
 
 
 def _build_expression(name: str, distribution: Distribution) -> Any:

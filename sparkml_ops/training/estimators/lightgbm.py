@@ -23,6 +23,7 @@ OF_DATA = frozenset({
     "zero_as_missing", "is_enable_sparse", "enable_bundle", "linear_tree", "forcedbins_filename",
 })  # fmt: skip
 """Parameters that decide how rows are binned; trials that agree in them share the binned rows."""
+HOW_TO_BIN = ("feature_pre_filter", "num_threads", "verbosity")
 
 
 def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
@@ -101,19 +102,16 @@ def _load_binned(folder: str, of_data: tuple[tuple[str, Any], ...], categorical:
     matrix = read_matrix(folder)
     params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
     train = _bin_rows(matrix.train, params, categorical)
-    valid = train.create_valid(matrix.valid.features, matrix.valid.labels).construct()
-    return train, valid
+    return train, _bin_rows(matrix.valid, params, categorical, like=train)
 
 
-def _bin_rows(rows: Part, params: Mapping[str, Any], categorical: Sequence[int]) -> Any:
+def _bin_rows(rows: Part, params: Mapping[str, Any], categorical: Sequence[int], *, like: Any = None) -> Any:
     import lightgbm
 
-    kept = {
-        name: value
-        for name, value in params.items()
-        if name in OF_DATA or name in ("feature_pre_filter", "num_threads", "verbosity")
-    }
-    return lightgbm.Dataset(rows.features, rows.labels, categorical_feature=list(categorical), params=kept).construct()
+    of_data = {name: value for name, value in params.items() if name in OF_DATA or name in HOW_TO_BIN}
+    positions = list(categorical)
+    data = lightgbm.Dataset(rows.features, rows.labels, reference=like, categorical_feature=positions, params=of_data)
+    return data.construct()
 
 
 @lru_cache(maxsize=1)

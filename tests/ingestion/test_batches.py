@@ -1,0 +1,104 @@
+"""Which files make the next batch: decided from what lies there and what the manifest says."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sparkml_ops.errors import ContractError
+from sparkml_ops.ingestion.batches import Batch, decide_batch
+from sparkml_ops.ingestion.files import LandedFile
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def landed(*names: str, size: int = 10) -> list[LandedFile]:
+    return [LandedFile(f"file:/landing/{name}", size, NOON) for name in names]
+
+
+def decide(batches: list[tuple[Batch, bool]], files: list[LandedFile], **options: Any) -> Batch | None:
+    return decide_batch(batches, files, **({"source": "orders", "mode": "incremental", "contract_hash": "c1"} | options))
+
+
+def first_batch(*names: str) -> Batch:
+    batch = decide([], landed(*names))
+    assert batch is not None
+    return batch
+
+
+def test_the_first_batch_replaces_with_all_that_lies_there() -> None:
+    batch = first_batch("a", "b")
+    assert (batch.mode, [f.path[-1] for f in batch.files], batch.reason) == ("replace", ["a", "b"], "first batch")
+
+
+def test_a_batch_has_the_same_name_for_the_same_files() -> None:
+    assert first_batch("a", "b").batch_id == first_batch("a", "b").batch_id != first_batch("a").batch_id
+
+
+def test_nothing_new_is_no_batch() -> None:
+    assert decide([(first_batch("a"), True)], landed("a")) is None
+
+
+def test_only_new_files_are_appended() -> None:
+    batch = decide([(first_batch("a"), True)], landed("a", "b"))
+    assert batch is not None
+    assert (batch.mode, [f.path for f in batch.files]) == ("append", ["file:/landing/b"])
+
+
+def test_in_merge_mode_new_files_are_merged() -> None:
+    batch = decide([(first_batch("a"), True)], landed("a", "b"), mode="merge")
+    assert batch is not None
+    assert batch.mode == "merge"
+
+
+def test_a_file_that_went_away_takes_nothing_with_it() -> None:
+    assert decide([(first_batch("a", "b"), True)], landed("b")) is None
+
+
+def test_a_changed_file_is_refused_and_named() -> None:
+    with pytest.raises(ContractError, match=r"1 files changed after they were ingested: /landing/a\. .*--full"):
+        decide([(first_batch("a"), True)], landed("a", size=11))
+
+
+def test_a_killed_batch_is_finished_first_with_exactly_its_files() -> None:
+    killed = first_batch("a")
+    assert decide([(killed, False)], landed("a", "b")) == killed
+
+
+def test_a_killed_batch_whose_file_is_gone_is_refused_and_named() -> None:
+    with pytest.raises(ContractError, match=r"files that belong to the batch are gone: /landing/a"):
+        decide([(first_batch("a", "b"), False)], landed("b"))
+
+
+def test_a_changed_contract_takes_everything_in_again() -> None:
+    batch = decide([(first_batch("a"), True)], landed("a", "b"), contract_hash="c2")
+    assert batch is not None
+    assert (batch.mode, len(batch.files), batch.reason) == ("replace", 2, "the contract changed")
+
+
+def test_a_changed_contract_does_not_lose_rows_of_files_that_are_gone() -> None:
+    with pytest.raises(ContractError, match="are gone: /landing/a"):
+        decide([(first_batch("a", "b"), True)], landed("b"), contract_hash="c2")
+
+
+def test_a_killed_batch_under_another_contract_starts_over() -> None:
+    batch = decide([(first_batch("a"), False)], landed("a"), contract_hash="c2")
+    assert batch is not None
+    assert batch.mode == "replace"
+
+
+def test_full_takes_everything_in_again_also_what_has_changed() -> None:
+    batch = decide([(first_batch("a"), True)], landed("a", size=11), full=True)
+    assert batch is not None
+    assert (batch.mode, batch.reason) == ("replace", "asked for in full")
+
+
+@pytest.mark.parametrize("files", [landed("a", size=11), landed("b"), landed("a", "b")])
+def test_a_snapshot_is_replaced_whenever_its_files_differ(files: list[LandedFile]) -> None:
+    batch = decide([(first_batch("a"), True)], files, mode="snapshot")
+    assert batch is not None
+    assert (batch.mode, list(batch.files)) == ("replace", files)
+
+
+def test_an_unchanged_snapshot_is_left_alone() -> None:
+    assert decide([(first_batch("a"), True)], landed("a"), mode="snapshot") is None

@@ -1,0 +1,262 @@
+"""Rows in = rows clean + rows quarantined, whatever the files hold and wherever it was killed."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkml_ops.config.environment import Environment
+from sparkml_ops.config.use_case import UseCase
+from sparkml_ops.errors import ConfigError, ContractError, SetupError
+from sparkml_ops.ingestion import IngestResult, ingest
+from sparkml_ops.ingestion import ingest as ingest_module
+from sparkml_ops.lake import Lake, query_tables, read_table, table_exists, table_version
+
+GOOD = "id,amount,day\n1,10.5,2026-01-01\n2,20,2026-01-02\n"
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    return folder
+
+
+def shop(landing: Path, environment: Environment, **options: Any) -> UseCase:
+    """A use case with one source; the other parts are not looked at here."""
+    orders = {
+        "path": str(landing / "*"),
+        "format": "csv",
+        "key": ["id"],
+        "columns": {"id": {"type": "int"}, "amount": {"type": "double", "between": [0, 100]}, "day": {"type": "date"}},
+        "max_violation_ratio": 0.9,
+    } | options
+    return UseCase.model_validate(
+        {
+            "name": "shop",
+            "sources": {"orders": orders},
+            "features": {"f": {"entity": ["id"], "from": "orders", "select": {"amount": "amount"}}},
+            "dataset": {
+                "from": "orders",
+                "entity": ["id"],
+                "timestamp": "day",
+                "label": "amount > 1",
+                "features": ["f"],
+                "split": {"by": "hash", "of": ["id"]},
+            },
+            "model": {"task": "binary"},
+            "scoring": {"from": "orders", "as_of": "day"},
+            "environment": environment,
+        }
+    )
+
+
+def take_in(use_case: UseCase, lake: Lake, **options: Any) -> IngestResult:
+    return ingest(use_case, lake, **options)
+
+
+def clean(lake: Lake) -> list[tuple[Any, ...]]:
+    return sorted((r.id, r.amount, str(r.day)) for r in read_table(lake, "clean_orders").collect())
+
+
+def quarantined(lake: Lake) -> list[tuple[dict[str, Any] | str, list[str]]]:
+    rows = read_table(lake, "quarantine_orders").collect()
+    return sorted(((_parse(r.raw), r.reasons) for r in rows), key=str)
+
+
+def _parse(raw: str) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw
+
+
+def test_good_rows_are_typed_and_bad_rows_keep_their_raw_text_and_reasons(
+    lake: Lake, landing: Path, environment: Environment
+) -> None:
+    (landing / "a.csv").write_text(GOOD + "x,NA,2026-01-03\n3,1000,2026-01-04\n")
+    result = take_in(shop(landing, environment), lake).sources[0]
+    assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (4, 2, 2)
+    assert clean(lake) == [(1, 10.5, "2026-01-01"), (2, 20.0, "2026-01-02")]
+    assert quarantined(lake) == [
+        ({"id": "3", "amount": "1000", "day": "2026-01-04"}, ["amount: is outside 0 … 100"]),
+        ({"id": "x", "amount": "NA", "day": "2026-01-03"}, ["id: is no int", "amount: is null", "key: id is null"]),
+    ]
+    run = query_tables(lake, "SELECT status, details, outputs FROM runs")[0].collect()[0]
+    assert (run.status, run.details["rows_in"], [o["rows"] for o in run.outputs]) == ("succeeded", "4", [2, 2])
+
+
+def test_columns_are_matched_by_name_in_each_file(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.csv").write_text("id,amount,day\n1,10,2026-01-01\n")
+    (landing / "b.csv").write_text("day,extra,id,amount\n2026-01-02,z,2,20\n")
+    take_in(shop(landing, environment), lake)
+    assert clean(lake) == [(1, 10.0, "2026-01-01"), (2, 20.0, "2026-01-02")]
+
+
+def test_ragged_and_quoted_lines_are_neither_lost_nor_shifted(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.csv").write_bytes('\ufeffid,amount,day\r\n1,10,2026-01-01\r\n2,20\r\n3,30,2026-01-03,extra\r\n'.encode() + b'"4","40","2026-01-04"\r\n')
+    result = take_in(shop(landing, environment), lake).sources[0]
+    assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (4, 2, 2)
+    assert [row[0] for row in clean(lake)] == [1, 4]
+    assert quarantined(lake) == [
+        ("2,20", ["row: cannot be taken apart into the header's columns"]),
+        ("3,30,2026-01-03,extra", ["row: cannot be taken apart into the header's columns"]),
+    ]
+
+
+def test_a_second_run_writes_nothing_and_a_new_file_is_appended(lake: Lake, landing: Path, environment: Environment) -> None:
+    use_case = shop(landing, environment)
+    (landing / "a.csv").write_text(GOOD)
+    take_in(use_case, lake)
+    before = {t: table_version(lake, t) for t in ("clean_orders", "quarantine_orders", "runs", "metrics", "ingested_files")}
+    assert take_in(use_case, lake).sources[0].status == "no_change"
+    assert before == {t: table_version(lake, t) for t in before}
+    (landing / "b.csv").write_text("id,amount,day\n9,1,2026-01-09\n")
+    result = take_in(use_case, lake).sources[0]
+    assert (result.rows_in, len(clean(lake))) == (1, 3)
+
+
+def test_keys_are_unique_in_the_batch_and_against_the_table(lake: Lake, landing: Path, environment: Environment) -> None:
+    use_case = shop(landing, environment)
+    (landing / "a.csv").write_text(GOOD + "2,99,2026-01-05\n")
+    first = take_in(use_case, lake).sources[0]
+    assert (first.rows_clean, first.rows_quarantined) == (2, 1)
+    (landing / "b.csv").write_text("id,amount,day\n1,5,2026-01-01\n7,5,2026-01-07\n")
+    second = take_in(use_case, lake).sources[0]
+    assert (second.rows_clean, dict(second.violations)) == (1, {"key: id is in the table already": 1})
+    assert [row[0] for row in clean(lake)] == [1, 2, 7]
+
+
+def test_a_merge_updates_by_key(lake: Lake, landing: Path, environment: Environment) -> None:
+    use_case = shop(landing, environment, mode="merge")
+    (landing / "a.csv").write_text(GOOD)
+    take_in(use_case, lake)
+    (landing / "b.csv").write_text("id,amount,day\n2,50,2026-01-02\n3,30,2026-01-03\n")
+    take_in(use_case, lake)
+    assert clean(lake) == [(1, 10.5, "2026-01-01"), (2, 50.0, "2026-01-02"), (3, 30.0, "2026-01-03")]
+
+
+def test_a_batch_past_its_budget_is_refused_whole(lake: Lake, landing: Path, environment: Environment) -> None:
+    use_case = shop(landing, environment, max_violation_ratio=0.1)
+    (landing / "a.csv").write_text(GOOD)
+    take_in(use_case, lake)
+    before = clean(lake)
+    (landing / "b.csv").write_text("id,amount,day\n8,1,2026-01-08\n9,-1,2026-01-09\n")
+    with pytest.raises(ContractError, match=r"refused whole: 1 of 2 rows \(50.0%\).*\n +1 rows  amount: is outside 0 … 100"):
+        take_in(use_case, lake)
+    assert clean(lake) == before
+    (landing / "b.csv").write_text("id,amount,day\n8,1,2026-01-08\n9,1,2026-01-09\n")
+    with pytest.raises(ContractError, match="changed after"):
+        take_in(use_case, lake)  # the refused batch names its files; --full is the way out, and says so
+    assert len(clean(lake)) == 2
+
+
+@pytest.mark.parametrize("policy", ["fail", "warn"])
+def test_other_policies(lake: Lake, landing: Path, environment: Environment, policy: str) -> None:
+    use_case = shop(landing, environment, on_violation=policy)
+    (landing / "a.csv").write_text(GOOD + "3,1000,2026-01-03\n")
+    if policy == "fail":
+        with pytest.raises(ContractError, match="0.0% may"):
+            take_in(use_case, lake)
+        assert not table_exists(lake, "clean_orders")
+    else:
+        result = take_in(use_case, lake).sources[0]
+        assert (result.rows_clean, result.rows_quarantined, dict(result.violations)) == (3, 0, {"amount: is outside 0 … 100": 1})
+
+
+@pytest.mark.parametrize("ends_after", ["note_batch", "_write_clean", "_write_quarantine", "_record_figures"])
+def test_a_batch_that_ended_early_is_finished_with_the_same_rows(
+    lake: Lake, landing: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch, ends_after: str
+) -> None:
+    from sparkml_ops.ingestion import ingest as _  # noqa: F401  # the module is shadowed by its verb
+    import sys
+
+    module = sys.modules["sparkml_ops.ingestion.ingest"]
+    use_case = shop(landing, environment)
+    (landing / "a.csv").write_text(GOOD + "bad,1,2026-01-03\n")
+    original = getattr(module, ends_after)
+
+    def end_here(*args: Any, **kwargs: Any) -> None:
+        original(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, ends_after, end_here)
+        with pytest.raises(KeyboardInterrupt):
+            take_in(use_case, lake)
+    (landing / "b.csv").write_text("id,amount,day\n9,1,2026-01-09\n")
+    take_in(use_case, lake)  # finishes the first batch
+    take_in(use_case, lake)  # and takes in the file that landed meanwhile
+    assert [row[0] for row in clean(lake)] == [1, 2, 9]
+    assert len(quarantined(lake)) == 1
+
+
+def test_a_changed_contract_takes_everything_in_anew(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.csv").write_text(GOOD)
+    take_in(shop(landing, environment), lake)
+    take_in(shop(landing, environment, derive={"cents": "cast(amount * 100 AS bigint)"}), lake)
+    assert sorted(r.cents for r in read_table(lake, "clean_orders").collect()) == [1050, 2000]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has no header line"),
+        ("id,amount,id\n1,2,3\n", r"names \['id'\] twice"),
+        ("id,,day\n1,2,3\n", "has a column without a name"),
+        ("id,amount\n1,2\n", "- day: declared, not in the files"),
+        ("ID;amount;day\n1;2;3\n", "- id: declared, not in the files"),
+    ],
+)
+def test_a_file_with_an_ugly_header_is_refused_and_named(
+    lake: Lake, landing: Path, environment: Environment, content: str, message: str
+) -> None:
+    (landing / "a.csv").write_text(content)
+    with pytest.raises(ContractError, match=message):
+        take_in(shop(landing, environment), lake)
+    assert not table_exists(lake, "clean_orders")
+
+
+def test_a_header_without_rows_is_an_empty_batch(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.csv").write_text("id,amount,day\n")
+    result = take_in(shop(landing, environment), lake).sources[0]
+    assert (result.status, result.rows_in, clean(lake)) == ("ingested", 0, [])
+
+
+def test_no_file_at_all_is_told_with_the_path(lake: Lake, landing: Path, environment: Environment) -> None:
+    with pytest.raises(SetupError, match=r"source orders: no file matches .*landing/\*"):
+        take_in(shop(landing, environment), lake)
+
+
+def test_an_unknown_source_is_told(lake: Lake, landing: Path, environment: Environment) -> None:
+    with pytest.raises(ConfigError, match=r"unknown sources \['order'\]; shop has \['orders'\]"):
+        take_in(shop(landing, environment), lake, sources=["order"])
+
+
+def test_an_expression_that_fails_on_a_row_says_what_to_do(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.csv").write_text(GOOD)
+    with pytest.raises(ContractError, match="failed with DIVIDE_BY_ZERO.*try_divide"):
+        take_in(shop(landing, environment, derive={"worse": "id / 0"}), lake)
+    assert not table_exists(lake, "clean_orders")
+
+
+def test_json_lines_and_parquet_keep_the_same_contract(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.json").write_text('{"id": 1, "amount": 10.5, "day": "2026-01-01"}\nnot json\n{"id": 2, "amount": "x", "day": "2026-01-02"}\n')
+    result = take_in(shop(landing, environment, format="json"), lake).sources[0]
+    assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (3, 1, 2)
+    folder = landing / "parquet"
+    lake.spark.sql("SELECT 5 AS id, 2.5D AS amount, DATE'2026-01-05' AS day UNION ALL SELECT 6, 250D, DATE'2026-01-06'").write.parquet(str(folder))
+    other = Lake(lake.spark, lake.root + "_parquet", None, "shop", frozenset())
+    result = take_in(shop(landing, environment, format="parquet", path=str(folder / "*.parquet")), other).sources[0]
+    assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (2, 1, 1)
+
+
+def test_a_lake_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path, landing: Path, environment: Environment, spark: Any) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (landing / "a.csv").write_text(GOOD)
+    blocked = Lake(spark, str(tmp_path / "file" / "lake"), None, "shop", frozenset())
+    with pytest.raises(SetupError, match="cannot write to the lake at"):
+        take_in(shop(landing, environment), blocked)
+    assert os.listdir(tmp_path) == ["landing", "file"] or set(os.listdir(tmp_path)) == {"landing", "file"}
