@@ -9,7 +9,7 @@ from sparkml_ops.config.types import Duration, Identifier, Instant, Relation, Se
 
 
 class TimeSplit(Section):
-    """Rows before `train_until` train, before `valid_until` tune, before `test_until` judge; later ones are left out."""
+    """Rows before `train_until` train, before `valid_until` tune, before `test_until` judge; later ones stay out."""
 
     by: Literal["time"]
     train_until: Instant

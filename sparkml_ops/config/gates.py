@@ -34,7 +34,7 @@ class LatencyGate(Section):
 
 
 class KpiGate(Section):
-    """A business figure: a SQL aggregate over the judged rows, with `prediction` (a probability) and `label` (0 or 1)."""
+    """A business figure: an aggregate over the judged rows, with `prediction` (a probability) and `label` (0 or 1)."""
 
     sql: SqlText
     at_least: Number

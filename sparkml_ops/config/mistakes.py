@@ -59,7 +59,9 @@ def locate_finding(finding: Finding, places: Places) -> Mistake:
     if _is_hidden(finding.path, places):
         found, nearest = _HIDDEN, None
     elif allowed is not None and allowed.startswith("text") and finding.path in places and places[finding.path].word:
-        found = f"{found}, which is how YAML reads the bare word {places[finding.path].word}: put quotes around it"
+        word = places[finding.path].word
+        read_as = "" if found.endswith(f" {word}") else f", which is how YAML reads the bare word {word}"
+        found = f"{found}{read_as}: put quotes around it"
     secrets = {secret for known in places.values() for secret in known.secrets if len(secret) >= _SHORTEST_SECRET}
     for secret in sorted(secrets, key=len, reverse=True):
         found = found.replace(secret, "…")

@@ -64,10 +64,10 @@ def _expand(root: Schema, schema: Schema, values: Any) -> Iterator[Schema]:
     if not options:
         yield schema
         return
+    named, described = ({key: schema[key]} if key in schema else {} for key in ("title", "description"))
     for option in options:
-        described = {"description": schema["description"]} if "description" in schema else {}
         for form in _expand(root, option, values):
-            yield {**form, **described}
+            yield {**named, **form, **described}
 
 
 def _choose(discriminator: Mapping[str, Any] | None, values: Any) -> str | None:

@@ -9,8 +9,9 @@ from pydantic_core import ErrorDetails
 
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.places import KeyPath
-from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at
+from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at, use_case_schema
 from sparkml_ops.config.types import IDENTIFIER_PATTERN, Relation
+from sparkml_ops.config.use_case import UseCase
 
 _MAPPING = "a mapping of keys"
 _TYPES = {
@@ -33,8 +34,8 @@ _LIMITS = {
     "less_than": "a number below {lt:g}",
     "less_than_equal": "a number up to {le:g}",
     "string_too_long": "at most {max_length} characters",
-    "too_long": "at most {max_length}",
-    "too_short": "at least {min_length}",
+    "too_long": "at most {max_length} entries",
+    "too_short": "at least one entry",
 }
 _PATTERNS = {
     IDENTIFIER_PATTERN: "a name of letters, digits and _ that does not start with a digit",
@@ -52,7 +53,7 @@ def translate_errors(error: ValidationError, model: type[BaseModel], values: Map
         model: the section that was validated.
         values: the document as written.
     """
-    schema = model_schema(model)
+    schema = use_case_schema() if model is UseCase else model_schema(model)
     findings: dict[tuple[KeyPath, str], Finding] = {}
     for detail in error.errors(include_url=False):
         finding = _translate(detail, schema, values)
@@ -74,8 +75,7 @@ def _translate(detail: ErrorDetails, schema: Schema, values: Mapping[str, Any]) 
     name_is_wrong = "[key]" in rest
     value = path[-1] if name_is_wrong else detail["input"]
     found = f"the name {show_value(value)}" if name_is_wrong else f"found {show_value(value)}"
-    is_relation = any(form.get("title") == Relation.__name__ for form in forms) or "table" in rest
-    if is_relation and (kind in {"model_type", "model_attributes_type", "string_type"} or "table" in rest):
+    if _is_relation(forms) and (kind in {"model_type", "model_attributes_type"} or "table" in rest):
         return Finding(path, found, _RELATION)
     if kind in {"literal_error", "union_tag_invalid"}:
         names = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags"))))
@@ -111,11 +111,17 @@ def _missing(
         return Finding(path, "too few values", f"{numbers} numbers")
     key = str(rest[-1]) if rest else str(context["discriminator"]).strip("'")
     forms = schemas_at(schema, (*path, key), values)
-    meaning = next((form["description"] for form in forms if "description" in form), None)
+    if _is_relation(forms):
+        return Finding((*path, key), "missing", _RELATION)
+    meaning = next((form["description"].splitlines()[0] for form in forms if "description" in form), None)
     allowed = "; ".join(dict.fromkeys(list_names(form["enum"]) for form in forms if "enum" in form))
     constants = list_names([str(form["const"]) for form in forms if "const" in form])
     allowed = allowed or ("" if constants == "none" else constants)
     return Finding((*path, key), f"missing: {meaning}" if meaning and not allowed else "missing", allowed or None)
+
+
+def _is_relation(forms: list[Schema]) -> bool:
+    return any(form.get("title") == Relation.__name__ for form in forms)
 
 
 def _written_path(location: tuple[int | str, ...], values: Any) -> tuple[KeyPath, KeyPath]:

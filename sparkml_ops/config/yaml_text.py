@@ -114,7 +114,7 @@ class _Reader:
             raise yaml.MarkedYAMLError(problem="an alias within its own anchor", problem_mark=node.start_mark)
         if node.tag not in _ALLOWED_TAGS:
             tag = node.tag.replace(_TAG, "!!")
-            return self._refuse(node, path, f"the tag {show_value(tag)}", "plain data: text, numbers, lists, mappings")
+            return self._refuse(node, path, f"the tag {show_value(tag)}", "plain data (text, numbers, lists, mappings)")
         if isinstance(node, yaml.ScalarNode):
             return self._read_scalar(node, path)
         self._open.append(node)

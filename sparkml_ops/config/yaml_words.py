@@ -9,11 +9,13 @@ from sparkml_ops.config.mistakes import show_value
 
 _AT_START = "start"  # the thing began where PyYAML's context points; the end of the file would help nobody
 _AT_END = "end"
+_TWO_COLONS = "a second ': ' on one line; put quotes around text that holds ': '"
+_TOO_DEEP = "a key below a value, or indented deeper than its neighbours"
 
 _WORDS: Sequence[tuple[str, str, str]] = (
     (r"found character '\\t'", _AT_END, "a tab; YAML is indented with spaces"),
     (r"found character '(.)'", _AT_END, "a bare text that starts with {0}; put quotes around it"),
-    (r"mapping values are not allowed", _AT_END, "a second ': ' on one line; put quotes around text that holds ': '"),
+    (r"mapping values are not allowed", _AT_END, _TWO_COLONS),
     (r"could not find expected ':'", _AT_START, "a line without ': ' after its key"),
     (r"expected <block end>", _AT_END, "a line whose indentation fits nothing above it"),
     (r"expected ',' or '(.)'", _AT_START, "a bracket that is not closed with {0}, or a comma that is missing"),
@@ -37,6 +39,8 @@ def explain_yaml_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     words, mark = _translate(problem, error)
     line = mark.line if mark else 0
     written = text.splitlines()[line].strip() if line < len(text.splitlines()) else ""
+    if words == _TWO_COLONS and f"{written} ".count(": ") == 1:
+        words = _TOO_DEEP
     return line + 1, f"{words}, in the line {show_value(written)}" if written else words
 
 

@@ -33,10 +33,10 @@ def check_relation(path: KeyPath, relation: Relation, parts: Parts) -> Iterator[
     except SqlError as error:
         yield Finding(path, str(error))
         return
-    for table in tables:
-        if table not in known:
-            found = f"no source feeds it: {show_value(table)}"
-            yield Finding(path, found, f"a source: {list_names(parts.sources)}", nearest_name(str(table), known))
+    unknown = [str(table) for table in tables if table not in known]
+    if unknown:
+        found = f"no source feeds it: {list_names(map(show_value, unknown))}"
+        yield Finding(path, found, f"a source: {list_names(parts.sources)}", nearest_name(unknown[0], known))
 
 
 def find_scope(relation: Relation, parts: Parts) -> Scope:
@@ -54,7 +54,7 @@ def find_scope(relation: Relation, parts: Parts) -> Scope:
 def check_name(path: KeyPath, name: str, scope: Scope) -> Iterator[Finding]:
     """A column must be there, spelled exactly so."""
     if scope.columns is not None and name not in scope.columns:
-        yield _no_column(path, name, scope)
+        yield _no_column(path, scope, name)
 
 
 def check_names(path: KeyPath, names: Sequence[str], scope: Scope) -> Iterator[Finding]:
@@ -118,14 +118,12 @@ def _check_columns(path: KeyPath, expression: Expression, scope: Scope) -> Itera
     if scope.columns is None:
         return
     known = {column.lower() for column in scope.columns}
-    for name in expression.columns:
-        if name.lower() not in known:
-            yield _no_column(path, name, scope)
-            return
+    unknown = [name for name in expression.columns if name.lower() not in known]
+    if unknown:
+        yield _no_column(path, scope, *unknown)
 
 
-def _no_column(path: KeyPath, name: str, scope: Scope) -> Finding:
+def _no_column(path: KeyPath, scope: Scope, *names: str) -> Finding:
     columns = list(scope.columns or ())
-    return Finding(
-        path, f"no column {show_value(name)} in {scope.title}", list_names(columns), nearest_name(name, columns)
-    )
+    found = f"no column {list_names(map(show_value, names))} in {scope.title}"
+    return Finding(path, found, list_names(columns), nearest_name(names[0], columns))

@@ -84,7 +84,7 @@ def _check_allowed(path: KeyPath, rule: Column, kind: str) -> Iterator[Finding]:
     words = {"string": "text", "int": "whole numbers", "long": "whole numbers"}.get(kind, "numbers")
     for at, value in enumerate(rule.allowed):
         if not isinstance(value, wanted):
-            yield Finding((*path, at), f"found {show_value(value)}", f"{words}, since the column is a {rule.type}")
+            yield Finding((*path, at), f"found {show_value(value)}", f"{words}, since the type is {rule.type}")
 
 
 def _check_pattern(path: KeyPath, pattern: str) -> Iterator[Finding]:

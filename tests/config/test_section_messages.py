@@ -1,0 +1,154 @@
+"""What is told about sections that are wrong in themselves.
+
+Each case is an edit of the sample and the lines it is answered with, without the file's name.
+"""
+
+import pytest
+from breaking import BreakSample
+
+CASES = [
+    pytest.param(
+        {"freshness: 2d": "freshness: 2 days"},
+        ["75: monitoring.freshness: found '2 days'; allowed: a number with a unit: 90s, 15m, 6h or 7d"],
+        id="a duration in words",
+    ),
+    pytest.param(
+        {"freshness: 2d": "freshness: 2"},
+        ["75: monitoring.freshness: found 2; allowed: a number with a unit: 90s, 15m, 6h or 7d"],
+        id="a duration without unit",
+    ),
+    pytest.param(
+        {"valid_until: 2024-04-01": "valid_until: 2024-02-01"},
+        [
+            "58: dataset.split: found {by: 'time', train_until: 2024-03-01, valid_until: 2024-02-01}; allowed: train_until before valid_until before test_until"
+        ],
+        id="a split out of order",
+    ),
+    pytest.param(
+        {"by: time": "by: tiem"},
+        ["58: dataset.split.by: found 'tiem'; allowed: time, hash; did you mean 'time'?"],
+        id="a kind of split misspelled",
+    ),
+    pytest.param({"{by: time, ": "{"}, ["58: dataset.split.by: missing; allowed: time, hash"], id="no kind of split"),
+    pytest.param(
+        {"  timestamp: ordered_on\n  label:": "  label:"},
+        ["48: dataset.timestamp: missing: the moment the decision is made"],
+        id="a missing key",
+    ),
+    pytest.param(
+        {"      note: {": "      order note: {"},
+        [
+            "18: sources.orders.columns.order note: the name 'order note'; allowed: a name of letters, digits and _ that does not start with a digit"
+        ],
+        id="a space in a name",
+    ),
+    pytest.param(
+        {"ops: [mean, count]": "ops: [avg, count]"},
+        [
+            "46: features.customer_orders.aggregate[0].ops[0]: found 'avg'; allowed: count, sum, mean, std, min, max, or a percentile p1 … p99"
+        ],
+        id="an operation that is none",
+    ),
+    pytest.param(
+        {"{type: double, b": "{type: float, b"},
+        [
+            "14: sources.orders.columns.amount.type: found 'float'; allowed: string, boolean, int, long, double, date, timestamp or decimal(precision,scale)"
+        ],
+        id="a type that is none",
+    ),
+    pytest.param(
+        {"from: customers\n": "from: cust-omers\n"},
+        [
+            "36: features.customer.from: found 'cust-omers'; allowed: a table's name, a query (select …), {sql: …}, or {python: package.module:function}"
+        ],
+        id="a relation that is no name",
+    ),
+    pytest.param(
+        {"from: customers\n": "from: [customers]\n"},
+        [
+            "36: features.customer.from: found ['customers']; allowed: a table's name, a query (select …), {sql: …}, or {python: package.module:function}"
+        ],
+        id="a relation as a list",
+    ),
+    pytest.param(
+        {"from: customers\n": "from: {table: customers, sql: select 1}\n"},
+        [
+            "36: features.customer.from: found {table: 'customers', sql: 'select 1'}; allowed: one of: a table's name, {sql: …}, {python: package.module:function}"
+        ],
+        id="a relation of two forms",
+    ),
+    pytest.param(
+        {"{loguniform: [1e-2, 0.3]}": "{loguniform: [1e-2, 0.3], choice: [1]}"},
+        [
+            "63: model.search.space.learning_rate: found {loguniform: [0.01, 0.3], choice: [1]}; allowed: exactly one of uniform, loguniform, quniform, qloguniform, choice"
+        ],
+        id="a distribution of two kinds",
+    ),
+    pytest.param(
+        {"between: [0, 10000]": "between: [0]"},
+        ["14: sources.orders.columns.amount.between: too few values; allowed: 2 numbers"],
+        id="one bound of two",
+    ),
+    pytest.param(
+        {"between: [0, 10000]": "between: [0,1,2]"},
+        ["14: sources.orders.columns.amount.between: found [0, 1, 2]; allowed: at most 2 entries"],
+        id="three bounds of two",
+    ),
+    pytest.param(
+        {"{drift: {psi_over: 0.2}": "{drift: {psi_over: 0}"},
+        ["75: monitoring.drift.psi_over: found 0; allowed: a number above 0"],
+        id="a bound on a number",
+    ),
+    pytest.param(
+        {'label: "returned = 1"': 'label: ""'},
+        ["53: dataset.label: found ''; allowed: text that is not empty"],
+        id="empty text",
+    ),
+    pytest.param(
+        {"champion: publish": "champoin: publish"},
+        ["73: scoring.roles.champoin: the name 'champoin'; allowed: champion, challenger; did you mean 'champion'?"],
+        id="a role misspelled",
+    ),
+    pytest.param(
+        {"    from: customers\n": "    relation: customers\n"},
+        [
+            "33: features.customer.from: missing; allowed: a table's name, a query (select …), {sql: …}, or {python: package.module:function}",
+            "36: features.customer.relation: unknown key; allowed: entity, timestamp, available_after, from, where, select, aggregate, ttl, impute, description, owner",
+        ],
+        id="the typed object's name for the YAML's",
+    ),
+    pytest.param(
+        {"${landing}/customers": "${landng}/customers"},
+        [
+            "23: sources.customers.path: the variable ${landng} is not set; allowed: landing, or an environment variable of that name; did you mean 'landing'?"
+        ],
+        id="an unset variable",
+    ),
+    pytest.param(
+        {"${landing}/customers": "${landing/customers"},
+        [
+            "23: sources.customers.path: a ${ that starts no variable: '${landing/customers/*.csv'; allowed: ${name}, ${env:NAME}, or $${ for the characters themselves"
+        ],
+        id="a placeholder left open",
+    ),
+    pytest.param(
+        {"${landing}/customers": "${env:SHOP_LANDING}/customers"},
+        ["23: sources.customers.path: the environment variable SHOP_LANDING is not set"],
+        id="an unset environment variable",
+    ),
+    pytest.param(
+        {"sources:\n": "environment: {}\nsources:\n"},
+        ["5: environment: not part of a use case; allowed: base.yml and its overlays"],
+        id="an environment in a use case",
+    ),
+    pytest.param(
+        {"name: shop": "name: shopp"},
+        ["1: name: found 'shopp'; allowed: shop, as the file is called"],
+        id="a name that is not the file's",
+    ),
+]
+
+
+@pytest.mark.parametrize(("edits", "expected"), CASES)
+def test_message(edits: dict[str, str], expected: list[str], break_sample: BreakSample) -> None:
+    assert break_sample(edits) == expected
