@@ -1,7 +1,7 @@
 """The stage `dataset`, under spark-submit, with the arguments of `sparkml-ops dataset`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/dataset.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/dataset.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/dataset.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/dataset.py --env cluster flights --json
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The stage `features`, under spark-submit, with the arguments of `sparkml-ops features`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/features.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/features.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/features.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/features.py --env cluster flights --json
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The stage `ingest`, under spark-submit, with the arguments of `sparkml-ops ingest`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/ingest.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/ingest.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/ingest.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/ingest.py --env cluster flights --json
 """
 
 import sys

@@ -39,9 +39,9 @@ def main() -> None:
             land(arguments.landing / "flights" / f"{month}.csv", header + "".join(rows))
     for name in ("weather", "planes", "airports"):
         land(arguments.landing / name / f"{name}.csv", (PACKAGE / f"{name}.csv").read_text())
-    rows_of_flights = sum(1 for file in (arguments.landing / "flights").glob("*.csv") for _ in csv.reader(file.open())) - len(
-        list((arguments.landing / "flights").glob("*.csv"))
-    )
+    rows_of_flights = sum(
+        1 for file in (arguments.landing / "flights").glob("*.csv") for _ in csv.reader(file.open())
+    ) - len(list((arguments.landing / "flights").glob("*.csv")))
     print(f"landed {rows_of_flights:,} flights, weather, planes and airports in {arguments.landing}")
 
 

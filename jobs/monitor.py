@@ -1,7 +1,7 @@
 """The stage `monitor`, under spark-submit, with the arguments of `sparkml-ops monitor`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/monitor.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/monitor.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/monitor.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/monitor.py --env cluster flights --json
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The stage `promote`, under spark-submit, with the arguments of `sparkml-ops promote`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/promote.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/promote.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/promote.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/promote.py --env cluster flights --json
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Every step that has something to do, in order, under spark-submit, with the arguments of `sparkml-ops run`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/run.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/run.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/run.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/run.py --env cluster flights --json
 """
 
 import sys

@@ -1,7 +1,7 @@
 """The stage `score`, under spark-submit, with the arguments of `sparkml-ops score`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/score.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/score.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/score.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/score.py --env cluster flights --json
 """
 
 import sys

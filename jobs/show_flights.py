@@ -1,6 +1,6 @@
 """Show what the flights use case has made: predictions by SQL, the champion against the baselines, where things are.
 
-    python jobs/show_flights.py [--env local]
+python jobs/show_flights.py [--env local]
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The stage `train`, under spark-submit, with the arguments of `sparkml-ops train`.
 
-    spark-submit --properties-file conf/spark-delta.conf jobs/train.py flights
-    spark-submit --properties-file conf/spark-delta.conf jobs/train.py --env cluster flights --json
+spark-submit --properties-file conf/spark-delta.conf jobs/train.py flights
+spark-submit --properties-file conf/spark-delta.conf jobs/train.py --env cluster flights --json
 """
 
 import sys

@@ -25,7 +25,9 @@ lake = open_lake(use_case)
 
 result = ingest(use_case, lake)
 for source in result.sources:
-    print(f"{source.source:10} {source.status:10} {source.rows_in:>8} in = {source.rows_clean} clean + {source.rows_quarantined} quarantined")
+    print(
+        f"{source.source:10} {source.status:10} {source.rows_in:>8} in = {source.rows_clean} clean + {source.rows_quarantined} quarantined"
+    )
 
 # COMMAND ----------
 

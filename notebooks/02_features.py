@@ -34,10 +34,13 @@ for view, commit in built.views.items():
 # COMMAND ----------
 
 moments, _ = query_tables(
-    lake, f"SELECT {', '.join(use_case.dataset.entity)}, sched_dep_at FROM flights ORDER BY sched_dep_at DESC, flight_id LIMIT 5"
+    lake,
+    f"SELECT {', '.join(use_case.dataset.entity)}, sched_dep_at FROM flights ORDER BY sched_dep_at DESC, flight_id LIMIT 5",
 )
 known, versions = look_up_features(moments, use_case, lake, timestamp="sched_dep_at")
-known.select("flight_id", "sched_dep_at", "origin_weather__temp", "carrier_delays__dep_delay_mean_1d").show(truncate=False)
+known.select("flight_id", "sched_dep_at", "origin_weather__temp", "carrier_delays__dep_delay_mean_1d").show(
+    truncate=False
+)
 print(versions)
 
 # COMMAND ----------

@@ -24,9 +24,14 @@ lake = open_lake(use_case)
 # COMMAND ----------
 
 result = train(use_case, lake)
-print(f"{result.model_name} version {result.model_version}, {result.trials} trials, best parameters {dict(result.params)}")
+print(
+    f"{result.model_name} version {result.model_version}, {result.trials} trials, best parameters {dict(result.params)}"
+)
 for model, figures in result.figures.items():
-    print(f"{model:10} " + "  ".join(f"{name} {figure['value']:.4f}" for name, figure in figures.items() if figure["value"] is not None))
+    print(
+        f"{model:10} "
+        + "  ".join(f"{name} {figure['value']:.4f}" for name, figure in figures.items() if figure["value"] is not None)
+    )
 
 # COMMAND ----------
 

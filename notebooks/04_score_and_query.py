@@ -25,7 +25,9 @@ lake = open_lake(use_case)
 
 scored = score(use_case, lake)
 for batch in scored.batches:
-    print(f"{batch.batch_id} {batch.role} v{batch.model_version}: {batch.status}, {batch.rows} rows, {batch.positives} positives")
+    print(
+        f"{batch.batch_id} {batch.role} v{batch.model_version}: {batch.status}, {batch.rows} rows, {batch.positives} positives"
+    )
 
 # COMMAND ----------
 

@@ -52,19 +52,23 @@ def _print_version(*, wanted: bool) -> None:
 def share_options(
     context: typer.Context,
     env: Annotated[
-        str | None, typer.Option("--env", "-e", envvar="SPARKML_OPS_ENV", help="Overlay in conf/: local, cluster, databricks.")
+        str | None,
+        typer.Option("--env", "-e", envvar="SPARKML_OPS_ENV", help="Overlay in conf/: local, cluster, databricks."),
     ] = None,
     conf_dir: Annotated[
         Path | None, typer.Option("--conf-dir", "-c", envvar="SPARKML_OPS_CONF_DIR", help="The folder with base.yml.")
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set one value of the configuration; repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set one value of the configuration; repeatable."),
     ] = None,
     *,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="More on stderr.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Warnings and errors only.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of users' mistakes too.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=lambda value: _print_version(wanted=value), is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda value: _print_version(wanted=value), is_eager=True)
+    ] = False,
 ) -> None:
     """Take the options that every verb has."""
     del debug, version  # main looks for --debug itself, because errors end there

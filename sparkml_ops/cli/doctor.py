@@ -35,10 +35,14 @@ def examine(shared: "Shared") -> list[Finding]:
 
 
 def _examine(shared: "Shared") -> Iterator[Finding]:
-    yield Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}", "install Python 3.11")
+    yield Finding(
+        "Python", sys.version_info >= (3, 11), f"{platform.python_version()} at {sys.executable}", "install Python 3.11"
+    )
     for package in PACKAGES:
         yield _look_at_package(package)
-    yield Finding("Spark's Python", True, os.environ.get("PYSPARK_PYTHON", f"{sys.executable} (PYSPARK_PYTHON is not set)"))
+    yield Finding(
+        "Spark's Python", True, os.environ.get("PYSPARK_PYTHON", f"{sys.executable} (PYSPARK_PYTHON is not set)")
+    )
     yield _attempt("Java", _look_at_java)
     environment: list[Environment] = []
 

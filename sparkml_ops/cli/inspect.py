@@ -16,7 +16,6 @@ def validate(context: typer.Context, use_case: UseCaseName, *, as_json: Json = F
     """Check a use case's file: all mistakes at once, before Spark starts.
 
     Examples:
-
         sparkml-ops validate flights
 
         sparkml-ops --env cluster validate flights
@@ -25,9 +24,13 @@ def validate(context: typer.Context, use_case: UseCaseName, *, as_json: Json = F
     from sparkml_ops.config.use_case import hash_config
 
     result = {"use_case": loaded.name, "environment": loaded.environment.name, "config_hash": hash_config(loaded)}
-    parts = f"{len(loaded.sources)} sources, {len(loaded.features)} feature views, {len(loaded.feature_columns())} features"
+    parts = (
+        f"{len(loaded.sources)} sources, {len(loaded.features)} feature views, {len(loaded.feature_columns())} features"
+    )
     return print_result(
-        result, as_json=as_json, lines=lambda: [f"{loaded.name} is right: {parts}. Environment {loaded.environment.name}."]
+        result,
+        as_json=as_json,
+        lines=lambda: [f"{loaded.name} is right: {parts}. Environment {loaded.environment.name}."],
     )
 
 
@@ -42,7 +45,6 @@ def runs(
     """Show the run ledger, newest first.
 
     Examples:
-
         sparkml-ops runs flights
 
         sparkml-ops runs flights --step train --json
@@ -53,7 +55,10 @@ def runs(
     from sparkml_ops.lake import read_table
 
     ledger = read_table(lake, "runs").orderBy(F.desc("ended_at"))
-    found = [row.asDict(recursive=True) for row in (ledger.where(F.col("step") == step) if step else ledger).limit(limit).collect()]
+    found = [
+        row.asDict(recursive=True)
+        for row in (ledger.where(F.col("step") == step) if step else ledger).limit(limit).collect()
+    ]
     columns = ("started_at", "run_id", "step", "status", "duration_seconds", "outputs", "error")
     rows = [[_brief(row, column) for column in columns] for row in found]
     return print_result(found, as_json=as_json, lines=lambda: format_table(columns, rows))
@@ -77,7 +82,6 @@ def sql(
     """Run one SELECT over the use case's tables.
 
     Examples:
-
         sparkml-ops sql flights "SELECT * FROM predictions_current LIMIT 5"
 
         sparkml-ops sql flights "SELECT step, status, duration_seconds FROM runs ORDER BY ended_at" --json
@@ -102,7 +106,6 @@ def schema() -> int:
     """Print the JSON schema of a use case's file, for editors.
 
     Examples:
-
         sparkml-ops schema > conf/use_case.schema.json
     """
     import json
@@ -117,7 +120,6 @@ def doctor(context: typer.Context, *, as_json: Json = False) -> int:
     """Look for what is missing or broken on this machine; exit 3 when something is.
 
     Examples:
-
         sparkml-ops doctor
     """
     from sparkml_ops.cli.doctor import examine
@@ -127,7 +129,10 @@ def doctor(context: typer.Context, *, as_json: Json = False) -> int:
     rows = [("ok" if f.is_well else "BROKEN", f.what, f.found) for f in findings]
     advice = [f"  {f.what}: {f.advice}" for f in findings if not f.is_well]
     return print_result(
-        findings, as_json=as_json, lines=lambda: [*format_table(("", "what", "found"), rows), *advice], exit_code=3 * is_broken
+        findings,
+        as_json=as_json,
+        lines=lambda: [*format_table(("", "what", "found"), rows), *advice],
+        exit_code=3 * is_broken,
     )
 
 
@@ -141,7 +146,6 @@ def init(
     """Write a new use case that runs as it is, with a small data set of its own.
 
     Examples:
-
         sparkml-ops init returns && sparkml-ops run returns
     """
     from sparkml_ops.config.template import render_use_case

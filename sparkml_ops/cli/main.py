@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except SparkMLOpsError as error:
         code = _fail(error, as_json=as_json, debug="--debug" in given)
     except KeyboardInterrupt:
-        print_failure("interrupted: what was done before stands; run again to go on from there", INTERRUPTED, as_json=as_json)
+        print_failure(
+            "interrupted: what was done before stands; run again to go on from there", INTERRUPTED, as_json=as_json
+        )
         code = INTERRUPTED
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -67,10 +69,14 @@ def _fail_unexpected(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, typer.Abort):
         return INTERRUPTED
     if isinstance(error, _usage_error()):
-        print_failure(f"{error.format_message()} `sparkml-ops --help` lists the verbs.", error.exit_code, as_json=as_json)
+        print_failure(
+            f"{error.format_message()} `sparkml-ops --help` lists the verbs.", error.exit_code, as_json=as_json
+        )
         return int(error.exit_code)
     traceback.print_exception(error)
-    print_failure(f"unexpected {type(error).__name__}: the traceback is on stderr", SetupError.exit_code, as_json=as_json)
+    print_failure(
+        f"unexpected {type(error).__name__}: the traceback is on stderr", SetupError.exit_code, as_json=as_json
+    )
     return SetupError.exit_code
 
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
     from sparkml_ops.lake import Lake
 
-UseCaseName = Annotated[str, typer.Argument(help="Name of a use case in conf/, or path of its YAML file.", metavar="USE_CASE")]
+UseCaseName = Annotated[
+    str, typer.Argument(help="Name of a use case in conf/, or path of its YAML file.", metavar="USE_CASE")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 RunId = Annotated[str | None, typer.Option(help="Name of this run in the ledger; made up by default.")]
 
@@ -46,4 +48,4 @@ def split_overrides(pairs: tuple[str, ...]) -> dict[str, str]:
     wrong = [pair for pair in pairs if "=" not in pair or pair.startswith("=")]
     if wrong:
         raise ConfigError(f"--set {wrong[0]}: expected key=value, for instance --set scoring.threshold=0.4")
-    return dict(tuple(pair.split("=", 1)) for pair in pairs)
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}

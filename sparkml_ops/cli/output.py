@@ -34,7 +34,12 @@ def set_up_logging(*, verbose: int, quiet: bool) -> None:
 def print_result(result: Any, *, as_json: bool, lines: Callable[[], Sequence[str]], exit_code: int = 0) -> int:
     """Print a result and give back the exit code."""
     if as_json:
-        document = {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "reason": None, "result": to_plain(result)}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "exit_code": exit_code,
+            "reason": None,
+            "result": to_plain(result),
+        }
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for line in lines():
@@ -45,7 +50,11 @@ def print_result(result: Any, *, as_json: bool, lines: Callable[[], Sequence[str
 def print_failure(message: str, exit_code: int, *, as_json: bool) -> None:
     """Print what went wrong: on stderr, and with `--json` as a document of the same keys on stdout."""
     if as_json:
-        print(json.dumps({"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "reason": message, "result": None}, indent=2))
+        print(
+            json.dumps(
+                {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "reason": message, "result": None}, indent=2
+            )
+        )
     print(f"{_paint('error', '31')}: {message}", file=sys.stderr)
 
 

@@ -8,10 +8,14 @@ from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
 from sparkml_ops.cli.output import format_table, format_value, mark, print_result
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sparkml_ops.pipeline import RunResult
 
 StageName = Literal["ingest", "features", "dataset", "train", "promote", "score", "monitor"]
-FromStage = Annotated[StageName | None, typer.Option("--from", help="Run this stage and those after it, changed or not.")]
+FromStage = Annotated[
+    StageName | None, typer.Option("--from", help="Run this stage and those after it, changed or not.")
+]
 ToStage = Annotated[StageName | None, typer.Option("--to", help="Stop after this stage.")]
 
 
@@ -27,7 +31,6 @@ def run(
     """Run every step that has something to do, in order.
 
     Examples:
-
         sparkml-ops run flights
 
         sparkml-ops run flights --to train
@@ -38,7 +41,9 @@ def run(
     from sparkml_ops.pipeline import run as run_all
 
     result = run_all(loaded, lake, from_stage=from_stage, to_stage=to_stage, run_id=run_id)
-    return print_result(result, as_json=as_json, lines=lambda: describe_run(result), exit_code=int(bool(result.refused)))
+    return print_result(
+        result, as_json=as_json, lines=lambda: describe_run(result), exit_code=int(bool(result.refused))
+    )
 
 
 def describe_run(result: "RunResult") -> list[str]:
@@ -51,12 +56,16 @@ def describe_run(result: "RunResult") -> list[str]:
 
 
 def plan(
-    context: typer.Context, use_case: UseCaseName, from_stage: FromStage = None, to_stage: ToStage = None, *, as_json: Json = False
+    context: typer.Context,
+    use_case: UseCaseName,
+    from_stage: FromStage = None,
+    to_stage: ToStage = None,
+    *,
+    as_json: Json = False,
 ) -> int:
     """Show what `run` would do and why; changes nothing.
 
     Examples:
-
         sparkml-ops plan flights
 
         sparkml-ops plan flights --from train
@@ -83,7 +92,6 @@ def ingest(
     """Take in what is new at the sources, under their contracts.
 
     Examples:
-
         sparkml-ops ingest flights
 
         sparkml-ops ingest flights --source weather --full
@@ -109,7 +117,6 @@ def features(
     """Build the tables of the feature views.
 
     Examples:
-
         sparkml-ops features flights
 
         sparkml-ops features flights --view origin_weather
@@ -126,7 +133,6 @@ def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None,
     """Create the version of the training set that the newest tables make.
 
     Examples:
-
         sparkml-ops dataset flights
     """
     loaded, lake = open_both(use_case, context.obj)
@@ -135,13 +141,17 @@ def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None,
     result = create_training_set(loaded, lake, run_id=run_id)
     rows = [(part, result.rows[part], result.positives.get(part, 0)) for part in result.rows]
     lines = [f"training set {result.version} ({result.status}), {len(result.feature_columns)} feature columns"]
-    return print_result(result, as_json=as_json, lines=lambda: [*lines, *format_table(("part", "rows", "positives"), rows)])
+    return print_result(
+        result, as_json=as_json, lines=lambda: [*lines, *format_table(("part", "rows", "positives"), rows)]
+    )
 
 
 def train(
     context: typer.Context,
     use_case: UseCaseName,
-    training_set: Annotated[str | None, typer.Option(help="Version of the training set; the newest by default.")] = None,
+    training_set: Annotated[
+        str | None, typer.Option(help="Version of the training set; the newest by default.")
+    ] = None,
     run_id: RunId = None,
     *,
     as_json: Json = False,
@@ -149,7 +159,6 @@ def train(
     """Tune, fit, judge and register a candidate. It serves only after `promote`.
 
     Examples:
-
         sparkml-ops train flights
 
         sparkml-ops --set model.search.max_trials=40 train flights
@@ -164,7 +173,7 @@ def train(
     return print_result(result, as_json=as_json, lines=lambda: [head, *format_table(("model", *metrics), rows)])
 
 
-def _show_figure(figure: "dict[str, float | None]") -> str:
+def _show_figure(figure: "Mapping[str, float | None]") -> str:
     if figure["lower"] is None:
         return format_value(figure["value"])
     return f"{figure['value']:.4f} [{figure['lower']:.4f}, {figure['upper']:.4f}]"
@@ -181,7 +190,6 @@ def promote(
     """Ask the gates whether a version may serve; exit 1 when they refuse.
 
     Examples:
-
         sparkml-ops promote flights
 
         sparkml-ops promote flights --version 3
@@ -191,7 +199,10 @@ def promote(
 
     result = decide(loaded, lake, version=version, run_id=run_id)
     gates = [(g.gate, g.verdict, g.reason) for g in result.gates]
-    head = [f"version {result.version}: {result.decision}: {result.reason}", f"champion: version {format_value(result.champion)}"]
+    head = [
+        f"version {result.version}: {result.decision}: {result.reason}",
+        f"champion: version {format_value(result.champion)}",
+    ]
     return print_result(
         result,
         as_json=as_json,
@@ -212,14 +223,15 @@ def rollback(
     """Make an earlier version champion again, without asking the gates.
 
     Examples:
-
         sparkml-ops rollback flights --to 2 --reason "late alarms since Tuesday"
     """
     loaded, lake = open_both(use_case, context.obj)
     from sparkml_ops.promotion import roll_back
 
     result = roll_back(loaded, lake, to_version=to_version, reason=reason, run_id=run_id)
-    return print_result(result, as_json=as_json, lines=lambda: [f"champion: version {result.champion} ({result.decision})"])
+    return print_result(
+        result, as_json=as_json, lines=lambda: [f"champion: version {result.champion} ({result.decision})"]
+    )
 
 
 def score(
@@ -233,7 +245,6 @@ def score(
     """Score a batch with the champion and publish it; exit 1 when it is held.
 
     Examples:
-
         sparkml-ops score flights
 
         sparkml-ops score flights --batch 2013-12
@@ -243,7 +254,9 @@ def score(
 
     result = score_batch(loaded, lake, batch=batch, run_id=run_id)
     columns = ("batch", "role", "version", "status", "rows", "positives", "mean prediction")
-    rows = [(b.batch_id, b.role, b.model_version, b.status, b.rows, b.positives, b.mean_prediction) for b in result.batches]
+    rows = [
+        (b.batch_id, b.role, b.model_version, b.status, b.rows, b.positives, b.mean_prediction) for b in result.batches
+    ]
     checks = [f"  {c.check}: {c.verdict}: {c.reason}" for b in result.batches for c in b.checks]
     return print_result(
         result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *checks], exit_code=int(result.is_held)
@@ -261,7 +274,6 @@ def monitor(
     """Measure drift and performance of a published batch, and raise alerts.
 
     Examples:
-
         sparkml-ops monitor flights
     """
     loaded, lake = open_both(use_case, context.obj)
@@ -271,7 +283,9 @@ def monitor(
     columns = ("scope", "subject", "name", "value", "lower", "upper", "threshold", "verdict")
     rows = [tuple(getattr(figure, column) for column in columns) for figure in result.figures]
     return print_result(
-        result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *[f"ALERT {a.message}" for a in result.alerts]]
+        result,
+        as_json=as_json,
+        lines=lambda: [*format_table(columns, rows), *[f"ALERT {a.message}" for a in result.alerts]],
     )
 
 
@@ -279,7 +293,6 @@ def report(context: typer.Context, use_case: UseCaseName, *, as_json: Json = Fal
     """Write the summary page anew from the tables.
 
     Examples:
-
         sparkml-ops report flights
     """
     loaded, lake = open_both(use_case, context.obj)

@@ -89,7 +89,9 @@ class _BatchMaker:
 
     def __call__(self, mode: Literal["append", "replace", "merge"], files: Sequence[LandedFile], reason: str) -> Batch:
         started_at = datetime.now(UTC)
-        text = f"{self.contract_hash}|{mode}|" + "|".join(f"{f.path}:{f.size_bytes}:{f.modified_at}" for f in sorted(files))
+        text = f"{self.contract_hash}|{mode}|" + "|".join(
+            f"{f.path}:{f.size_bytes}:{f.modified_at}" for f in sorted(files)
+        )
         batch_id = f"{self.source}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         return Batch(batch_id, self.source, self.contract_hash, mode, tuple(sorted(files)), started_at, reason)
 

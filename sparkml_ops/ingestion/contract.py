@@ -43,7 +43,10 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         F.coalesce("_malformed", F.to_json(F.struct(*[f"`{column}`" for column in read_columns]))).alias(RAW),
         F.col("_malformed").isNotNull().alias("_is_malformed"),
         F.array_compact(F.array(*_column_violations(texts, source))).alias("_column_violations"),
-        *[_typed(texts[column], rule).alias(column, metadata=_comment(rule)) for column, rule in source.columns.items()],
+        *[
+            _typed(texts[column], rule).alias(column, metadata=_comment(rule))
+            for column, rule in source.columns.items()
+        ],
         *[texts[column].alias(column) for column in added],
     )
     for column, expression in source.derive.items():
@@ -110,7 +113,9 @@ def _column_violations(texts: dict[str, Column], source: "Source") -> list[Colum
             found.append(_reason(~typed.isin(rule.allowed), f"{column}: is not one of the allowed values"))
         if rule.matches is not None:
             whole = F.lit(f"^(?:{rule.matches})$")
-            found.append(_reason(~F.regexp_like(texts[column].cast("string"), whole), f"{column}: does not match {rule.matches}"))
+            found.append(
+                _reason(~F.regexp_like(texts[column].cast("string"), whole), f"{column}: does not match {rule.matches}")
+            )
     return found
 
 

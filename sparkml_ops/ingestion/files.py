@@ -31,7 +31,9 @@ def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[La
     from pyspark.errors import AnalysisException
 
     try:
-        listing = spark.read.format("binaryFile").load(source.path).select("path", "length", "modificationTime").collect()
+        listing = (
+            spark.read.format("binaryFile").load(source.path).select("path", "length", "modificationTime").collect()
+        )
     except AnalysisException as error:
         if "PATH_NOT_FOUND" not in str(error):
             raise SetupError(f"source {name}: cannot list {source.path}: {str(error).splitlines()[0]}") from error

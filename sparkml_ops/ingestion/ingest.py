@@ -36,7 +36,7 @@ from sparkml_ops.lake import (
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from sparkml_ops.config.sources import Source
     from sparkml_ops.config.use_case import UseCase
@@ -78,7 +78,12 @@ class IngestResult:
 
 
 def ingest(
-    use_case: "UseCase", lake: Lake, *, sources: Sequence[str] | None = None, full: bool = False, run_id: str | None = None
+    use_case: "UseCase",
+    lake: Lake,
+    *,
+    sources: Sequence[str] | None = None,
+    full: bool = False,
+    run_id: str | None = None,
 ) -> IngestResult:
     """Take in what is new at the sources.
 
@@ -162,15 +167,21 @@ def _count_violations(judged: "DataFrame") -> dict[str, int]:
     """Rows in, rows with any violation, and rows by rule: one pass, which also fills the cache."""
     is_bad = F.size(VIOLATIONS) > 0
     rules = F.when(is_bad, F.col(VIOLATIONS)).otherwise(F.array(F.lit("")))
-    per_rule = judged.select(F.explode(rules).alias("rule"), is_bad.alias("bad"), (rules[0] == F.col("rule")).alias("first"))
-    rows = per_rule.groupBy("rule").agg(F.count("rule").alias("rows"), F.sum(F.col("first").cast("int")).alias("firsts")).collect()
+    per_rule = judged.select(
+        F.explode(rules).alias("rule"), is_bad.alias("bad"), (rules[0] == F.col("rule")).alias("first")
+    )
+    rows = (
+        per_rule.groupBy("rule")
+        .agg(F.count("rule").alias("rows"), F.sum(F.col("first").cast("int")).alias("firsts"))
+        .collect()
+    )
     by_rule = {row["rule"]: int(row["rows"]) for row in rows if row["rule"]}
     total = sum(int(row["firsts"]) for row in rows)
     good = sum(int(row["rows"]) for row in rows if not row["rule"])
     return {"rows_in": total, "rows_bad": total - good, **by_rule}
 
 
-def _is_refused(source: "Source") -> "F.Column":
+def _is_refused(source: "Source") -> "Column":
     """Rows that go to quarantine; under `warn` only those that have no place in the table at all."""
     if source.on_violation != "warn":
         return F.size(VIOLATIONS) > 0
@@ -203,7 +214,9 @@ def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame"
 
 def _write_quarantine(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame") -> Commit:
     table, write_id = f"quarantine_{batch.source}", attempt_id(batch)
-    refused = judged.where(_is_refused(source)).select(F.col(RAW).alias("raw"), F.col(VIOLATIONS).alias("reasons"), "_source_file")
+    refused = judged.where(_is_refused(source)).select(
+        F.col(RAW).alias("raw"), F.col(VIOLATIONS).alias("reasons"), "_source_file"
+    )
     write = replace_table if batch.mode == "replace" else append_once
     return write(lake, table, _stamp(refused, batch), write_id=write_id)
 
@@ -211,7 +224,9 @@ def _write_quarantine(lake: Lake, source: "Source", batch: Batch, judged: "DataF
 def _stamp(rows: "DataFrame", batch: Batch) -> "DataFrame":
     file = F.col("_source_file")
     others = [column for column in rows.columns if column != "_source_file"]
-    return rows.select(*others, F.lit(batch.started_at).alias("_ingested_at"), F.lit(batch.batch_id).alias("_batch_id"), file)
+    return rows.select(
+        *others, F.lit(batch.started_at).alias("_ingested_at"), F.lit(batch.batch_id).alias("_batch_id"), file
+    )
 
 
 def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Commit) -> None:
@@ -225,7 +240,8 @@ def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Comm
 
 def _record_figures(lake: Lake, batch: Batch, counts: dict[str, int], *, run_id: str) -> None:
     figures = [
-        Metric("ingestion", batch.source, name, float(rows), batch_id=batch.batch_id) for name, rows in sorted(counts.items())
+        Metric("ingestion", batch.source, name, float(rows), batch_id=batch.batch_id)
+        for name, rows in sorted(counts.items())
     ]
     record_metrics(lake, figures, run_id=run_id, step=f"ingest:{batch.source}", write_id=f"ingest:{attempt_id(batch)}")
 

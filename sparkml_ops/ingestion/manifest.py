@@ -37,7 +37,9 @@ def note_batch(lake: Lake, batch: Batch, *, state: str) -> Commit:
         | {"mode": batch.mode, "state": state, "started_at": batch.started_at, "reason": batch.reason}
         for file in batch.files
     ]
-    return append_once(lake, MANIFEST, lake.spark.createDataFrame(rows, _SCHEMA), write_id=f"{attempt_id(batch)}:{state}")
+    return append_once(
+        lake, MANIFEST, lake.spark.createDataFrame(rows, _SCHEMA), write_id=f"{attempt_id(batch)}:{state}"
+    )
 
 
 def attempt_id(batch: Batch) -> str:
@@ -50,7 +52,13 @@ def _to_batch(rows: Sequence[Any]) -> Batch:
     files = tuple(LandedFile(row["path"], row["size_bytes"], row["modified_at"]) for row in rows)
     mode = cast("Any", first["mode"])
     return Batch(
-        first["batch_id"], first["source"], first["contract_hash"], mode, files, _utc(first["started_at"]), first["reason"]
+        first["batch_id"],
+        first["source"],
+        first["contract_hash"],
+        mode,
+        files,
+        _utc(first["started_at"]),
+        first["reason"],
     )
 
 

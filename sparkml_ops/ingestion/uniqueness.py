@@ -24,7 +24,11 @@ def flag_duplicates(judged: "DataFrame", key: Sequence[str], *, existing: "DataF
     """
     good = F.size(VIOLATIONS) == 0
     first_wins = Window.partitionBy(*key, good).orderBy("_source_file", F.xxhash64(RAW), RAW)
-    reasons = [F.when(good & (F.row_number().over(first_wins) > 1), F.lit(f"key: {', '.join(key)} is there twice in the batch"))]
+    reasons = [
+        F.when(
+            good & (F.row_number().over(first_wins) > 1), F.lit(f"key: {', '.join(key)} is there twice in the batch")
+        )
+    ]
     if existing is not None:
         known = existing.select(*key).distinct().withColumn("_known", F.lit(True))
         judged = judged.join(known, [*key], "left")

@@ -75,7 +75,9 @@ def _restored_version(restore: Any, entries: list[Any]) -> int:
     if said.get("version"):
         return int(said["version"])
     until = datetime.fromisoformat(said["timestamp"])
-    return max((e["version"] for e in entries if e["timestamp"] <= until and e["version"] < restore["version"]), default=-1)
+    return max(
+        (e["version"] for e in entries if e["timestamp"] <= until and e["version"] < restore["version"]), default=-1
+    )
 
 
 def _read_note(entry: Any) -> WrittenBy | None:

@@ -40,7 +40,9 @@ def hold_lease(lake: Lake, name: str, *, wait_seconds: float = WAIT_SECONDS) -> 
         (root / "_leases").mkdir(parents=True, exist_ok=True)
         file = (root / "_leases" / f"{name}.json").open("a+")
     except OSError as error:
-        raise SetupError(f"cannot write to the lake at {root}: {error.strerror}. Check its path, rights and space.") from error
+        raise SetupError(
+            f"cannot write to the lake at {root}: {error.strerror}. Check its path, rights and space."
+        ) from error
     with file:
         _wait_for_lock(file, name, wait_seconds)
         _write_holder(file)

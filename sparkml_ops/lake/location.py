@@ -50,7 +50,9 @@ def open_lake(use_case: "UseCase", spark: "SparkSession | None" = None) -> Lake:
         session = with_required_conf(spark)
     parts = [part for part in (place.catalog, place.schema_name) if part]
     database = ".".join(quote_identifier(part) for part in parts) if place.schema_name else None
-    return Lake(session, f"{place.root.rstrip('/')}/{use_case.name}", database, use_case.name, frozenset(use_case.sources))
+    return Lake(
+        session, f"{place.root.rstrip('/')}/{use_case.name}", database, use_case.name, frozenset(use_case.sources)
+    )
 
 
 def table_path(lake: Lake, table: str) -> str:
@@ -85,7 +87,9 @@ def quote_text(value: str) -> str:
 def check_table_name(table: str) -> str:
     """Return the name, or raise ConfigError when it could leave the lake's folder or break SQL."""
     if not TABLE_NAME.fullmatch(table):
-        raise ConfigError(f"{table!r} is no table name: letters, digits and underscores, at most 128, not starting with a digit")
+        raise ConfigError(
+            f"{table!r} is no table name: letters, digits and underscores, at most 128, not starting with a digit"
+        )
     return table
 
 

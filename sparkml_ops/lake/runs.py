@@ -108,7 +108,9 @@ def record_step(lake: Lake, *, run_id: str, step: str, config_hash: str) -> Iter
     except BaseException as error:
         record.status = "refused" if isinstance(error, SparkMLOpsError) and error.exit_code == 1 else "failed"
         try:
-            _append_run(lake, record, run_id=run_id, step=step, config_hash=config_hash, started=started, error=_describe(error))
+            _append_run(
+                lake, record, run_id=run_id, step=step, config_hash=config_hash, started=started, error=_describe(error)
+            )
         except Exception:  # the first error is the one to show; this one must not hide it
             logger.exception("the failure of %s could not be written to `runs`", step)
         raise

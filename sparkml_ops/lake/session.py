@@ -107,7 +107,11 @@ def choose_conf(environment: Environment, already_set: dict[str, str], jars: lis
     wanted = DEFAULT_CONF | _jar_conf(jars) | environment.spark.conf
     master = str(already_set.get("spark.master") or wanted.get("spark.master", "local[*]"))
     local = LOCAL_CONF if master.startswith("local") else {}
-    return {key: _text(value) for key, value in ({"spark.master": master} | local | wanted).items() if key not in already_set}
+    return {
+        key: _text(value)
+        for key, value in ({"spark.master": master} | local | wanted).items()
+        if key not in already_set
+    }
 
 
 def _start_session(environment: Environment) -> SparkSession:
@@ -118,14 +122,18 @@ def _start_session(environment: Environment) -> SparkSession:
     jars = [] if under_submit else _read_jar_list()
     settings = choose_conf(environment, _conf_already_set(), jars)
     if settings.get("spark.driver.host") == LOCAL_CONF["spark.driver.host"]:
-        os.environ.setdefault("SPARK_LOCAL_IP", LOCAL_CONF["spark.driver.host"])  # or Spark looks for another address, and says so
+        os.environ.setdefault(
+            "SPARK_LOCAL_IP", LOCAL_CONF["spark.driver.host"]
+        )  # or Spark looks for another address, and says so
     builder = SparkSession.builder.appName(f"sparkml_ops-{environment.name}")
     for key, value in settings.items():
         builder = builder.config(key, value)
     try:
         session = builder.getOrCreate()
     except Exception as error:
-        raise SetupError(f"Spark does not start: {_first_line(error)}. `sparkml-ops doctor` looks for the cause.") from error
+        raise SetupError(
+            f"Spark does not start: {_first_line(error)}. `sparkml-ops doctor` looks for the cause."
+        ) from error
     if not under_submit and not jars:
         _write_jar_list(session)
     return session
@@ -134,7 +142,9 @@ def _start_session(environment: Environment) -> SparkSession:
 def _conf_already_set() -> dict[str, str]:
     """What spark-submit has set, or else the file spark-defaults.conf."""
     settings = dict(SparkConf().getAll())
-    folder = os.environ.get("SPARK_CONF_DIR") or (os.environ.get("SPARK_HOME", "") and f"{os.environ['SPARK_HOME']}/conf")
+    folder = os.environ.get("SPARK_CONF_DIR") or (
+        os.environ.get("SPARK_HOME", "") and f"{os.environ['SPARK_HOME']}/conf"
+    )
     defaults = Path(folder or ".") / "spark-defaults.conf"
     if folder and defaults.is_file():
         lines = (line.split(None, 1) for line in defaults.read_text().splitlines() if line.strip()[:1] not in {"", "#"})

@@ -186,7 +186,9 @@ def create_table(
         return
     with hold_lease(lake, table):
         builder = DeltaTable.createIfNotExists(lake.spark).addColumns(columns).comment(comment)
-        builder = builder.tableName(sql_name(lake, table)) if lake.database else builder.location(table_path(lake, table))
+        builder = (
+            builder.tableName(sql_name(lake, table)) if lake.database else builder.location(table_path(lake, table))
+        )
         for key, value in (_CREATE_OPTIONS | dict(properties or {})).items():
             builder = builder.property(key, value)
         builder.execute()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 
 def find_levels(rows: DataFrame, columns: Sequence[str], *, most: int) -> dict[str, tuple[str, ...]]:

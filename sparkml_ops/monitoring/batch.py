@@ -44,7 +44,9 @@ def find_published(lake: Lake, *, batch_id: str | None = None) -> PublishedBatch
         published = rows.orderBy(F.desc("published_at")).limit(1).collect()
     if not published:
         what = f"batch {batch_id} is not published" if batch_id else "no batch was published yet"
-        raise TableNotFoundError(f"{lake.use_case}: {what}. `sparkml-ops score {lake.use_case}` scores and publishes one.")
+        raise TableNotFoundError(
+            f"{lake.use_case}: {what}. `sparkml-ops score {lake.use_case}` scores and publishes one."
+        )
     row = published[0]
     return PublishedBatch(
         row["batch_id"],

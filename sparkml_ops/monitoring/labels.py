@@ -1,7 +1,7 @@
 """Labels that have come in since: the figures of a published batch, once the truth is known."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
@@ -19,7 +19,9 @@ SEED = 20130101
 LABEL = "_label"
 
 
-def join_labels(predictions: "DataFrame", decisions: "DataFrame", dataset: "Dataset", *, as_of: datetime) -> "DataFrame":
+def join_labels(
+    predictions: "DataFrame", decisions: "DataFrame", dataset: "Dataset", *, as_of: datetime
+) -> "DataFrame":
     """Give each prediction its label (0 or 1); null where it is not known, or not mature by `as_of`.
 
     Args:
@@ -39,17 +41,27 @@ def join_labels(predictions: "DataFrame", decisions: "DataFrame", dataset: "Data
 def measure_performance(labelled: "DataFrame", alert: PerformanceAlert, *, batch: "PublishedBatch") -> list[Metric]:
     """Figures with 95 % intervals, and the share of rows that have a label."""
     evaluation = evaluate(labelled, label=LABEL, prediction="prediction", block="as_of", seed=SEED)
-    about = {"batch_id": batch.batch_id, "model_version": batch.model_version}
+    about: dict[str, Any] = {"batch_id": batch.batch_id, "model_version": batch.model_version}
     share = evaluation.rows / batch.rows if batch.rows else None
-    figures = [Metric("performance", "labels", "share_labelled", share, verdict="info" if share else "no_data", **about)]
+    figures = [
+        Metric("performance", "labels", "share_labelled", share, verdict="info" if share else "no_data", **about)
+    ]
     limits = {"roc_auc": alert.roc_auc_below, "log_loss": alert.log_loss_over}
     for name, figure in evaluation.metrics.items():
         limit = limits.get(name)
         verdict = judge_performance(name, figure.value, limit)
         figures.append(
             Metric(
-                "performance", "champion", name, figure.value, lower=figure.lower, upper=figure.upper,
-                threshold=limit, verdict=verdict, details=_explain(evaluation), **about,
+                "performance",
+                "champion",
+                name,
+                figure.value,
+                lower=figure.lower,
+                upper=figure.upper,
+                threshold=limit,
+                verdict=verdict,
+                details=_explain(evaluation),
+                **about,
             )
         )
     return figures
@@ -66,4 +78,7 @@ def judge_performance(name: str, value: float | None, limit: float | None) -> st
 
 
 def _explain(evaluation: Evaluation) -> str:
-    return evaluation.reason or f"{evaluation.rows} labelled rows, {evaluation.positives} positives, {evaluation.blocks} days"
+    return (
+        evaluation.reason
+        or f"{evaluation.rows} labelled rows, {evaluation.positives} positives, {evaluation.blocks} days"
+    )

@@ -109,5 +109,13 @@ def _measure_freshness(use_case: UseCase, batch: PublishedBatch, as_of: datetime
     age, most = (as_of - batch.published_at).total_seconds() / 3600, limit.total_seconds() / 3600
     verdict = "alert" if age > most else "ok"
     return [
-        Metric("freshness", "predictions_current", "age_hours", age, threshold=most, verdict=verdict, batch_id=batch.batch_id)
+        Metric(
+            "freshness",
+            "predictions_current",
+            "age_hours",
+            age,
+            threshold=most,
+            verdict=verdict,
+            batch_id=batch.batch_id,
+        )
     ]

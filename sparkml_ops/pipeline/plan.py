@@ -46,9 +46,7 @@ class Plan:
         return any(planned.runs for planned in self.steps)
 
 
-def plan(
-    use_case: "UseCase", lake: Lake, *, from_stage: str | None = None, to_stage: str | None = None
-) -> Plan:
+def plan(use_case: "UseCase", lake: Lake, *, from_stage: str | None = None, to_stage: str | None = None) -> Plan:
     """Find out which steps would run now, and why.
 
     Args:
@@ -63,11 +61,13 @@ def plan(
     """
     ledger, planned = last_successes(lake), dict[str, PlannedStep]()
     versions = _VersionReader(lake, {})
-    last = STAGES.index(to_stage) if to_stage else len(STAGES)  # type: ignore[arg-type]  # checked by the caller
+    last = STAGES.index(to_stage) if to_stage else len(STAGES)
     for step in list_steps(use_case):
         if STAGES.index(step.stage) > last:
             continue
-        reason = _forced(step, from_stage) or _find_reason(use_case, lake, step, ledger=ledger, planned=planned, versions=versions)
+        reason = _forced(step, from_stage) or _find_reason(
+            use_case, lake, step, ledger=ledger, planned=planned, versions=versions
+        )
         planned[step.name] = PlannedStep(step, reason is not None, reason or "nothing changed")
     return Plan(tuple(planned.values()))
 
@@ -88,7 +88,7 @@ class _VersionReader:
 def _forced(step: Step, from_stage: str | None) -> str | None:
     if from_stage is None or step.stage == "ingest":
         return None  # taking in what was taken in already has a switch of its own: `ingest --full`
-    return f"asked for by --from {from_stage}" if STAGES.index(step.stage) >= STAGES.index(from_stage) else None  # type: ignore[arg-type]
+    return f"asked for by --from {from_stage}" if STAGES.index(step.stage) >= STAGES.index(from_stage) else None
 
 
 def _find_reason(

@@ -112,7 +112,9 @@ def _run_step(use_case: "UseCase", lake: Lake, planned: PlannedStep, *, run_id: 
     try:
         result = _VERBS[planned.step.stage](use_case, lake, planned.step, run_id)
     except SparkMLOpsError as error:
-        error.add_note(f"Run {run_id} ended at step {name}. What was done before stands; run again to go on from there.")
+        error.add_note(
+            f"Run {run_id} ended at step {name}. What was done before stands; run again to go on from there."
+        )
         raise
     seconds = time.monotonic() - started
     refusal = _find_refusal(result)

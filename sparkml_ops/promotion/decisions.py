@@ -95,7 +95,9 @@ def make_decision(
 
 def record_decision(lake: Lake, decision: Decision) -> Commit:
     """Append a decision, once."""
-    return append_once(lake, PROMOTIONS, lake.spark.createDataFrame([asdict(decision)], _SCHEMA), write_id=decision.decision_id)
+    return append_once(
+        lake, PROMOTIONS, lake.spark.createDataFrame([asdict(decision)], _SCHEMA), write_id=decision.decision_id
+    )
 
 
 def last_switch(lake: Lake) -> tuple[int | None, int] | None:

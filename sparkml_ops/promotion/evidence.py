@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.models import PREDICTION, Comparison, Evaluation, SliceResult, compare, compare_slices, evaluate_all, predict_rows
+from sparkml_ops.models import (
+    PREDICTION,
+    Comparison,
+    Evaluation,
+    SliceResult,
+    compare,
+    compare_slices,
+    evaluate_all,
+    predict_rows,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -60,7 +69,9 @@ def gather_evidence(
     """
     gates = use_case.gates
     base_rate = rows.where("split = 'train'").agg(F.avg("label")).first()[0]  # type: ignore[index]  # an aggregate has one row
-    scored = _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, F.lit(float(base_rate))).persist()
+    scored = (
+        _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, F.lit(float(base_rate))).persist()
+    )
     try:
         names = [CANDIDATE, TRIVIAL] + ([CHAMPION] if champion else [])
         at = use_case.dataset.timestamp

@@ -40,7 +40,9 @@ def judge_baseline(candidate: Evaluation, trivial: Evaluation, gate: BaselineGat
     return _decide("baseline", gain, gate.minimum_gain, f"{reason} {gain:.4f} at the worse end")
 
 
-def judge_champion(comparison: Comparison | None, gate: ChampionGate, *, metric: str, champion: int | None) -> GateResult:
+def judge_champion(
+    comparison: Comparison | None, gate: ChampionGate, *, metric: str, champion: int | None
+) -> GateResult:
     """The candidate against the champion, on the same rows."""
     wanted = gate.better_with_confidence
     if comparison is None:
@@ -86,7 +88,13 @@ def judge_kpi(value: float | None, gate: KpiGate) -> GateResult:
 def _decide(gate: str, figure: float, threshold: float, reason: str) -> GateResult:
     if figure >= threshold:
         return GateResult(gate, "passed", figure, threshold, f"{reason}; at least {threshold:g} is asked for")
-    return GateResult(gate, "failed", figure, threshold, f"{reason}; at least {threshold:g} is asked for, {threshold - figure:.4g} more")
+    return GateResult(
+        gate,
+        "failed",
+        figure,
+        threshold,
+        f"{reason}; at least {threshold:g} is asked for, {threshold - figure:.4g} more",
+    )
 
 
 def _undecided(gate: str, threshold: float, reason: str | None) -> GateResult:

@@ -89,7 +89,9 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
                 reason = f"version {candidate.version} is the champion already"
                 record.note("decision", "no_change")
                 return PromoteResult(run_id, "no_change", candidate.version, before, is_opposed=False, reason=reason)
-            decision = _decide(use_case, lake, tracking, candidate=candidate, champion=before, record=record, run_id=run_id)
+            decision = _decide(
+                use_case, lake, tracking, candidate=candidate, champion=before, record=record, run_id=run_id
+            )
             record.wrote(record_decision(lake, decision))
             _move_aliases(tracking, candidate, decision)
     after = candidate.version if decision.decision == "promoted" else before
@@ -115,11 +117,15 @@ def roll_back(
         if before is None:
             raise ModelNotFoundError(f"model {use_case.name} has no champion to roll back from; `promote` makes one")
         if before == to_version:
-            return PromoteResult(run_id, "no_change", to_version, before, is_opposed=True, reason="it is the champion already")
+            return PromoteResult(
+                run_id, "no_change", to_version, before, is_opposed=True, reason="it is the champion already"
+            )
         with record_step(lake, run_id=run_id, step="rollback", config_hash=hash_config(use_case.gates)) as record:
             record.model(use_case.name, to_version)
             origin = (target.training_set_version, run_id)
-            decision = make_decision("rolled_back", model=(use_case.name, before, to_version), reason=reason, origin=origin)
+            decision = make_decision(
+                "rolled_back", model=(use_case.name, before, to_version), reason=reason, origin=origin
+            )
             record.wrote(record_decision(lake, decision))
             set_alias(tracking, target, CHAMPION_ALIAS)
     return PromoteResult(run_id, "rolled_back", to_version, to_version, is_opposed=True, reason=reason)
@@ -182,7 +188,10 @@ def _judge(use_case: "UseCase", evidence: Evidence, *, champion: int | None, lac
 def _conclude(use_case: "UseCase", gates: list[GateResult]) -> tuple[DecisionKind, str]:
     failed = [gate for gate in gates if gate.verdict == "failed"]
     if use_case.gates.mode == "report":
-        return "reported", f"gates.mode is report: {len(failed)} of {len(gates)} gates would refuse it; no alias was moved"
+        return (
+            "reported",
+            f"gates.mode is report: {len(failed)} of {len(gates)} gates would refuse it; no alias was moved",
+        )
     if failed:
         return "refused", "; ".join(f"gate {gate.gate}: {gate.reason}" for gate in failed)
     if any(gate.verdict == "unopposed" for gate in gates):
@@ -204,18 +213,24 @@ def _complete_switch(lake: Lake, tracking: Tracking, name: str) -> None:
     switch = last_switch(lake)
     if switch is None or list_aliases(tracking, name).get(CHAMPION_ALIAS) != switch[0]:
         return
-    logger.warning("model %s: completing the switch to version %d that was decided by a run that ended early", name, switch[1])
+    logger.warning(
+        "model %s: completing the switch to version %d that was decided by a run that ended early", name, switch[1]
+    )
     set_alias(tracking, find_version(tracking, name, version=switch[1]), CHAMPION_ALIAS)
 
 
-def _record_figures(
-    lake: Lake, evidence: Evidence, gates: list[GateResult], *, version: int, run_id: str
-) -> None:
+def _record_figures(lake: Lake, evidence: Evidence, gates: list[GateResult], *, version: int, run_id: str) -> None:
     verdicts = {"passed": "ok", "failed": "alert", "unopposed": "info"}
     figures = [
         Metric(
-            "gate", gate.gate, "figure", gate.figure, threshold=gate.threshold, verdict=verdicts[gate.verdict],
-            model_version=version, details=gate.reason,
+            "gate",
+            gate.gate,
+            "figure",
+            gate.figure,
+            threshold=gate.threshold,
+            verdict=verdicts[gate.verdict],
+            model_version=version,
+            details=gate.reason,
         )
         for gate in gates
     ]

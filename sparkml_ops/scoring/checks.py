@@ -41,7 +41,9 @@ def _check_rows(limit: float | None, rows: int, previous: int | None) -> BatchCh
     if not previous:
         return BatchCheck("rows_changed", "no_data", None, limit, "no batch was published before")
     change = abs(rows - previous) / previous
-    return _decide("rows_changed", change, limit, f"{rows} rows, {previous} in the batch published last: {change:.1%} change")
+    return _decide(
+        "rows_changed", change, limit, f"{rows} rows, {previous} in the batch published last: {change:.1%} change"
+    )
 
 
 def _check_predictions(limit: float | None, expected: Sequence[int], actual: Sequence[int]) -> BatchCheck | None:
@@ -59,7 +61,9 @@ def _check_nulls(limit: float | None, shares: Mapping[str, float]) -> BatchCheck
     if not shares:
         return BatchCheck("null_features", "no_data", None, limit, "no rows to look at")
     feature, worst = max(shares.items(), key=lambda pair: pair[1])
-    return _decide("null_features", worst, limit, f"{feature} is missing in {worst:.1%} of the rows, the most of all features")
+    return _decide(
+        "null_features", worst, limit, f"{feature} is missing in {worst:.1%} of the rows, the most of all features"
+    )
 
 
 def _decide(check: str, figure: float, limit: float, reason: str) -> BatchCheck:

@@ -94,7 +94,9 @@ def create_ledger(lake: Lake, entity: list[StructField]) -> None:
     columns = StructType([*keys, *others])
     feed = {"delta.enableChangeDataFeed": "true"}
     create_table(lake, PREDICTIONS, columns, comment="Every prediction: batch, model version and role")
-    create_table(lake, CURRENT, columns, comment="The champion's published prediction, one row per decision", properties=feed)
+    create_table(
+        lake, CURRENT, columns, comment="The champion's published prediction, one row per decision", properties=feed
+    )
 
 
 def write_predictions(lake: Lake, scores: "DataFrame", batch: PredictionBatch) -> Commit:
@@ -139,7 +141,7 @@ def publish_predictions(lake: Lake, batch: PredictionBatch, *, key: list[str]) -
 
 def _to_batch(row: dict[str, Any]) -> PredictionBatch:
     checks = tuple(BatchCheck(**check) for check in row.pop("checks") or [])
-    at = {name: _utc(row.pop(name)) for name in ("scored_at", "published_at")}
+    at: dict[str, Any] = {name: _utc(row.pop(name)) for name in ("scored_at", "published_at")}
     return PredictionBatch(**row, **at, checks=checks)
 
 

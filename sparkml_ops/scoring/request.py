@@ -57,8 +57,15 @@ def open_request(use_case: "UseCase", lake: Lake, *, batch: str | None = None) -
 
 def _check_rows(moments: "DataFrame", key: list[str], as_of: str) -> tuple[int, datetime | None, datetime | None]:
     has_gap = F.greatest(*[F.col(column).isNull().cast("int") for column in [*key, as_of]], F.lit(0))
-    per_key = moments.withColumn("_gap", has_gap).groupBy(*key).agg(
-        F.count("_gap").alias("rows"), F.sum("_gap").alias("gaps"), F.min(as_of).alias("first"), F.max(as_of).alias("last")
+    per_key = (
+        moments.withColumn("_gap", has_gap)
+        .groupBy(*key)
+        .agg(
+            F.count("_gap").alias("rows"),
+            F.sum("_gap").alias("gaps"),
+            F.min(as_of).alias("first"),
+            F.max(as_of).alias("last"),
+        )
     )
     found = per_key.agg(
         F.coalesce(F.sum("rows"), F.lit(0)).alias("rows"),

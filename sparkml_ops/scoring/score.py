@@ -106,9 +106,11 @@ def _score_batch(
     batches, commits = [], []
     features = features.persist()
     try:
-        for role, (version, model) in models.items():
-            draft = _draft_batch(use_case, request, role=role, version=version, versions=versions, run_id=run_id)
-            scores = _lay_out(use_case, predict_rows(features, model, explain=_explain(use_case, role)), draft, versions)
+        for role, (registered, model) in models.items():
+            draft = _draft_batch(use_case, request, role=role, version=registered, versions=versions, run_id=run_id)
+            scores = _lay_out(
+                use_case, predict_rows(features, model, explain=_explain(use_case, role)), draft, versions
+            )
             commit = write_predictions(lake, scores, draft)
             scored = _judge_batch(use_case, lake, draft, features=features, model=model, version=commit.version)
             batches.append(scored)
@@ -133,7 +135,9 @@ def _load_models(use_case: "UseCase") -> dict[str, tuple[ModelVersion, PackagedM
     aliases = list_aliases(tracking, use_case.name)
     found: dict[str, ModelVersion] = {}
     for role, use in use_case.scoring.roles.items():
-        if use == "shadow" and (role not in aliases or aliases[role] in {version.version for version in found.values()}):
+        if use == "shadow" and (
+            role not in aliases or aliases[role] in {version.version for version in found.values()}
+        ):
             continue
         found[role] = find_version(tracking, use_case.name, alias=role)
     return {role: (version, load_version(tracking, version)) for role, version in found.items()}
@@ -196,7 +200,13 @@ def _lay_out(
 
 
 def _judge_batch(
-    use_case: "UseCase", lake: Lake, draft: PredictionBatch, *, features: "DataFrame", model: PackagedModel, version: int
+    use_case: "UseCase",
+    lake: Lake,
+    draft: PredictionBatch,
+    *,
+    features: "DataFrame",
+    model: PackagedModel,
+    version: int,
 ) -> PredictionBatch:
     """Count what was written, and hold it against `scoring.hold_if`."""
     written = read_predictions(lake, draft).persist()

@@ -12,6 +12,7 @@ import numpy as np
 from sparkml_ops.config.model import Search
 from sparkml_ops.errors import TrainingError
 from sparkml_ops.training.space import build_space
+from sparkml_ops.training.spark_trials import POLL_SECONDS, make_spark_trials, poll_often
 from sparkml_ops.training.trials import Trial, TrialTask, read_trial, try_params
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.1
 _CHATTY_LOGGERS = ("hyperopt", "hyperopt-spark", "hyperopt.tpe", "hyperopt.fmin")
 
 
@@ -39,13 +39,13 @@ def run_search(
     Raises:
         TrainingError: No trial ended well, or more failed than `max_failed_ratio` allows; with the first cause.
     """
-    from hyperopt import SparkTrials, fmin
+    from hyperopt import fmin
     from hyperopt.exceptions import AllTrialsFailed
 
     space, search = build_space(task.search.space), task.search
     parallelism = choose_parallelism(search, spark.sparkContext.defaultParallelism)
-    with _quiet_hyperopt():
-        records = SparkTrials(parallelism=parallelism, spark_session=spark)
+    with _quiet_hyperopt(), poll_often():
+        records = make_spark_trials(spark, parallelism)
         watch = _Watch(records, task, on_finished)
         try:
             fmin(
@@ -112,18 +112,20 @@ def _propose_when_free(search: Search, parallelism: int, watch: _Watch) -> Calla
     from hyperopt import rand, tpe
     from hyperopt.base import JOB_STATE_NEW, JOB_STATE_RUNNING
 
+    # Hyperopt's own 20 random trials would be all there are in a search of 20
+    startup = min(20, max(5, search.max_trials // 3))
+
     def propose(new_ids: list[int], domain: Any, trials: Any, seed: int) -> Any:
         while trials.count_by_state_unsynced([JOB_STATE_NEW, JOB_STATE_RUNNING]) >= parallelism:
-            if trials._fmin_cancelled:  # noqa: SLF001  # Hyperopt's own mark of a timeout or an early stop
-                return []
             time.sleep(POLL_SECONDS)
         watch.look()
         trials.refresh()
         if search.algorithm == "random" or not search.space:
-            return rand.suggest(new_ids, domain, trials, seed)
-        # Hyperopt's own 20 random trials would be all there are in a search of 20
-        startup = min(20, max(5, search.max_trials // 3))
-        return tpe.suggest(new_ids, domain, trials, seed, n_startup_jobs=startup, verbose=False)
+            proposed = rand.suggest(new_ids, domain, trials, seed)
+        else:
+            proposed = tpe.suggest(new_ids, domain, trials, seed, n_startup_jobs=startup, verbose=False)
+        # after a timeout or an early stop SparkTrials would still start what is proposed, and wait for it
+        return [] if trials._fmin_cancelled else proposed  # noqa: SLF001
 
     return propose
 

@@ -31,23 +31,64 @@ POINTS = [
     f"after {COMMIT} predictions_current",
     "before sparkml_ops.monitoring.monitor.raise_alerts",
 ]
-MADE_ANEW = ("run_id", "scored_at", "published_at", "_ingested_at", "created_at", "as_of", "decision_id", "decided_at", "evidence")
+MADE_ANEW = (
+    "run_id",
+    "scored_at",
+    "published_at",
+    "_ingested_at",
+    "created_at",
+    "as_of",
+    "decision_id",
+    "decided_at",
+    "evidence",
+)
 """Columns that differ between any two runs; `as_of` only in `training_sets`, where it is the moment of asking."""
 
 
 def run_and_die(folder: Path, point: str) -> int:
-    command = [sys.executable, "-m", "tests.faults.killed", *point.split(), "--", "--env", "test", *shared_options(), "run", "flights"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK"))}
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults.killed",
+        *point.split(),
+        "--",
+        "--env",
+        "test",
+        *shared_options(),
+        "run",
+        "flights",
+    ]
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK"))
+    }
     environment = kept | {"PYTHONPATH": str(PROJECT)}
     return subprocess.run(
-        command, cwd=folder, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=600,
+        check=False,
     ).returncode
 
 
 def fingerprint(rows: DataFrame, table: str) -> tuple[object, ...]:
     """Count and hash over all columns that the same data must give again; maps are compared as text, doubles rounded."""
     left_out = [c for c in MADE_ANEW if c in rows.columns and not (c == "as_of" and table != "training_sets")]
-    rows = rows.drop(*left_out, "_source_file", "_batch_id", "fingerprint", "predictions_version", "current_version", "gates", "checks")
+    rows = rows.drop(
+        *left_out,
+        "_source_file",
+        "_batch_id",
+        "fingerprint",
+        "predictions_version",
+        "current_version",
+        "gates",
+        "checks",
+    )
     columns = [F.col(name).cast("string") if kind.startswith("map") else F.col(name) for name, kind in rows.dtypes]
     hashed = F.xxhash64(*columns)
     return tuple(rows.agg(F.count(hashed), F.sum(hashed.cast("decimal(38,0)")), F.bit_xor(hashed)).first())
@@ -63,10 +104,16 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_tables_equal_those_of_a_run_that_was_never_killed(killed: Path, project: Project, spark: SparkSession) -> None:  # noqa: F811
+def test_the_tables_equal_those_of_a_run_that_was_never_killed(
+    killed: Path, project: Project, spark: SparkSession
+) -> None:
     whole = project.lake()
     other = Lake(whole.spark, str(killed / "data/lake/flights"), None, "flights", whole.sources)
-    tables = [t for t in list_tables(whole) if t.startswith(("clean_", "quarantine_", "features_", "training_set", "promotions"))]
+    tables = [
+        t
+        for t in list_tables(whole)
+        if t.startswith(("clean_", "quarantine_", "features_", "training_set", "promotions"))
+    ]
     tables += ["predictions", "predictions_current", "prediction_batches"]
     found = {table: fingerprint(_of_the_run(other, table), table) for table in tables}
     assert found == {table: fingerprint(_of_the_run(whole, table), table) for table in tables}
@@ -80,13 +127,18 @@ def _of_the_run(lake: Lake, table: str) -> DataFrame:
 
 def test_a_batch_is_there_once_in_the_history(killed: Path, project: Project, spark: SparkSession) -> None:  # noqa: F811
     history = spark.sql(f"DESCRIBE HISTORY delta.`{killed / 'data/lake/flights/clean_flights'}`")
-    assert history.where("operation LIKE '%WRITE%' OR operation LIKE '%REPLACE%' OR operation LIKE '%CREATE%'").count() == 1
+    assert (
+        history.where("operation LIKE '%WRITE%' OR operation LIKE '%REPLACE%' OR operation LIKE '%CREATE%'").count()
+        == 1
+    )
 
 
 def test_no_mlflow_run_stays_running(killed: Path) -> None:
     import sqlite3
 
-    statuses = dict(sqlite3.connect(killed / "data" / "mlflow.db").execute("SELECT status, count(*) FROM runs GROUP BY status"))
+    statuses = dict(
+        sqlite3.connect(killed / "data" / "mlflow.db").execute("SELECT status, count(*) FROM runs GROUP BY status")
+    )
     assert "RUNNING" not in statuses
     assert statuses["FINISHED"] >= 3
 

@@ -25,7 +25,9 @@ def test_each_view_is_written_and_recorded(shop, use_case):
     assert rows.keys() == {"features:spending", "features:profile"}
     spending = rows["features:spending"]
     assert [(use["table"], use["version"]) for use in spending["inputs"]] == [("clean_orders", 0)]
-    assert [(use["table"], use["rows"]) for use in spending["outputs"]] == [("features_spending", result.views["spending"].rows)]
+    assert [(use["table"], use["rows"]) for use in spending["outputs"]] == [
+        ("features_spending", result.views["spending"].rows)
+    ]
     assert spending["details"]["events_left_out"] == "1"  # the order that was never paid
 
 
@@ -38,9 +40,14 @@ def test_building_again_changes_nothing(shop, use_case):
 
 def test_new_input_makes_new_tables_of_the_views_that_read_it(shop, use_case, rows):
     build_features(use_case, shop)
-    replace_table(shop, "clean_customers", rows(CUSTOMERS_SCHEMA, [*CUSTOMERS, ("cem", 1970, "Ulm")]), write_id="customers-2")
+    replace_table(
+        shop, "clean_customers", rows(CUSTOMERS_SCHEMA, [*CUSTOMERS, ("cem", 1970, "Ulm")]), write_id="customers-2"
+    )
     again = build_features(use_case, shop)
-    assert {view: commit.status for view, commit in again.views.items()} == {"spending": "skipped_duplicate", "profile": "committed"}
+    assert {view: commit.status for view, commit in again.views.items()} == {
+        "spending": "skipped_duplicate",
+        "profile": "committed",
+    }
     assert read_table(shop, "features_profile").count() == 3
 
 
@@ -51,7 +58,10 @@ def test_only_the_named_views_are_built(shop, use_case):
 
 def test_a_definition_that_is_changed_and_changed_back_is_built_each_time(shop, use_case, tmp_path):
     other = use_case.model_copy(
-        update={"features": use_case.features | {"profile": use_case.features["profile"].model_copy(update={"select": {"born": "born"}})}}
+        update={
+            "features": use_case.features
+            | {"profile": use_case.features["profile"].model_copy(update={"select": {"born": "born"}})}
+        }
     )
     for one in (use_case, other, use_case):
         build_features(one, shop, views=["profile"])
@@ -60,13 +70,17 @@ def test_a_definition_that_is_changed_and_changed_back_is_built_each_time(shop, 
 
 def test_a_description_makes_nothing_out_of_date(shop, use_case):
     build_features(use_case, shop, views=["profile"])
-    described = use_case.features["profile"].model_copy(update={"description": "who they are", "owner": "ann@example.org"})
+    described = use_case.features["profile"].model_copy(
+        update={"description": "who they are", "owner": "ann@example.org"}
+    )
     again = build_features(use_case.model_copy(update={"features": {"profile": described}}), shop)
     assert again.views["profile"].status == "skipped_duplicate"
 
 
 def test_an_unknown_view_is_answered_with_the_nearest(shop, use_case):
-    with pytest.raises(ConfigError, match=r"no feature view spendings\. Did you mean spending\? There are: spending, profile"):
+    with pytest.raises(
+        ConfigError, match=r"no feature view spendings\. Did you mean spending\? There are: spending, profile"
+    ):
         build_features(use_case, shop, views=["spendings"])
 
 
@@ -83,10 +97,15 @@ def unpaid_orders(read):
 def test_relations_may_be_queries_and_functions(shop, use_case):
     spending = use_case.features["spending"].model_dump(mode="json", by_alias=True)
     views = {
-        "by_query": spending | {"from": {"sql": "select customer, paid_at, amount * 2 as amount from orders where amount is not null"}},
+        "by_query": spending
+        | {"from": {"sql": "select customer, paid_at, amount * 2 as amount from orders where amount is not null"}},
         "by_function": spending | {"from": {"python": f"{__name__}:unpaid_orders"}, "timestamp": "ordered_at"},
     }
-    both = use_case.model_copy(update={"features": {name: type(use_case.features["spending"]).model_validate(view) for name, view in views.items()}})
+    both = use_case.model_copy(
+        update={
+            "features": {name: type(use_case.features["spending"]).model_validate(view) for name, view in views.items()}
+        }
+    )
     build_features(both, shop)
     assert read_table(shop, "features_by_query").agg({"amount_sum_1h": "max"}).collect()[0][0] == 200.0
     assert {row["customer"] for row in read_table(shop, "features_by_function").collect()} == {"ann"}

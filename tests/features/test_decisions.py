@@ -16,7 +16,12 @@ from sparkml_ops.features.decisions import (
 )
 
 SCHEMA = "order_id long, customer string, ordered_at timestamp, amount double"
-BY_TIME = {"by": "time", "train_until": "2024-03-01T13:00", "valid_until": "2024-03-01T14:00", "test_until": "2024-03-01T15:00"}
+BY_TIME = {
+    "by": "time",
+    "train_until": "2024-03-01T13:00",
+    "valid_until": "2024-03-01T14:00",
+    "test_until": "2024-03-01T15:00",
+}
 
 
 def decide(rows, tmp_path, orders, *, as_of=NOON + timedelta(days=9), **dataset):
@@ -31,12 +36,23 @@ def fates(decisions):
 def test_parts_by_time_are_half_open(rows, tmp_path):
     minutes = (0, 59.999, 60, 119.999, 120, 179.999, 180)
     found = fates(decide(rows, tmp_path, [(number, "ann", at, 60.0) for number, at in enumerate(minutes)]))
-    assert [found[number][0] for number in range(7)] == ["train", "train", "valid", "valid", "test", "test", "after_test_until"]
+    assert [found[number][0] for number in range(7)] == [
+        "train",
+        "train",
+        "valid",
+        "valid",
+        "test",
+        "test",
+        "after_test_until",
+    ]
 
 
 def test_without_test_until_all_later_rows_judge(rows, tmp_path):
     split = {name: value for name, value in BY_TIME.items() if name != "test_until"}
-    assert fates(decide(rows, tmp_path, [(1, "ann", 99_999, 1.0)], split=split, as_of=NOON + timedelta(days=99)))[1][0] == "test"
+    assert (
+        fates(decide(rows, tmp_path, [(1, "ann", 99_999, 1.0)], split=split, as_of=NOON + timedelta(days=99)))[1][0]
+        == "test"
+    )
 
 
 def test_rows_without_moment_or_label_are_left_out(rows, tmp_path):
@@ -51,14 +67,19 @@ def test_rows_whose_label_has_not_matured_are_left_out(rows, tmp_path):
 
 
 def test_where_says_which_rows_are_decisions(rows, tmp_path):
-    assert fates(decide(rows, tmp_path, [(1, "ann", 0, 1.0), (2, "bob", 0, 1.0)], where="customer = 'bob'")).keys() == {2}
+    assert fates(decide(rows, tmp_path, [(1, "ann", 0, 1.0), (2, "bob", 0, 1.0)], where="customer = 'bob'")).keys() == {
+        2
+    }
 
 
 def test_parts_by_hash_hold_their_share_and_keep_entities_together(rows, tmp_path):
     orders = [(number, f"c{number % 400}", 0, 1.0) for number in range(2_000)]
     split = {"by": "hash", "of": ["customer"], "train": 0.6, "valid": 0.2}
     found = decide(rows, tmp_path, orders, split=split)
-    parts = {row["customer"]: row["parts"] for row in found.groupBy("customer").agg({"__fate": "collect_set"}).toDF("customer", "parts").collect()}
+    parts = {
+        row["customer"]: row["parts"]
+        for row in found.groupBy("customer").agg({"__fate": "collect_set"}).toDF("customer", "parts").collect()
+    }
     assert all(len(part) == 1 for part in parts.values())
     shares = {part: sum(p == [part] for p in parts.values()) / 400 for part in ("train", "valid", "test")}
     assert shares == pytest.approx({"train": 0.6, "valid": 0.2, "test": 0.2}, abs=0.07)
@@ -67,7 +88,9 @@ def test_parts_by_hash_hold_their_share_and_keep_entities_together(rows, tmp_pat
 
 
 def test_counts_are_by_fate(rows, tmp_path):
-    decisions = decide(rows, tmp_path, [(1, "ann", 0, 99.0), (2, "ann", 5, 1.0), (3, "ann", 70, 99.0), (4, "ann", 999, 99.0)])
+    decisions = decide(
+        rows, tmp_path, [(1, "ann", 0, 99.0), (2, "ann", 5, 1.0), (3, "ann", 70, 99.0), (4, "ann", 999, 99.0)]
+    )
     counts = count_decisions(decisions, timestamp="ordered_at")
     assert counts == DecisionCounts(
         rows={"train": 2, "valid": 1, "after_test_until": 1},
@@ -93,7 +116,9 @@ def test_a_text_is_no_label(rows, tmp_path):
 
 
 def test_a_missing_column_is_named(rows, tmp_path):
-    with pytest.raises(ConfigError, match=r"dataset\.timestamp: there is no column `orderd_at`\. Did you mean `ordered_at`"):
+    with pytest.raises(
+        ConfigError, match=r"dataset\.timestamp: there is no column `orderd_at`\. Did you mean `ordered_at`"
+    ):
         decide(rows, tmp_path, [], timestamp="orderd_at")
     with pytest.raises(ConfigError, match=r"dataset\.label: `amuont > 5` cannot be computed"):
         decide(rows, tmp_path, [], label="amuont > 5")

@@ -19,14 +19,25 @@ def test_a_derived_column_takes_the_place_of_one_of_the_same_name(rows):
 
 
 def test_an_expression_that_cannot_be_computed_is_named(rows):
-    with pytest.raises(ConfigError, match=r"dataset\.derived\.b: `nothing \+ 1` cannot be computed.*columns there are: a\."):
+    with pytest.raises(
+        ConfigError, match=r"dataset\.derived\.b: `nothing \+ 1` cannot be computed.*columns there are: a\."
+    ):
         derive_columns(rows("a long", []), {"b": "nothing + 1"})
 
 
 def test_numbers_and_booleans_become_doubles_and_strings_stay(rows):
-    typed = rows("id long, n int, b boolean, s string, d double", [(1, 2, True, "x", None)]).selectExpr("*", "2.50BD AS m")
+    typed = rows("id long, n int, b boolean, s string, d double", [(1, 2, True, "x", None)]).selectExpr(
+        "*", "2.50BD AS m"
+    )
     found = cast_features(typed, ["s", "b", "n", "d", "m"])
-    assert found.dtypes == [("id", "bigint"), ("s", "string"), ("b", "double"), ("n", "double"), ("d", "double"), ("m", "double")]
+    assert found.dtypes == [
+        ("id", "bigint"),
+        ("s", "string"),
+        ("b", "double"),
+        ("n", "double"),
+        ("d", "double"),
+        ("m", "double"),
+    ]
     assert found.collect() == [(1, "x", 1.0, 2.0, None, 2.5)]
 
 

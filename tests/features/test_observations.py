@@ -47,19 +47,28 @@ def test_null_is_below_every_value(rows):
 
 def test_a_timeless_view_has_one_row_per_entity_known_always(rows):
     events = rows(SCHEMA, [("ann", 0, 1.0, "a"), ("ann", 9, 2.0, "b"), ("bob", None, 3.0, "c")])
-    table = compute_features(events, view_of(timestamp=None, select={"amount": "amount"}, available_after="1d"), name="purse")
-    found = {row["customer"]: row for row in table.selectExpr("*", "string(timestamp) at", "string(_known_at) known").collect()}
+    table = compute_features(
+        events, view_of(timestamp=None, select={"amount": "amount"}, available_after="1d"), name="purse"
+    )
+    found = {
+        row["customer"]: row
+        for row in table.selectExpr("*", "string(timestamp) at", "string(_known_at) known").collect()
+    }
     assert {customer: row["amount"] for customer, row in found.items()} == {"ann": 2.0, "bob": 3.0}
     assert {(row["at"], row["known"]) for row in found.values()} == {("1900-01-01 00:00:00", "1900-01-01 00:00:00")}
 
 
 def test_a_missing_column_is_named_with_view_place_and_neighbours(rows):
     events = rows(SCHEMA, [])
-    with pytest.raises(ConfigError, match=r"features\.purse\.entity: there is no column `custmer`\. Did you mean `customer`\?"):
+    with pytest.raises(
+        ConfigError, match=r"features\.purse\.entity: there is no column `custmer`\. Did you mean `customer`\?"
+    ):
         compute_features(events, view_of(entity=["custmer"], select={"amount": "amount"}), name="purse")
     with pytest.raises(ConfigError, match=r"features\.purse\.timestamp: there is no column `when`"):
         compute_features(events, view_of(timestamp="when", select={"amount": "amount"}), name="purse")
-    with pytest.raises(ConfigError, match=r"features\.purse\.select\.twice: `amuont \* 2` cannot be computed.*amount, note"):
+    with pytest.raises(
+        ConfigError, match=r"features\.purse\.select\.twice: `amuont \* 2` cannot be computed.*amount, note"
+    ):
         compute_features(events, view_of(select={"twice": "amuont * 2"}), name="purse")
     with pytest.raises(ConfigError, match=r"features\.purse\.where: `amount >` cannot be computed"):
         compute_features(events, view_of(where="amount >", select={"amount": "amount"}), name="purse")

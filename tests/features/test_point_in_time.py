@@ -14,7 +14,9 @@ PURSE = "customer string, timestamp timestamp, _known_at timestamp, money double
 
 
 def purse(table, *, name="purse", entity=("customer",), ttl=None, counts=()):
-    return ViewRows(name, entity, ("money", "orders"), table, None if ttl is None else timedelta(minutes=ttl), frozenset(counts))
+    return ViewRows(
+        name, entity, ("money", "orders"), table, None if ttl is None else timedelta(minutes=ttl), frozenset(counts)
+    )
 
 
 def look_up(moments, *views, timestamp="at"):
@@ -24,7 +26,9 @@ def look_up(moments, *views, timestamp="at"):
 
 def test_the_newest_row_known_at_the_moment_is_found(rows):
     table = rows(PURSE, [("ann", 0, 10, 1.0, 1), ("ann", 20, 30, 2.0, 2)])
-    moments = rows(MOMENTS, [(1, "ann", 9), (2, "ann", 10), (3, "ann", 29), (4, "ann", 30), (5, "ann", 9999), (6, "bob", 50)])
+    moments = rows(
+        MOMENTS, [(1, "ann", 9), (2, "ann", 10), (3, "ann", 29), (4, "ann", 30), (5, "ann", 9999), (6, "bob", 50)]
+    )
     assert look_up(moments, purse(table)) == {
         1: (None, None),
         2: (1.0, 1),  # known at the very moment
@@ -71,9 +75,15 @@ def test_moments_are_kept_as_they_are_even_if_equal(rows):
 def test_views_of_several_entities_are_looked_up_each_by_its_own(rows):
     people = purse(rows(PURSE, [("ann", 0, 0, 1.0, 1)]))
     shops = purse(rows(PURSE.replace("customer", "shop"), [("x", 0, 0, 2.0, 2)]), name="till", entity=("shop",))
-    both = rows("customer string, shop string, timestamp timestamp, _known_at timestamp, money double, orders long", [("ann", "x", 0, 0, 3.0, 3)])
+    both = rows(
+        "customer string, shop string, timestamp timestamp, _known_at timestamp, money double, orders long",
+        [("ann", "x", 0, 0, 3.0, 3)],
+    )
     pairs = purse(both, name="visits", entity=("customer", "shop"))
-    moments = rows("id long, customer string, shop string, at timestamp", [(1, "ann", "x", 1), (2, "ann", "y", 1), (3, "bob", "x", 1), (4, None, "x", 1)])
+    moments = rows(
+        "id long, customer string, shop string, at timestamp",
+        [(1, "ann", "x", 1), (2, "ann", "y", 1), (3, "bob", "x", 1), (4, None, "x", 1)],
+    )
     assert look_up(moments, pairs, people, shops) == {
         1: (3.0, 3, 1.0, 1, 2.0, 2),
         2: (None, None, 1.0, 1, None, None),
@@ -95,7 +105,10 @@ def test_a_missing_entity_column_is_named_with_its_view(rows):
 
 
 def test_entities_of_different_types_are_refused_and_integers_of_different_size_are_not(rows):
-    by_number = rows("customer long, timestamp timestamp, _known_at timestamp, money double, orders long", [(2**40, 0, 0, 9.0, 9), (2, 0, 0, 1.0, 1)])
+    by_number = rows(
+        "customer long, timestamp timestamp, _known_at timestamp, money double, orders long",
+        [(2**40, 0, 0, 9.0, 9), (2, 0, 0, 1.0, 1)],
+    )
     with pytest.raises(ConfigError, match="entity `customer` is string in the moments and bigint in the view"):
         join_point_in_time(rows(MOMENTS, []), [purse(by_number)], timestamp="at")
     small = rows("id long, customer int, at timestamp", [(1, 2, 5), (2, 0, 5)])
@@ -123,7 +136,9 @@ def test_there_is_one_shuffle_for_each_entity(rows):
     shops = rows(PURSE.replace("customer", "shop"), [("x", 0, 0, 2.0, 2)])
     moments = rows("id long, customer string, shop string, at timestamp", [(1, "ann", "x", 1)])
     one = join_point_in_time(moments, [purse(table), purse(table, name="again", ttl=5)], timestamp="at")
-    two = join_point_in_time(moments, [purse(table), purse(shops, name="till", entity=("shop",)), purse(table, name="again")], timestamp="at")
+    two = join_point_in_time(
+        moments, [purse(table), purse(shops, name="till", entity=("shop",)), purse(table, name="again")], timestamp="at"
+    )
     assert [len(exchanges(one)), len(exchanges(two))] == [1, 2]
     assert all("hashpartitioning(__key_0" in line for line in exchanges(two))
 
@@ -133,7 +148,9 @@ def test_moments_without_entity_do_not_meet_in_one_partition(spark, rows, set_co
     set_conf("spark.sql.shuffle.partitions", "8")
     set_conf("spark.sql.adaptive.enabled", "false")
     joined = join_point_in_time(moments, [purse(rows(PURSE, [("ann", 0, 0, 1.0, 1)]))], timestamp="at")
-    by_partition = joined.groupBy(F.spark_partition_id()).agg(F.count("*").alias("moments"), F.count("purse__money").alias("found"))
+    by_partition = joined.groupBy(F.spark_partition_id()).agg(
+        F.count("*").alias("moments"), F.count("purse__money").alias("found")
+    )
     assert sorted(row["moments"] // 500 for row in by_partition.collect()) == [1] * 8  # 625 each, give or take
     assert {row["found"] for row in by_partition.collect()} == {0}
 
@@ -147,13 +164,20 @@ def test_random_lookups_equal_those_of_a_plain_loop(rows):
         entity = f"e{number}"
         values = [float(draw.integers(0, 100)) if draw.random() > 0.2 else None for _ in times]
         table += [(entity, time, time + delay, value, time) for time, value in zip(times, values, strict=True)]
-        moments += [(len(moments) + at, entity if draw.random() > 0.05 else None, int(m)) for at, m in enumerate(draw.integers(-3, 60, 15))]
+        moments += [
+            (len(moments) + at, entity if draw.random() > 0.05 else None, int(m))
+            for at, m in enumerate(draw.integers(-3, 60, 15))
+        ]
 
     def expected(entity, moment, ttl):
-        known = [row for row in table if row[0] == entity and row[2] <= moment and (ttl is None or row[1] >= moment - ttl)]
+        known = [
+            row for row in table if row[0] == entity and row[2] <= moment and (ttl is None or row[1] >= moment - ttl)
+        ]
         return max(known, key=lambda row: row[1])[3:] if known else (None, None)
 
     frame = rows(PURSE, table)
     found = look_up(rows(MOMENTS, moments), purse(frame), purse(frame, name="fresh", ttl=6))
-    assert found == {key: expected(entity, moment, None) + expected(entity, moment, 6) for key, entity, moment in moments}
+    assert found == {
+        key: expected(entity, moment, None) + expected(entity, moment, 6) for key, entity, moment in moments
+    }
     assert sum(value[0] is not None for value in found.values()) > 300

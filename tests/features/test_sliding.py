@@ -55,7 +55,9 @@ def oracle(events, windows, delay):
 
 
 def plan_of(windows, delay, part_length=WHOLE):
-    columns = tuple(WindowColumn(f"{operation}_{window}", operation, window) for operation in OPERATIONS for window in windows)
+    columns = tuple(
+        WindowColumn(f"{operation}_{window}", operation, window) for operation in OPERATIONS for window in windows
+    )
     return Plan(("entity",), "time", "part", part_length, delay, (Series("value", columns),))
 
 
@@ -76,7 +78,11 @@ def slide(events, plan, part=0):
 
 
 events_of = st.lists(
-    st.tuples(st.sampled_from("abc"), st.integers(0, 60), st.one_of(st.none(), st.integers(-3, 3).map(float), st.floats(-1e6, 1e6))),
+    st.tuples(
+        st.sampled_from("abc"),
+        st.integers(0, 60),
+        st.one_of(st.none(), st.integers(-3, 3).map(float), st.floats(-1e6, 1e6)),
+    ),
     min_size=1,
     max_size=25,
 )
@@ -95,7 +101,9 @@ def test_rows_are_those_of_the_definition(events, windows, delay):
 
 
 @settings(max_examples=100, deadline=None)
-@given(events_of, st.lists(st.integers(1, 40), min_size=1, max_size=3, unique=True), st.integers(0, 12), st.integers(5, 30))
+@given(
+    events_of, st.lists(st.integers(1, 40), min_size=1, max_size=3, unique=True), st.integers(0, 12), st.integers(5, 30)
+)
 def test_parts_of_time_give_the_same_bits_as_the_whole(events, windows, delay, length):
     whole = slide(events, plan_of(windows, delay))
     parts = {}

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from shop import minutes_after_noon, view_of
 from pyspark.testing import assertDataFrameEqual
+from shop import minutes_after_noon, view_of
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import windows
@@ -98,7 +98,9 @@ def test_an_event_that_is_known_only_after_its_window_is_never_in_it(rows):
 
 
 def test_columns_stand_in_the_order_of_the_configuration(rows):
-    view = view_of(aggregate=[amount("max", "count", windows=["1d", "1h"]), {"of": "note", "ops": ["count"], "windows": ["1h"]}])
+    view = view_of(
+        aggregate=[amount("max", "count", windows=["1d", "1h"]), {"of": "note", "ops": ["count"], "windows": ["1h"]}]
+    )
     table = compute_features(rows(SCHEMA, []), view, name="purse")
     assert table.columns == ["customer", "timestamp", "_known_at", *view.column_names()]
     assert dict(table.dtypes)["amount_count_1d"] == "bigint"
@@ -108,7 +110,12 @@ def test_columns_stand_in_the_order_of_the_configuration(rows):
 def test_times_before_1970_are_times_too(rows, spark):
     events = spark.sql("SELECT 'ann' customer, timestamp'1969-12-31 23:50:00' at, 1D amount, '' note")
     found = compute_features(events, view_of(aggregate=[amount("count", windows=["1h", "60d"])]), name="purse")
-    assert [(row[0], row[1], row[2]) for row in found.selectExpr("string(timestamp)", "amount_count_1h", "amount_count_60d").orderBy("timestamp").collect()] == [
+    assert [
+        (row[0], row[1], row[2])
+        for row in found.selectExpr("string(timestamp)", "amount_count_1h", "amount_count_60d")
+        .orderBy("timestamp")
+        .collect()
+    ] == [
         ("1969-12-31 23:50:00", 1, 1),
         ("1970-01-01 00:50:00", 0, 1),
         ("1970-03-01 23:50:00", 0, 0),
@@ -131,7 +138,10 @@ def random_orders(spark, *, seed, partitions):
 
 
 def test_figures_are_the_same_bits_however_rows_are_partitioned(spark, monkeypatch, set_conf):
-    view = view_of(available_after="7m", aggregate=[amount("count", "sum", "mean", "std", "min", "p90", windows=["1h", "1d", "5d"])])
+    view = view_of(
+        available_after="7m",
+        aggregate=[amount("count", "sum", "mean", "std", "min", "p90", windows=["1h", "1d", "5d"])],
+    )
     whole = compute_features(random_orders(spark, seed=0, partitions=1), view, name="purse").toPandas()
     monkeypatch.setattr(windows, "SHORTEST_PART", view.available_after)
     monkeypatch.setattr(windows, "WINDOWS_PER_PART", 1)

@@ -35,11 +35,23 @@ def shared_options() -> list[str]:
     return [part for key, value in OVERRIDES.items() for part in ("--set", f"{key}={value}")]
 
 
-def call(folder: Path, *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "sparkml_ops")) -> subprocess.CompletedProcess[str]:
+def call(
+    folder: Path, *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "sparkml_ops")
+) -> subprocess.CompletedProcess[str]:
     """Call a program in a folder, without a network's or this session's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK"))
+    }
     return subprocess.run(
-        [*program, *arguments], cwd=folder, env=kept | {"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, timeout=900, check=False
+        [*program, *arguments],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
 
 

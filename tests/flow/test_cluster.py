@@ -32,16 +32,31 @@ def free_port() -> int:
 def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("cluster")
     port, page = free_port(), free_port()
-    settings = os.environ | {"SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    settings = os.environ | {
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+    }
     settings |= {"SPARK_WORKER_DIR": str(folder / "work"), "SPARK_LOG_DIR": str(folder), "SPARK_DAEMON_MEMORY": "512m"}
 
     def start(role: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [str(SPARK_HOME / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}", "--host", "127.0.0.1", *arguments]
-        return subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=(folder / f"{role}.log").open("ab"))
+        command = [
+            str(SPARK_HOME / "bin" / "spark-class"),
+            f"org.apache.spark.deploy.{role}",
+            "--host",
+            "127.0.0.1",
+            *arguments,
+        ]
+        return subprocess.Popen(
+            command, env=settings, stdout=subprocess.DEVNULL, stderr=(folder / f"{role}.log").open("ab")
+        )
 
     started = [start("master.Master", "--port", str(port), "--webui-port", str(page))]
     url = f"spark://127.0.0.1:{port}"
-    started += [start("worker.Worker", "--cores", "1", "--memory", "1500m", "--webui-port", str(free_port()), url) for _ in range(2)]
+    started += [
+        start("worker.Worker", "--cores", "1", "--memory", "1500m", "--webui-port", str(free_port()), url)
+        for _ in range(2)
+    ]
     try:
         _wait_for_workers(page, 2)
         yield url

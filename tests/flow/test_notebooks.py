@@ -21,7 +21,9 @@ def to_notebook(path: Path, *, use_case_file: Path) -> nbformat.NotebookNode:
     book = nbformat.v4.new_notebook()
     for cell in [header.split("\n", 1)[1], *cells]:
         lines = [line for line in cell.strip().splitlines() if not line.startswith("# MAGIC")]
-        source = "\n".join(lines).replace('"flights"', repr(str(use_case_file))).replace('"env": "local"', '"env": "test"')
+        source = (
+            "\n".join(lines).replace('"flights"', repr(str(use_case_file))).replace('"env": "local"', '"env": "test"')
+        )
         if source.strip():
             book.cells.append(nbformat.v4.new_code_cell(source))
     return book
@@ -50,7 +52,9 @@ def test_a_notebook_runs(path: Path, project: Project, sample_file: Path, monkey
     for name in [name for name in os.environ if name.startswith("PYSPARK_GATEWAY")]:
         monkeypatch.delenv(name)
     book = to_notebook(path, use_case_file=sample_file)
-    NotebookClient(book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(project.folder)}}).execute()
+    NotebookClient(
+        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(project.folder)}}
+    ).execute()
     printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", []))
     assert printed.strip()
 

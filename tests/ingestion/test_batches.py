@@ -17,7 +17,9 @@ def landed(*names: str, size: int = 10) -> list[LandedFile]:
 
 
 def decide(batches: list[tuple[Batch, bool]], files: list[LandedFile], **options: Any) -> Batch | None:
-    return decide_batch(batches, files, **({"source": "orders", "mode": "incremental", "contract_hash": "c1"} | options))
+    return decide_batch(
+        batches, files, **({"source": "orders", "mode": "incremental", "contract_hash": "c1"} | options)
+    )
 
 
 def first_batch(*names: str) -> Batch:

@@ -12,7 +12,9 @@ from sparkml_ops.ingestion.contract import VIOLATIONS, apply_contract, compare_c
 
 
 def make_source(columns: dict[str, Any], **options: Any) -> Source:
-    return Source.model_validate({"path": "x", "format": "csv", "key": [next(iter(columns))], "columns": columns} | options)
+    return Source.model_validate(
+        {"path": "x", "format": "csv", "key": [next(iter(columns))], "columns": columns} | options
+    )
 
 
 def judge(spark: SparkSession, source: Source, **values: str | None) -> tuple[dict[str, Any], list[str]]:
@@ -55,7 +57,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("rule", "text", "value", "violations"), CASES)
-def test_one_value(spark: SparkSession, rule: dict[str, Any], text: str | None, value: Any, violations: list[str]) -> None:
+def test_one_value(
+    spark: SparkSession, rule: dict[str, Any], text: str | None, value: Any, violations: list[str]
+) -> None:
     source = make_source({"id": {"type": "string"}, "v": rule})
     row, found = judge(spark, source, id="1", v=text)
     if isinstance(value, datetime):  # collected as wall time of this machine
@@ -65,7 +69,8 @@ def test_one_value(spark: SparkSession, rule: dict[str, Any], text: str | None, 
 
 def test_all_violated_rules_of_a_row_are_kept_together(spark: SparkSession) -> None:
     source = make_source(
-        {"id": {"type": "int"}, "low": {"type": "int", "between": [0, 9]}, "high": {"type": "int"}}, expect=["low <= high"]
+        {"id": {"type": "int"}, "low": {"type": "int", "between": [0, 9]}, "high": {"type": "int"}},
+        expect=["low <= high"],
     )
     assert judge(spark, source, id="x", low="12", high="3")[1] == [
         "id: is no int",

@@ -11,7 +11,6 @@ from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError, ContractError, SetupError
 from sparkml_ops.ingestion import IngestResult, ingest
-from sparkml_ops.ingestion import ingest as ingest_module
 from sparkml_ops.lake import Lake, query_tables, read_table, table_exists, table_version
 
 GOOD = "id,amount,day\n1,10.5,2026-01-01\n2,20,2026-01-02\n"
@@ -95,8 +94,13 @@ def test_columns_are_matched_by_name_in_each_file(lake: Lake, landing: Path, env
     assert clean(lake) == [(1, 10.0, "2026-01-01"), (2, 20.0, "2026-01-02")]
 
 
-def test_ragged_and_quoted_lines_are_neither_lost_nor_shifted(lake: Lake, landing: Path, environment: Environment) -> None:
-    (landing / "a.csv").write_bytes('\ufeffid,amount,day\r\n1,10,2026-01-01\r\n2,20\r\n3,30,2026-01-03,extra\r\n'.encode() + b'"4","40","2026-01-04"\r\n')
+def test_ragged_and_quoted_lines_are_neither_lost_nor_shifted(
+    lake: Lake, landing: Path, environment: Environment
+) -> None:
+    (landing / "a.csv").write_bytes(
+        "\ufeffid,amount,day\r\n1,10,2026-01-01\r\n2,20\r\n3,30,2026-01-03,extra\r\n".encode()
+        + b'"4","40","2026-01-04"\r\n'
+    )
     result = take_in(shop(landing, environment), lake).sources[0]
     assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (4, 2, 2)
     assert [row[0] for row in clean(lake)] == [1, 4]
@@ -106,11 +110,15 @@ def test_ragged_and_quoted_lines_are_neither_lost_nor_shifted(lake: Lake, landin
     ]
 
 
-def test_a_second_run_writes_nothing_and_a_new_file_is_appended(lake: Lake, landing: Path, environment: Environment) -> None:
+def test_a_second_run_writes_nothing_and_a_new_file_is_appended(
+    lake: Lake, landing: Path, environment: Environment
+) -> None:
     use_case = shop(landing, environment)
     (landing / "a.csv").write_text(GOOD)
     take_in(use_case, lake)
-    before = {t: table_version(lake, t) for t in ("clean_orders", "quarantine_orders", "runs", "metrics", "ingested_files")}
+    before = {
+        t: table_version(lake, t) for t in ("clean_orders", "quarantine_orders", "runs", "metrics", "ingested_files")
+    }
     assert take_in(use_case, lake).sources[0].status == "no_change"
     assert before == {t: table_version(lake, t) for t in before}
     (landing / "b.csv").write_text("id,amount,day\n9,1,2026-01-09\n")
@@ -118,7 +126,9 @@ def test_a_second_run_writes_nothing_and_a_new_file_is_appended(lake: Lake, land
     assert (result.rows_in, len(clean(lake))) == (1, 3)
 
 
-def test_keys_are_unique_in_the_batch_and_against_the_table(lake: Lake, landing: Path, environment: Environment) -> None:
+def test_keys_are_unique_in_the_batch_and_against_the_table(
+    lake: Lake, landing: Path, environment: Environment
+) -> None:
     use_case = shop(landing, environment)
     (landing / "a.csv").write_text(GOOD + "2,99,2026-01-05\n")
     first = take_in(use_case, lake).sources[0]
@@ -144,7 +154,9 @@ def test_a_batch_past_its_budget_is_refused_whole(lake: Lake, landing: Path, env
     take_in(use_case, lake)
     before = clean(lake)
     (landing / "b.csv").write_text("id,amount,day\n8,1,2026-01-08\n9,-1,2026-01-09\n")
-    with pytest.raises(ContractError, match=r"refused whole: 1 of 2 rows \(50.0%\).*\n +1 rows  amount: is outside 0 … 100"):
+    with pytest.raises(
+        ContractError, match=r"refused whole: 1 of 2 rows \(50.0%\).*\n +1 rows  amount: is outside 0 … 100"
+    ):
         take_in(use_case, lake)
     assert clean(lake) == before
     (landing / "b.csv").write_text("id,amount,day\n8,1,2026-01-08\n9,1,2026-01-09\n")
@@ -163,15 +175,20 @@ def test_other_policies(lake: Lake, landing: Path, environment: Environment, pol
         assert not table_exists(lake, "clean_orders")
     else:
         result = take_in(use_case, lake).sources[0]
-        assert (result.rows_clean, result.rows_quarantined, dict(result.violations)) == (3, 0, {"amount: is outside 0 … 100": 1})
+        assert (result.rows_clean, result.rows_quarantined, dict(result.violations)) == (
+            3,
+            0,
+            {"amount: is outside 0 … 100": 1},
+        )
 
 
 @pytest.mark.parametrize("ends_after", ["note_batch", "_write_clean", "_write_quarantine", "_record_figures"])
 def test_a_batch_that_ended_early_is_finished_with_the_same_rows(
     lake: Lake, landing: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch, ends_after: str
 ) -> None:
-    from sparkml_ops.ingestion import ingest as _  # noqa: F401  # the module is shadowed by its verb
     import sys
+
+    from sparkml_ops.ingestion import ingest as _  # noqa: F401  # the module is shadowed by its verb
 
     module = sys.modules["sparkml_ops.ingestion.ingest"]
     use_case = shop(landing, environment)
@@ -243,17 +260,23 @@ def test_an_expression_that_fails_on_a_row_says_what_to_do(lake: Lake, landing: 
 
 
 def test_json_lines_and_parquet_keep_the_same_contract(lake: Lake, landing: Path, environment: Environment) -> None:
-    (landing / "a.json").write_text('{"id": 1, "amount": 10.5, "day": "2026-01-01"}\nnot json\n{"id": 2, "amount": "x", "day": "2026-01-02"}\n')
+    (landing / "a.json").write_text(
+        '{"id": 1, "amount": 10.5, "day": "2026-01-01"}\nnot json\n{"id": 2, "amount": "x", "day": "2026-01-02"}\n'
+    )
     result = take_in(shop(landing, environment, format="json"), lake).sources[0]
     assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (3, 1, 2)
     folder = landing / "parquet"
-    lake.spark.sql("SELECT 5 AS id, 2.5D AS amount, DATE'2026-01-05' AS day UNION ALL SELECT 6, 250D, DATE'2026-01-06'").write.parquet(str(folder))
+    lake.spark.sql(
+        "SELECT 5 AS id, 2.5D AS amount, DATE'2026-01-05' AS day UNION ALL SELECT 6, 250D, DATE'2026-01-06'"
+    ).write.parquet(str(folder))
     other = Lake(lake.spark, lake.root + "_parquet", None, "shop", frozenset())
     result = take_in(shop(landing, environment, format="parquet", path=str(folder / "*.parquet")), other).sources[0]
     assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (2, 1, 1)
 
 
-def test_a_lake_that_cannot_be_written_is_told_before_anything_runs(tmp_path: Path, landing: Path, environment: Environment, spark: Any) -> None:
+def test_a_lake_that_cannot_be_written_is_told_before_anything_runs(
+    tmp_path: Path, landing: Path, environment: Environment, spark: Any
+) -> None:
     (tmp_path / "file").write_text("in the way")
     (landing / "a.csv").write_text(GOOD)
     blocked = Lake(spark, str(tmp_path / "file" / "lake"), None, "shop", frozenset())

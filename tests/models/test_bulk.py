@@ -20,7 +20,9 @@ def answers(scored: DataFrame) -> np.ndarray:
     return scored.orderBy("id").toPandas()["prediction"].to_numpy()
 
 
-def test_spark_answers_exactly_as_the_model(model: PackagedModel, flights: pd.DataFrame, flight_rows: DataFrame) -> None:
+def test_spark_answers_exactly_as_the_model(
+    model: PackagedModel, flights: pd.DataFrame, flight_rows: DataFrame
+) -> None:
     np.testing.assert_array_equal(answers(predict_rows(flight_rows, model)), model.predict(flights))
 
 

@@ -30,7 +30,9 @@ def count(frame: pd.DataFrame, column: str) -> ScoreCounts:
     """What Spark counts, counted by NumPy."""
     blocks = np.unique(frame["day"], return_inverse=True)[1]
     p, y = frame[column].to_numpy(), frame["label"].to_numpy()
-    at = np.minimum(((np.log(p / (1 - p)).clip(-12, 12) + LOGIT_LIMIT) / (2 * LOGIT_LIMIT) * BINS).astype(int), BINS - 1)
+    at = np.minimum(
+        ((np.log(p / (1 - p)).clip(-12, 12) + LOGIT_LIMIT) / (2 * LOGIT_LIMIT) * BINS).astype(int), BINS - 1
+    )
     counts = np.zeros((3, blocks.max() + 1, BINS))
     for part, weight in enumerate((np.ones(len(p)), y, p)):
         np.add.at(counts[part], (blocks, at), weight)

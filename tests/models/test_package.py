@@ -39,7 +39,9 @@ def test_a_saved_booster_answers_the_same(model: PackagedModel, flights: pd.Data
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["model.txt", "package.json"]
 
 
-def test_a_saved_sklearn_pipeline_answers_the_same(linear: PackagedModel, flights: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_saved_sklearn_pipeline_answers_the_same(
+    linear: PackagedModel, flights: pd.DataFrame, tmp_path: Path
+) -> None:
     save_package(linear, tmp_path)
     np.testing.assert_array_equal(load_package(tmp_path).predict(flights), linear.predict(flights))
 
@@ -104,7 +106,9 @@ class Answers:
         return np.column_stack([1 - np.array(self.answers), self.answers])
 
 
-@pytest.mark.parametrize("answers", [[0.5, 1.5], [0.5, float("nan")], [0.5, float("inf")], [-0.1, 0.2], [0.5], [0.1] * 3])
+@pytest.mark.parametrize(
+    "answers", [[0.5, 1.5], [0.5, float("nan")], [0.5, float("inf")], [-0.1, 0.2], [0.5], [0.1] * 3]
+)
 def test_impossible_answers_are_refused(model: PackagedModel, answers: list[float]) -> None:
     broken = replace(model, kind="sklearn", estimator=Answers(answers))
     with pytest.raises(ModelError, match="Model shop answered"):

@@ -57,13 +57,18 @@ def test_a_change_of_unit_and_a_burst_of_nulls_show(spark: SparkSession, referen
     same = spark.sql("select cast(id as double) as x, id < 300 as flag, 'often' as s from range(1000)")
     expected = reference.counts["x"]
     assert population_stability_index(expected, count_bins(same, reference)["x"]) < 0.01
-    assert population_stability_index(expected, count_bins(same.selectExpr("x * 1000 as x", "flag", "s"), reference)["x"]) > 1
+    assert (
+        population_stability_index(expected, count_bins(same.selectExpr("x * 1000 as x", "flag", "s"), reference)["x"])
+        > 1
+    )
     nulls = same.selectExpr("if(x % 5 = 0, null, x) as x", "flag", "s")
     assert population_stability_index(expected, count_bins(nulls, reference)["x"]) > 0.2
 
 
 def test_a_column_without_values_has_only_missing_ones(spark: SparkSession) -> None:
-    found = fit_reference(spark.sql("select cast(null as double) as x, cast(null as string) as s from range(3)"), ["x", "s"])
+    found = fit_reference(
+        spark.sql("select cast(null as double) as x, cast(null as string) as s from range(3)"), ["x", "s"]
+    )
     assert found.counts == {"x": [0, 3], "s": [0, 3]}
 
 

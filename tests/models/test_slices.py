@@ -19,7 +19,9 @@ def frame() -> pd.DataFrame:
     label = (random.random(rows) < 1 / (1 + np.exp(-score))).astype(int)
     worse_for_ua = np.where(carrier == "UA", random.normal(0, 1, rows), score)
     sigmoid = [1 / (1 + np.exp(-values)) for values in (worse_for_ua, score)]
-    return pd.DataFrame({"carrier": carrier, "weekend": random.random(rows) < 0.3, "label": label, "new": sigmoid[0], "old": sigmoid[1]})
+    return pd.DataFrame(
+        {"carrier": carrier, "weekend": random.random(rows) < 0.3, "label": label, "new": sigmoid[0], "old": sigmoid[1]}
+    )
 
 
 @pytest.fixture(scope="module")

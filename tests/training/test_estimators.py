@@ -1,7 +1,6 @@
 """Fits are the same whenever and wherever they are made; wrong parameters are said before anything starts."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -96,7 +95,9 @@ def test_what_cannot_be_trained_is_said(estimator: str, names: list[str], messag
 
 
 def test_known_parameters_and_their_aliases_are_accepted() -> None:
-    find_estimator("lightgbm").check_params("lightgbm", ["num_leaves", "n_estimators", "min_child_samples", "lambda_l2"])
+    find_estimator("lightgbm").check_params(
+        "lightgbm", ["num_leaves", "n_estimators", "min_child_samples", "lambda_l2"]
+    )
     find_estimator(FOREST).check_params(FOREST, ["n_estimators", "max_depth"])
 
 

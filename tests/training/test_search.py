@@ -23,7 +23,9 @@ SETTINGS = FitSettings("lightgbm", {"fixed": 1}, "log_loss", 0, 5, [])
 def make_task(behaviour: str, **search: Any) -> TrialTask:
     """Trials run `PretendEstimator`; the folder's name says how it behaves."""
     space = {"x": {"uniform": [-1, 1]}, "n": {"quniform": [1, 9, 1]}}
-    return TrialTask(behaviour, SETTINGS, Search.model_validate({"parallelism": 1, "space": space} | search, strict=False))
+    return TrialTask(
+        behaviour, SETTINGS, Search.model_validate({"parallelism": 1, "space": space} | search, strict=False)
+    )
 
 
 class PretendEstimator:

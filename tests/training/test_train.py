@@ -67,8 +67,10 @@ def test_the_figures_are_those_of_the_registered_model(trained: dict[str, Any]) 
 
 def test_the_model_asks_only_for_columns_that_say_something(trained: dict[str, Any]) -> None:
     assert trained["model"].feature_columns == ["orders__amount", "orders__town", "hour"]
-    assert set(trained["model"].metadata["left_out"]) == {"nothing", "always"} == set(FEATURES) - set(
-        trained["model"].feature_columns
+    assert (
+        set(trained["model"].metadata["left_out"])
+        == {"nothing", "always"}
+        == set(FEATURES) - set(trained["model"].feature_columns)
     )
     assert "orders__amount__missing" in trained["model"].encoder.encoded_columns
 

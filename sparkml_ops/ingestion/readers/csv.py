@@ -53,6 +53,12 @@ def _read_header(spark: "SparkSession", path: str, delimiter: str) -> tuple[str,
     names = tuple(next(csv.reader([line], delimiter=delimiter), []))
     doubled = sorted({name for name in names if names.count(name) > 1})
     if not names or "" in names or doubled:
-        what = "has no header line" if not names else f"names {doubled} twice" if doubled else "has a column without a name"
+        what = (
+            "has no header line"
+            if not names
+            else f"names {doubled} twice"
+            if doubled
+            else "has a column without a name"
+        )
         raise ContractError(f"{plain_path(path)} {what}. The batch was refused; nothing was written.")
     return names

@@ -15,4 +15,6 @@ def read_parquet(spark: "SparkSession", source: "Source", paths: Sequence[str]) 
     """Read files by column name; the schemas of all files are merged."""
     del source  # Parquet needs no settings
     rows = spark.read.option("mergeSchema", "true").parquet(*paths)
-    return rows.withColumn("_malformed", F.lit(None).cast("string")).withColumn("_source_file", F.col("_metadata.file_path"))
+    return rows.withColumn("_malformed", F.lit(None).cast("string")).withColumn(
+        "_source_file", F.col("_metadata.file_path")
+    )
