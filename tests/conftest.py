@@ -8,6 +8,9 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.lake import Lake, open_session
+from tests.flow_project import cli, project
+
+__all__ = ["cli", "project"]
 
 
 @pytest.fixture(scope="session")

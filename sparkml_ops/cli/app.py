@@ -49,7 +49,7 @@ def _print_version(*, wanted: bool) -> None:
 
 
 @app.callback()
-def share_options(
+def share_options(  # noqa: PLR0913  # an option is an argument
     context: typer.Context,
     env: Annotated[
         str | None,

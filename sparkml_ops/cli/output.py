@@ -90,7 +90,7 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[
 def format_value(value: Any) -> str:
     """One value for people."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, float):
         return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004  # four digits say enough
     if isinstance(value, datetime):

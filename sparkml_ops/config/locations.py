@@ -1,5 +1,6 @@
 """Where the configuration is, and where the paths in it lead."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +22,7 @@ def find_conf_dir(conf_dir: str | Path | None = None) -> Path:
         ConfigError: there is none.
     """
     if conf_dir is not None:
-        folder = Path(_refuse_nul(str(conf_dir))).absolute()
+        folder = _absolute(str(conf_dir))
         if not folder.is_dir():
             raise ConfigError(f"{show_value(str(conf_dir))} is no folder; it should hold base.yml and the use cases.")
         return folder
@@ -47,7 +48,7 @@ def find_use_case(use_case: str | Path, conf_dir: str | Path | None = None) -> t
     """
     text = _refuse_nul(str(use_case))
     if isinstance(use_case, Path) or "/" in text or "\\" in text or text.endswith(_SUFFIXES):
-        file = Path(text).absolute()
+        file = _absolute(text)
         if file.suffix not in _SUFFIXES or not _is_file(file):
             raise ConfigError(
                 f"{show_value(text)}: no such YAML file. Give a use case's name, or the path of its file."
@@ -109,6 +110,11 @@ def _unknown(kind: str, name: str, known: Iterable[str], folder: Path) -> str:
     nearest = nearest_name(name, known)
     hint = f" Did you mean '{nearest}'?" if nearest else ""
     return f"there is no {kind} {show_value(name)} in {show_file(folder)}; there are: {list_names(known)}.{hint}"
+
+
+def _absolute(path: str) -> Path:
+    """Without `..`, but with links as they are: the project folder is where the user sees it."""
+    return Path(os.path.abspath(_refuse_nul(path)))  # noqa: PTH100
 
 
 def _refuse_nul(text: str) -> str:

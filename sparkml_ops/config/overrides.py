@@ -48,7 +48,7 @@ def read_overrides(given: Mapping[str, str] | None, environ: Mapping[str, str]) 
     for key, text in (given or {}).items():
         place = Place(f"--set {key if key.isprintable() else ascii(key)}"[:200], is_whole_key=True)
         parts = _split_key(key)
-        if not all(parts):
+        if not all(parts) or parts == (_ENVIRONMENT,):
             found.mistakes.append(Mistake(place.file, 0, "", "no key", "a dotted key, such as scoring.threshold"))
         elif parts[0] == _ENVIRONMENT:
             _add(found, found.environment, parts[1:], text, place)

@@ -56,16 +56,16 @@ def merge_documents(below: Document, above: Document) -> Document:
 def set_value(document: Document, path: KeyPath, value: Any, place: Place) -> Document:
     """The document with one value set; what stands in the way of its path becomes a mapping."""
     kept = {known: where for known, where in document.places.items() if known[: len(path)] != path}
-    made = {path[:length]: place for length in range(1, len(path) + 1) if not _leads_on(document.values, path[:length])}
+    made = {path[:length]: place for length in range(1, len(path)) if not _holds(document.values, path[: length + 1])}
     return Document(_with_value(document.values, path, value), {**kept, **made, path: place})
 
 
-def _leads_on(values: Any, path: KeyPath) -> bool:
-    """Whether there is something at the path that further keys can lead into."""
-    for part in path:
-        is_there = part in values if isinstance(values, dict) else isinstance(part, int)
+def _holds(values: Any, path: KeyPath) -> bool:
+    """Whether a value can be set at the path without making or replacing anything around it."""
+    for part in path[:-1]:
+        is_there = part in values if isinstance(values, dict) else isinstance(values, list) and isinstance(part, int)
         values = values[part] if is_there else None
-    return isinstance(values, dict | list)
+    return isinstance(values, dict) or (isinstance(values, list) and isinstance(path[-1], int))
 
 
 def _merge_values(below: Any, above: Any) -> Any:

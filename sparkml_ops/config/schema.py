@@ -55,8 +55,8 @@ def allowed_keys(schemas: Sequence[Schema]) -> list[str]:
 def _expand(root: Schema, schema: Schema, values: Any) -> Iterator[Schema]:
     """The schema itself, without references and with its alternatives one by one."""
     if "$ref" in schema:
-        named = root["$defs"][schema["$ref"].rpartition("/")[2]]
-        schema = {**named, **_drop(schema, "$ref")}
+        target = root["$defs"][schema["$ref"].rpartition("/")[2]]
+        schema = {**target, **_drop(schema, "$ref")}
     options = schema.get("anyOf") or schema.get("oneOf")
     chosen = _choose(schema.get("discriminator"), values)
     if chosen is not None:
@@ -64,10 +64,11 @@ def _expand(root: Schema, schema: Schema, values: Any) -> Iterator[Schema]:
     if not options:
         yield schema
         return
-    named, described = ({key: schema[key]} if key in schema else {} for key in ("title", "description"))
+    titled: Schema = {key: schema[key] for key in ("title",) if key in schema}
+    described: Schema = {key: schema[key] for key in ("description",) if key in schema}
     for option in options:
         for form in _expand(root, option, values):
-            yield {**named, **form, **described}
+            yield {**titled, **form, **described}
 
 
 def _choose(discriminator: Mapping[str, Any] | None, values: Any) -> str | None:

@@ -12,7 +12,7 @@ from sparkml_ops.config.yaml_words import explain_yaml_error
 
 _LARGEST_BYTES = 1_000_000  # some hundred times a large use case
 _DEEPEST = 24  # levels; the sections need 8, free-form model parameters some more
-_MOST_VALUES = 100_000  # after aliases are expanded; 2,000 columns with all their rules need 20,000
+_MOST_VALUES = 50_000  # after aliases are expanded; 2,000 columns with all their rules need 20,000
 
 _TAG = "tag:yaml.org,2002:"
 _STR, _MERGE = f"{_TAG}str", f"{_TAG}merge"

@@ -10,6 +10,7 @@ from sparkml_ops.config.mistakes import show_value
 _AT_START = "start"  # the thing began where PyYAML's context points; the end of the file would help nobody
 _AT_END = "end"
 _TWO_COLONS = "a second ': ' on one line; put quotes around text that holds ': '"
+_BARE_VARIABLE = "a ${…} within brackets, which needs quotes around it"
 _TOO_DEEP = "a key below a value, or indented deeper than its neighbours"
 
 _WORDS: Sequence[tuple[str, str, str]] = (
@@ -41,6 +42,8 @@ def explain_yaml_error(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     written = text.splitlines()[line].strip() if line < len(text.splitlines()) else ""
     if words == _TWO_COLONS and f"{written} ".count(": ") == 1:
         words = _TOO_DEEP
+    if problem.startswith("expected ','") and "${" in written:
+        words = _BARE_VARIABLE
     return line + 1, f"{words}, in the line {show_value(written)}" if written else words
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
@@ -154,7 +155,7 @@ def _write_version(order: _Order, lake: "Lake", *, version: str, counts: Decisio
         positives=content.positives,
         left_out=counts.left_out(),
         feature_columns=order.use_case.feature_columns(),
-        definition=json.dumps(describe_dataset(order.use_case), sort_keys=True),
+        definition=json.dumps(describe_dataset(order.use_case)),
         definition_hash=hash_dataset(order.use_case),
         content_hash=content.content_hash,
         as_of=order.as_of,
@@ -185,7 +186,7 @@ def _require_readable(lake: "Lake", table: str, version: int) -> None:
         rows.select(F.xxhash64(*(F.col(f"`{name}`") for name in rows.columns)).alias("hash")).agg(
             F.bit_xor("hash")
         ).collect()
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         raise TableNotFoundError(
             f"{table}@v{version} of {lake.use_case} cannot be read any more: vacuum ends time travel. "
             "What was made of it cannot be made again."

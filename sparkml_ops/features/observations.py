@@ -4,8 +4,8 @@
 * A timeless view has one row per entity, with timestamp = _known_at = 1900-01-01 UTC, whatever `available_after`
   says.
 * Rows are unique by (entity, timestamp): of several, the one with the greatest content stays. Contents are compared
-  column by column in the order of `select`; null is below every value. So the choice does not depend on how rows were
-  read.
+  column by column in the order of their names; null is below every value. So the choice does not depend on how rows
+  were read, or on the order of `select`.
 """
 
 from typing import TYPE_CHECKING
@@ -29,12 +29,13 @@ def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "D
     """
     selected = [
         compile_expression(events, sql, place=f"features.{name}.select.{column}").alias(column)
-        for column, sql in view.select.items()
+        for column, sql in sorted(view.select.items())
     ]
     delay = 0 if view.timestamp is None else to_microseconds(view.available_after)
     known_at = F.timestamp_micros(F.unix_micros(TIMESTAMP) + F.lit(delay))
     observations = events.filter(~says_nothing(view)).select(
         *view.entity, event_time(view).alias(TIMESTAMP), F.struct(*selected).alias("_content")
     )
+    contents = [F.col(f"_content.{column}") for column in view.select]
     newest = observations.groupBy(*view.entity, TIMESTAMP).agg(F.max("_content").alias("_content"))
-    return newest.select(*view.entity, TIMESTAMP, known_at.alias(KNOWN_AT), "_content.*")
+    return newest.select(*view.entity, TIMESTAMP, known_at.alias(KNOWN_AT), *contents)

@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -76,6 +76,7 @@ class StepRun:
 
     step: str
     run_id: str
+    status: str
     config_hash: str
     inputs: dict[str, int]
     outputs: dict[str, int]
@@ -99,22 +100,28 @@ def code_version() -> str:
     return f"{sparkml_ops.__version__}+{digest.hexdigest()[:12]}"
 
 
+@dataclass(frozen=True)
+class _StepStart:
+    run_id: str
+    step: str
+    config_hash: str
+    started_at: datetime
+
+
 @contextmanager
 def record_step(lake: Lake, *, run_id: str, step: str, config_hash: str) -> Iterator[StepRecord]:
     """Run a step and write its row to `runs` when it ends, however it ends; the error goes on to the caller."""
-    record, started = StepRecord(), datetime.now(UTC)
+    record, start = StepRecord(), _StepStart(run_id, step, config_hash, datetime.now(UTC))
     try:
         yield record
     except BaseException as error:
         record.status = "refused" if isinstance(error, SparkMLOpsError) and error.exit_code == 1 else "failed"
         try:
-            _append_run(
-                lake, record, run_id=run_id, step=step, config_hash=config_hash, started=started, error=_describe(error)
-            )
+            _append_run(lake, record, start, error=_describe(error))
         except Exception:  # the first error is the one to show; this one must not hide it
             logger.exception("the failure of %s could not be written to `runs`", step)
         raise
-    _append_run(lake, record, run_id=run_id, step=step, config_hash=config_hash, started=started, error=None)
+    _append_run(lake, record, start, error=None)
 
 
 def last_successes(lake: Lake) -> dict[str, StepRun]:
@@ -133,6 +140,7 @@ def _to_step_run(row: Any) -> StepRun:
     return StepRun(
         step=row["step"],
         run_id=row["run_id"],
+        status=row["status"],
         config_hash=row["config_hash"],
         inputs={use["table"]: use["version"] for use in row["inputs"]},
         outputs={use["table"]: use["version"] for use in row["outputs"]},
@@ -142,29 +150,25 @@ def _to_step_run(row: Any) -> StepRun:
     )
 
 
-def _append_run(
-    lake: Lake, record: StepRecord, *, run_id: str, step: str, config_hash: str, started: datetime, error: str | None
-) -> None:
+def _append_run(lake: Lake, record: StepRecord, start: _StepStart, *, error: str | None) -> None:
     ended = datetime.now(UTC)
     row = {
-        "run_id": run_id,
-        "step": step,
+        **asdict(start),
         "status": record.status,
         "inputs": [vars(use) for use in record.inputs],
         "outputs": [vars(use) for use in record.outputs],
         "model_name": record.model_name,
         "model_version": record.model_version,
-        "config_hash": config_hash,
         "code_version": code_version(),
         "user": getpass.getuser(),
-        "started_at": started,
         "ended_at": ended,
-        "duration_seconds": (ended - started).total_seconds(),
+        "duration_seconds": (ended - start.started_at).total_seconds(),
         "error": error,
         "details": record.details,
     }
     attempt = uuid.uuid4().hex  # a step may run twice in one run, and each time is a row
-    append_once(lake, RUNS, lake.spark.createDataFrame([row], RUNS_SCHEMA), write_id=f"{run_id}:{step}:{attempt}")
+    rows = lake.spark.createDataFrame([row], RUNS_SCHEMA)
+    append_once(lake, RUNS, rows, write_id=f"{start.run_id}:{start.step}:{attempt}")
 
 
 def _describe(error: BaseException) -> str:

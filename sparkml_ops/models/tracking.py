@@ -87,6 +87,7 @@ def hide_password(uri: str) -> str:
 
 
 def _connect(location: MLflowLocation, database: Path | None) -> Tracking:
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported: it would phone home
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

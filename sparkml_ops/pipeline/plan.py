@@ -103,6 +103,8 @@ def _find_reason(
     if step.stage == "ingest":
         batch = find_batch(use_case, lake, str(step.subject))
         return None if batch is None else f"{batch.reason} ({len(batch.files)} files, batch {batch.batch_id})"
+    if step.stage == "monitor" and _is_held(ledger, planned):
+        return None
     before = [name for name in step.follows if name in planned and planned[name].runs]
     if before:
         return f"follows {', '.join(before[:3])}" + (", …" if len(before) > 3 else "")  # noqa: PLR2004
@@ -112,6 +114,12 @@ def _find_reason(
     if last.config_hash != _hash_step(use_case, step):
         return "its configuration changed"
     return _find_moved(last, versions) or _find_other_model(lake, step, last, ledger)
+
+
+def _is_held(ledger: Mapping[str, StepRun], planned: Mapping[str, PlannedStep]) -> bool:
+    """Whether the newest batch was held, so that there is nothing new to watch."""
+    will_score = "score" in planned and planned["score"].runs
+    return not will_score and "score" in ledger and ledger["score"].status == "refused"
 
 
 def _hash_step(use_case: "UseCase", step: Step) -> str:

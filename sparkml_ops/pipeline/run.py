@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,11 +96,21 @@ def run(
     run_id = run_id or new_run_id()
     with hold_lease(lake, "run", wait_seconds=STAGE_WAIT_SECONDS):
         steps = plan(use_case, lake, from_stage=from_stage, to_stage=to_stage).steps
-        outcomes = tuple(_run_step(use_case, lake, planned, run_id=run_id) for planned in steps)
+        outcomes: list[StepOutcome] = []
+        for planned in steps:
+            outcomes.append(_run_step(use_case, lake, _after(outcomes, planned), run_id=run_id))
         summary = None
         if any(outcome.status != "skipped" for outcome in outcomes):
             summary = str(report(use_case, lake, run_id=run_id).path)
-    return RunResult(run_id, outcomes, summary)
+    return RunResult(run_id, tuple(outcomes), summary)
+
+
+def _after(outcomes: Sequence[StepOutcome], planned: PlannedStep) -> PlannedStep:
+    """A held batch leaves nothing new to watch."""
+    is_held = any(outcome.name == "score" and outcome.status == "refused" for outcome in outcomes)
+    if planned.step.stage == "monitor" and is_held:
+        return PlannedStep(planned.step, runs=False, reason="the batch was held: nothing new is published")
+    return planned
 
 
 def _run_step(use_case: "UseCase", lake: Lake, planned: PlannedStep, *, run_id: str) -> StepOutcome:

@@ -39,6 +39,15 @@ CHAMPION_ALIAS, CHALLENGER_ALIAS = "champion", "challenger"
 
 
 @dataclass(frozen=True)
+class _Contest:
+    """Who is to be decided about, and against whom."""
+
+    tracking: Tracking
+    candidate: ModelVersion
+    champion: ModelVersion | None
+
+
+@dataclass(frozen=True)
 class PromoteResult:
     """What was decided.
 
@@ -89,9 +98,9 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
                 reason = f"version {candidate.version} is the champion already"
                 record.note("decision", "no_change")
                 return PromoteResult(run_id, "no_change", candidate.version, before, is_opposed=False, reason=reason)
-            decision = _decide(
-                use_case, lake, tracking, candidate=candidate, champion=before, record=record, run_id=run_id
-            )
+            champion = find_version(tracking, use_case.name, version=before) if before is not None else None
+            contest = _Contest(tracking, candidate, champion)
+            decision = _decide(use_case, lake, contest, record=record, run_id=run_id)
             record.wrote(record_decision(lake, decision))
             _move_aliases(tracking, candidate, decision)
     after = candidate.version if decision.decision == "promoted" else before
@@ -131,25 +140,16 @@ def roll_back(
     return PromoteResult(run_id, "rolled_back", to_version, to_version, is_opposed=True, reason=reason)
 
 
-def _decide(
-    use_case: "UseCase",
-    lake: Lake,
-    tracking: Tracking,
-    *,
-    candidate: ModelVersion,
-    champion: int | None,
-    record: StepRecord,
-    run_id: str,
-) -> Decision:
+def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepRecord, run_id: str) -> Decision:
+    candidate, champion = contest.candidate, contest.champion
     rows = read_training_set(lake, candidate.training_set_version)
     record.note("training_set", candidate.training_set_version)
-    opponent = None
-    if champion is not None:
-        opponent = load_version(tracking, find_version(tracking, use_case.name, version=champion))
+    opponent = load_version(contest.tracking, champion) if champion else None
     lacking = sorted(set(opponent.feature_columns) - set(rows.columns)) if opponent else []
-    packaged = load_version(tracking, candidate)
+    packaged = load_version(contest.tracking, candidate)
     evidence = gather_evidence(rows, use_case, candidate=packaged, champion=None if lacking else opponent)
-    gates = _judge(use_case, evidence, champion=champion, lacking=lacking)
+    number = champion.version if champion else None
+    gates = _judge(use_case, evidence, champion=number, lacking=lacking)
     kind, reason = _conclude(use_case, gates)
     record.note("decision", kind)
     if kind != "promoted":
@@ -157,7 +157,7 @@ def _decide(
     _record_figures(lake, evidence, gates, version=candidate.version, run_id=run_id)
     return make_decision(
         kind,
-        model=(use_case.name, champion, candidate.version),
+        model=(use_case.name, number, candidate.version),
         reason=reason,
         gates=gates,
         evidence=evidence.figures(),

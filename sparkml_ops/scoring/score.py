@@ -85,11 +85,13 @@ def score(use_case: "UseCase", lake: Lake, *, batch: str | None = None, run_id: 
         ConflictError: the same use case is being scored by somebody else.
     """
     run_id = run_id or new_run_id()
-    with hold_lease(lake, "score", wait_seconds=STAGE_WAIT_SECONDS):
-        with record_step(lake, run_id=run_id, step="score", config_hash=hash_config(use_case.scoring)) as record:
-            result = _score_batch(use_case, lake, batch=batch, run_id=run_id, record=record)
-            if result.is_held:
-                record.refuse("; ".join(c.reason for b in result.batches for c in b.checks if c.verdict == "failed"))
+    with (
+        hold_lease(lake, "score", wait_seconds=STAGE_WAIT_SECONDS),
+        record_step(lake, run_id=run_id, step="score", config_hash=hash_config(use_case.scoring)) as record,
+    ):
+        result = _score_batch(use_case, lake, batch=batch, run_id=run_id, record=record)
+        if result.is_held:
+            record.refuse("; ".join(c.reason for b in result.batches for c in b.checks if c.verdict == "failed"))
     return result
 
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from breaking import BreakSample
-from sample import BASE, LOCAL, USE_CASE
+from config_sample import BASE, LOCAL, USE_CASE, BreakSample
 
 from sparkml_ops.config import load_use_case
 from sparkml_ops.errors import ConfigError

@@ -4,7 +4,7 @@ Each case is an edit of the sample and the lines it is answered with, without th
 """
 
 import pytest
-from breaking import BreakSample
+from config_sample import BreakSample
 
 CASES = [
     pytest.param(

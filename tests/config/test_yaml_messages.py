@@ -4,7 +4,7 @@ Each case is an edit of the sample and the lines it is answered with, without th
 """
 
 import pytest
-from breaking import BreakSample
+from config_sample import BreakSample
 
 CASES = [
     pytest.param(
@@ -107,6 +107,13 @@ CASES = [
             "10: cannot be read: a bracket that is not closed with ], or a comma that is missing, in the line 'key: [order_id'"
         ],
         id="a bracket left open",
+    ),
+    pytest.param(
+        {"at_least: 0.1}": "at_least: ${floor}}"},
+        [
+            '68: cannot be read: a ${…} within brackets, which needs quotes around it, in the line \'kpi: {sql: "avg(case when prediction > 0.5 then label end)", at_least: ${floor}… (82 characters)'
+        ],
+        id="a variable within brackets",
     ),
     pytest.param(
         {'label: "returned = 1"': 'label: "returned = 1'},

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.lake import Lake, list_tables, read_table
 from tests.flights_sample import PROJECT, make_project
-from tests.flow.conftest import Project, project, run_cli, shared_options  # noqa: F401  # the run that was never killed
+from tests.flow_project import Project, run_cli, shared_options
 
 pytestmark = pytest.mark.slow
 
@@ -125,7 +125,7 @@ def _of_the_run(lake: Lake, table: str) -> DataFrame:
     return rows.where("batch_id <> 'again'") if table.startswith("prediction") else rows
 
 
-def test_a_batch_is_there_once_in_the_history(killed: Path, project: Project, spark: SparkSession) -> None:  # noqa: F811
+def test_a_batch_is_there_once_in_the_history(killed: Path, project: Project, spark: SparkSession) -> None:
     history = spark.sql(f"DESCRIBE HISTORY delta.`{killed / 'data/lake/flights/clean_flights'}`")
     assert (
         history.where("operation LIKE '%WRITE%' OR operation LIKE '%REPLACE%' OR operation LIKE '%CREATE%'").count()

@@ -8,6 +8,7 @@ from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.use_case import UseCase
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(days=30)
 
 
 def view_of(**sections: Any) -> FeatureView:

@@ -21,12 +21,6 @@ FEATURES = [
 ]
 
 
-@pytest.fixture
-def built(shop, use_case):
-    build_features(use_case, shop)
-    return shop
-
-
 def test_own_columns_come_first_then_views_then_derived_columns(built, use_case, rows):
     moments = rows(MOMENTS, [(1, "ann", 30), (2, "zoe", 30), (3, None, 30)])
     found, versions = look_up_features(moments, use_case, built, timestamp="ordered_at")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from shop import NOON, ORDERS, ORDERS_SCHEMA, make_use_case
+from shop import LATER, NOON, ORDERS, ORDERS_SCHEMA, make_use_case
 
 from sparkml_ops.errors import ConfigError, ContractError, TableNotFoundError, TrainingError
 from sparkml_ops.features import (
@@ -20,14 +20,6 @@ from sparkml_ops.features import (
 from sparkml_ops.features.content import measure_content
 from sparkml_ops.features.training_sets import find_training_set
 from sparkml_ops.lake import read_table, replace_table, table_exists, table_version
-
-LATER = NOON + timedelta(days=30)
-
-
-@pytest.fixture
-def built(shop, use_case):
-    build_features(use_case, shop)
-    return shop
 
 
 def test_a_version_tells_what_was_asked_and_what_came_out(built, use_case):
@@ -43,12 +35,14 @@ def test_a_version_tells_what_was_asked_and_what_came_out(built, use_case):
     assert made.newest == NOON + timedelta(minutes=125)
     assert made.status == "created"
     assert describe_training_set(built) == replace(made, status="existing")
-    assert describe_training_set(built, made.version) == replace(made, status="existing")
+    run = read_table(built, "runs").filter("step = 'dataset'").collect()[0]
+    assert {use["table"]: use["version"] for use in run["inputs"]} == made.inputs
+    assert [(use["table"], use["rows"]) for use in run["outputs"]] == [(made.table, 7)]
+    assert (run["status"], run["details"]["training_set"]) == ("succeeded", made.version)
 
 
-def test_rows_have_identity_split_label_and_features(built, use_case):
-    made = create_training_set(use_case, built, as_of=LATER)
-    rows = read_training_set(built, made.version)
+def test_rows_have_identity_split_label_and_features(trained, use_case):
+    rows = read_training_set(trained, describe_training_set(trained).version)
     assert rows.columns == ["order_id", "customer", "ordered_at", "split", "label", *use_case.feature_columns()]
     found = {row["order_id"]: row for row in rows.collect()}
     assert {number: (row["split"], row["label"]) for number, row in found.items()} == {
@@ -65,12 +59,12 @@ def test_rows_have_identity_split_label_and_features(built, use_case):
     assert (found[5]["spending__amount_count_1d"], found[5]["profile__town"], found[5]["hour"]) == (0.0, None, 13.0)
 
 
-def test_the_same_again_is_the_same_version_and_adds_nothing(built, use_case):
-    made = create_training_set(use_case, built, as_of=LATER)
-    again = create_training_set(use_case, built, as_of=LATER + timedelta(days=400))
-    assert again == replace(made, status="existing")
-    assert table_version(built, "training_sets") == 0
-    assert table_version(built, made.table) == 0
+def test_the_same_again_is_the_same_version_and_adds_nothing(trained, use_case):
+    made = describe_training_set(trained)
+    again = create_training_set(use_case, trained, as_of=LATER + timedelta(days=400))
+    assert again == made
+    assert table_version(trained, "training_sets") == 0
+    assert table_version(trained, made.table) == 0
 
 
 def test_maturity_makes_a_new_version_only_when_it_lets_new_rows_in(built, tmp_path):
@@ -83,22 +77,23 @@ def test_maturity_makes_a_new_version_only_when_it_lets_new_rows_in(built, tmp_p
     assert at_noon[100].left_out == {"immature": 3, "no_label": 1}
     assert at_noon[120].version == at_noon[100].version
     assert at_noon[121].rows == {"train": 4, "valid": 1}
-    assert len({made.version for made in at_noon.values()}) == 3
+    assert len({made.version for made in at_noon.values()}) == 2
     runs = read_table(built, "runs").filter("step = 'dataset'").orderBy("started_at").collect()
     assert runs[0]["details"]["left_out_immature"] == "3"
     assert runs[0]["details"]["immature_share"] == "0.375"
 
 
-def test_new_input_and_new_definition_make_new_versions(built, use_case, tmp_path, rows):
-    first = create_training_set(use_case, built, as_of=LATER)
-    other = create_training_set(make_use_case(tmp_path, label="amount > 70"), built, as_of=LATER)
-    replace_table(built, "clean_orders", rows(ORDERS_SCHEMA, [*ORDERS, (9, "ann", 1, 2, 99.0)]), write_id="orders-2")
-    newer = create_training_set(use_case, built, as_of=LATER)
+def test_new_input_and_new_definition_make_new_versions(trained, use_case, tmp_path, rows):
+    first = describe_training_set(trained)
+    other = create_training_set(make_use_case(tmp_path, label="amount > 70"), trained, as_of=LATER)
+    replace_table(trained, "clean_orders", rows(ORDERS_SCHEMA, [*ORDERS, (9, "ann", 1, 2, 99.0)]), write_id="orders-2")
+    newer = create_training_set(use_case, trained, as_of=LATER)
     assert len({first.version, other.version, newer.version}) == 3
-    assert other.positives == {"train": 1, "valid": 1}
+    assert other.positives == {"train": 1, "valid": 1, "test": 0}
     assert newer.rows["train"] == 5
-    assert describe_training_set(built).version == newer.version
-    assert read_training_set(built, first.version).count() == 7
+    assert describe_training_set(trained).version == newer.version
+    assert describe_training_set(trained, first.version) == first
+    assert read_training_set(trained, first.version).count() == 7
 
 
 def test_a_version_exists_only_once_its_row_is_written(built, use_case, monkeypatch):
@@ -122,42 +117,45 @@ def test_a_version_exists_only_once_its_row_is_written(built, use_case, monkeypa
     assert read_training_set(built, made.version).count() == 7
 
 
-def test_an_unknown_version_is_answered_with_those_there_are(built, use_case):
-    made = create_training_set(use_case, built, as_of=LATER)
+def test_an_unknown_version_is_answered_with_those_there_are(trained):
+    made = describe_training_set(trained)
     with pytest.raises(TableNotFoundError, match=rf"no training set ts-0\. The newest are: {made.version}"):
-        read_training_set(built, "ts-0")
-    assert find_training_set(built, "ts-0") is None
+        read_training_set(trained, "ts-0")
+    assert find_training_set(trained, "ts-0") is None
 
 
-def test_a_version_can_be_made_again_after_inputs_and_configuration_moved_on(built, use_case, tmp_path, rows):
-    made = create_training_set(use_case, built, as_of=LATER)
-    replace_table(built, "clean_orders", rows(ORDERS_SCHEMA, ORDERS[:3]), write_id="orders-2")
+def test_a_version_can_be_made_again_after_inputs_and_configuration_moved_on(trained, tmp_path, rows):
+    made = describe_training_set(trained)
+    replace_table(trained, "clean_orders", rows(ORDERS_SCHEMA, ORDERS[:3]), write_id="orders-2")
     moved_on = make_use_case(tmp_path, label="amount > 70", derived={})
-    build_features(moved_on, built)
-    again = recreate_training_set(moved_on, built, made.version)
+    build_features(moved_on, trained, views=["spending"])
+    again, before = recreate_training_set(moved_on, trained, made.version), read_training_set(trained, made.version)
     assert measure_content(again).content_hash == made.content_hash
-    assert sorted(map(str, again.collect())) == sorted(map(str, read_training_set(built, made.version).collect()))
+    assert again.columns == before.columns
+    assert sorted(map(str, again.collect())) == sorted(map(str, before.collect()))
 
 
-def test_a_vacuumed_input_is_named_with_its_version(built, use_case, rows):
-    made = create_training_set(use_case, built, as_of=LATER)
-    replace_table(built, "clean_customers", rows("customer string, born int, town string", []), write_id="customers-2")
-    old_files = set(Path(built.root, "features_profile").glob("*.parquet"))
-    build_features(use_case, built)
+def test_a_vacuumed_input_is_named_with_its_version(trained, use_case, rows):
+    made = describe_training_set(trained)
+    replace_table(
+        trained, "clean_customers", rows("customer string, born int, town string", []), write_id="customers-2"
+    )
+    old_files = set(Path(trained.root, "features_profile").glob("*.parquet"))
+    build_features(use_case, trained, views=["profile"])
     for file in old_files:
         file.unlink()
     with pytest.raises(TableNotFoundError, match="features_profile@v0 of shop cannot be read any more"):
-        recreate_training_set(use_case, built, made.version)
+        recreate_training_set(use_case, trained, made.version)
 
 
-def test_an_input_that_was_made_anew_under_its_old_version_is_noticed(built, use_case, rows):
-    made = create_training_set(use_case, built, as_of=LATER)
-    shutil.rmtree(Path(built.root, "clean_orders"))
+def test_an_input_that_was_made_anew_under_its_old_version_is_noticed(trained, use_case, rows):
+    made = describe_training_set(trained)
+    shutil.rmtree(Path(trained.root, "clean_orders"))
     with pytest.raises(TableNotFoundError, match="has no table clean_orders"):
-        recreate_training_set(use_case, built, made.version)
-    replace_table(built, "clean_orders", rows(ORDERS_SCHEMA, ORDERS[:4]), write_id="orders-1")
+        recreate_training_set(use_case, trained, made.version)
+    replace_table(trained, "clean_orders", rows(ORDERS_SCHEMA, ORDERS[:4]), write_id="orders-1")
     with pytest.raises(ContractError, match="made again it has the hash"):
-        recreate_training_set(use_case, built, made.version)
+        recreate_training_set(use_case, trained, made.version)
 
 
 def test_a_single_class_writes_nothing(built, tmp_path):

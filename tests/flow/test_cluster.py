@@ -15,7 +15,7 @@ import pyspark
 import pytest
 
 from tests.flights_sample import PROJECT, make_project
-from tests.flow.conftest import call, shared_options
+from tests.flow_project import call, shared_options
 
 pytestmark = pytest.mark.slow
 SPARK_HOME = Path(pyspark.__file__).parent

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from sparkml_ops.lake import list_tables, query_tables, read_table, table_version
 from sparkml_ops.pipeline import plan
 from sparkml_ops.scoring import score
-from tests.flow.conftest import Project
+from tests.flow_project import Project
 
 pytestmark = pytest.mark.slow
 Cli = Callable[..., subprocess.CompletedProcess[str]]

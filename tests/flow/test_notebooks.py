@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.flights_sample import OVERRIDES, PROJECT
-from tests.flow.conftest import Project
+from tests.flow_project import Project
 
 pytestmark = pytest.mark.slow
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.py"))

@@ -1,5 +1,9 @@
 """A small sound project to break: base, overlay and use case as text."""
 
+from collections.abc import Callable, Mapping
+
+BreakSample = Callable[[Mapping[str, str]], list[str]]
+
 BASE = """\
 lake: {root: data/lake}
 mlflow: {tracking_uri: sqlite:///data/mlflow.db, artifact_location: data/mlartifacts}

@@ -1,0 +1,252 @@
+"""What the page tells: plain values, read from the tables and the model once. Instants are UTC, shares are from 0 to 1."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sparkml_ops.lake import Metric
+
+CHAMPION = "champion"
+PREDICTION = "prediction"
+HEADLINE_METRIC = "roc_auc"
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """One row of the run ledger; `outputs` by table: version and rows."""
+
+    run_id: str
+    step: str
+    status: str
+    started_at: datetime
+    ended_at: datetime
+    duration_seconds: float
+    outputs: tuple[tuple[str, int, int | None], ...]
+    details: Mapping[str, str]
+    error: str | None
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """A table of the lake as it is now."""
+
+    table: str
+    version: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """The last batch of a source that was taken in; None where nothing was yet."""
+
+    source: str
+    batch_id: str | None = None
+    ended_at: datetime | None = None
+    files: int | None = None
+    rows_in: int | None = None
+    rows_clean: int | None = None
+    rows_quarantined: int | None = None
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every row that came in is in one of the two tables."""
+        return self.rows_in == (self.rows_clean or 0) + (self.rows_quarantined or 0)
+
+
+@dataclass(frozen=True)
+class ViolationFacts:
+    """Rows of a source's last batch that broke a rule."""
+
+    source: str
+    rule: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class TrainingSetFacts:
+    """The newest training set; rows and positives by part."""
+
+    version: str
+    table: str
+    created_at: datetime
+    rows: Mapping[str, int]
+    positives: Mapping[str, int]
+    left_out: Mapping[str, int]
+    features: int
+
+
+@dataclass(frozen=True)
+class CalibrationPoint:
+    """A group of like predictions: their mean beside the share of positives."""
+
+    rows: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the packaged model says of itself; empty where it does not say."""
+
+    version: int
+    training_set: str | None = None
+    estimator: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    trials: int | None = None
+    judged_rows: int | None = None
+    judged_positives: int | None = None
+    calibration: tuple[CalibrationPoint, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
+    reference_shares: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The model that the page is about, and its figures on rows it never saw.
+
+    Attributes:
+        champion: the champion by the last decision; None when there is none.
+        alias: the champion in the registry; None when it was not asked or has none.
+        newest: the version trained last.
+        figures: those of the champion, and of the newest version: `evaluation` rows of `metrics`.
+        card: of the champion, or of the newest version where there is no champion.
+        note: why there is no card.
+    """
+
+    champion: int | None = None
+    alias: int | None = None
+    newest: int | None = None
+    figures: tuple[Metric, ...] = ()
+    card: ModelCard | None = None
+    note: str | None = None
+
+    @property
+    def shown(self) -> int | None:
+        """The version that the page is about."""
+        return self.newest if self.champion is None else self.champion
+
+    def find_figure(self, subject: str, name: str, *, version: int | None = None) -> Metric | None:
+        """A figure of the shown version, or of another."""
+        wanted = (subject, name, self.shown if version is None else version)
+        return next((m for m in self.figures if (m.subject, m.name, m.model_version) == wanted), None)
+
+
+@dataclass(frozen=True)
+class CheckFacts:
+    """What a gate or a check said."""
+
+    name: str
+    verdict: str
+    figure: float | None
+    threshold: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class DecisionFacts:
+    """One row of `promotions`; evidence: value, lower and upper by model and metric."""
+
+    decided_at: datetime
+    decision: str
+    from_version: int | None
+    to_version: int
+    is_opposed: bool
+    reason: str
+    decided_by: str
+    gates: tuple[CheckFacts, ...]
+    evidence: Mapping[str, Mapping[str, tuple[float | None, ...]]]
+
+
+@dataclass(frozen=True)
+class BatchFacts:
+    """One row of `prediction_batches`."""
+
+    batch_id: str
+    model_version: int
+    role: str
+    status: str
+    rows: int
+    positives: int
+    mean_prediction: float | None
+    scored_at: datetime
+    published_at: datetime | None
+    checks: tuple[CheckFacts, ...]
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """Predictions of one day, and the share of positives where it is recorded."""
+
+    day: str
+    rows: int
+    predicted: float
+    observed: float | None = None
+
+
+@dataclass(frozen=True)
+class ScoringFacts:
+    """Newest batches first; shares and days are of the published one."""
+
+    batches: tuple[BatchFacts, ...] = ()
+    published: BatchFacts | None = None
+    shares: tuple[float, ...] = ()
+    days: tuple[DayFacts, ...] = ()
+
+    @property
+    def last(self) -> BatchFacts | None:
+        """The batch scored last by the champion."""
+        return next((batch for batch in self.batches if batch.role == CHAMPION), None)
+
+
+@dataclass(frozen=True)
+class AlertFacts:
+    """One row of `alerts`."""
+
+    raised_at: datetime
+    kind: str
+    subject: str
+    batch_id: str
+    message: str
+
+
+@dataclass(frozen=True)
+class MonitoringFacts:
+    """The figures of the last look; `history`: the headline metric of earlier batches too, oldest first."""
+
+    measured_at: datetime | None = None
+    batch_id: str | None = None
+    model_version: int | None = None
+    drift: tuple[Metric, ...] = ()
+    performance: tuple[Metric, ...] = ()
+    freshness: Metric | None = None
+    history: tuple[Metric, ...] = ()
+    alerts: tuple[AlertFacts, ...] = ()
+
+    @property
+    def alarming(self) -> tuple[Metric, ...]:
+        """Figures of the last look that are past their limit."""
+        all_figures = [*self.drift, *self.performance, *([self.freshness] if self.freshness else [])]
+        return tuple(figure for figure in all_figures if figure.verdict == "alert")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the page tells; `newest_steps` is the newest row of each step, `recent_steps` the last rows of all."""
+
+    use_case: str
+    description: str
+    owner: str
+    environment: str
+    written_at: datetime
+    run_id: str | None
+    sources: tuple[SourceFacts, ...] = ()
+    violations: tuple[ViolationFacts, ...] = ()
+    training_set: TrainingSetFacts | None = None
+    model: ModelFacts = ModelFacts()
+    decisions: tuple[DecisionFacts, ...] = ()
+    slices: tuple[Metric, ...] = ()
+    scoring: ScoringFacts = ScoringFacts()
+    monitoring: MonitoringFacts = MonitoringFacts()
+    newest_steps: tuple[StepFacts, ...] = ()
+    recent_steps: tuple[StepFacts, ...] = ()
+    tables: tuple[TableFacts, ...] = ()

@@ -1,0 +1,76 @@
+"""Facts and verdicts -> the page, and the same figures as JSON. Pure: values in, text out."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from sparkml_ops.reporting import formats
+from sparkml_ops.reporting.advice import StageVerdict
+from sparkml_ops.reporting.facts import Facts
+from sparkml_ops.reporting.figures import METRIC_NAMES, draw_page_plots
+from sparkml_ops.reporting.verdicts import summarise
+
+SCHEMA_VERSION = 1
+STAGE_NAMES = {
+    "ingestion": "Ingestion",
+    "training_set": "Training set",
+    "model": "Model",
+    "promotion": "Promotion",
+    "scoring": "Scoring",
+    "monitoring": "Monitoring",
+}
+STATUS_WORDS = {"ok": "OK", "attention": "ATTENTION", "no_data": "NO DATA"}
+
+
+def render_html(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
+    """The page: one file without script or anything to load."""
+    status, headline = summarise(verdicts)
+    return _load_template().render(
+        facts=facts,
+        verdicts=verdicts,
+        status=status,
+        headline=headline,
+        plots=draw_page_plots(facts),
+        stage_names=STAGE_NAMES,
+        status_words=STATUS_WORDS,
+        metric_names=METRIC_NAMES,
+    )
+
+
+def render_json(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
+    """The same figures for machines: instants in ISO 8601, null for what is not known or not finite."""
+    status, headline = summarise(verdicts)
+    document = {"schema_version": SCHEMA_VERSION, "status": status, "headline": headline, "verdicts": verdicts, "facts": facts}
+    return json.dumps(_to_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@cache
+def _load_template() -> Template:
+    loader = PackageLoader("sparkml_ops.reporting", "")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in ("count", "figure", "share", "instant", "seconds"):
+        environment.filters[name] = getattr(formats, f"format_{name}")
+    environment.globals.update(format_interval=formats.format_interval, shorten=formats.shorten)
+    return environment.get_template("summary.html")
+
+
+def _to_plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _to_plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_plain(part) for part in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,123 @@
+"""Tables -> the summary page of a use case, and its figures as JSON. It reads tables and writes none."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sparkml_ops.errors import SetupError
+from sparkml_ops.lake import Lake
+from sparkml_ops.reporting.candidates import read_decisions, read_model, read_slices
+from sparkml_ops.reporting.facts import Facts
+from sparkml_ops.reporting.learning import list_sources, read_training_set, read_violations
+from sparkml_ops.reporting.ledger import read_newest_steps, read_recent_steps, read_tables
+from sparkml_ops.reporting.page import render_html, render_json
+from sparkml_ops.reporting.published import read_monitoring, read_scoring
+from sparkml_ops.reporting.verdicts import judge_stages
+
+if TYPE_CHECKING:
+    from sparkml_ops.config.use_case import UseCase
+
+logger = logging.getLogger(__name__)
+
+_READABLE = 0o644  # a temporary file is its owner's alone; a report is there to be read by others
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """Where the page is.
+
+    Attributes:
+        path: the page.
+        json_path: the same figures as JSON.
+        status: ok, attention (a stage wants to be looked at) or no_data.
+    """
+
+    path: Path
+    json_path: Path
+    status: str
+
+
+def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> ReportResult:
+    """Write the summary page of a use case anew from its tables.
+
+    Args:
+        use_case: whose page.
+        lake: where the tables are; none is written.
+        run_id: the run to name on the page.
+
+    Raises:
+        SetupError: the reports' folder cannot be written.
+    """
+    folder = _find_folder(use_case)
+    facts = read_facts(use_case, lake, run_id=run_id)
+    verdicts = judge_stages(facts)
+    _write_files(folder, {"summary.json": render_json(facts, verdicts), "summary.html": render_html(facts, verdicts)})
+    logger.info("summary page of %s: %s", use_case.name, folder / "summary.html")
+    statuses = {verdict.status for verdict in verdicts}
+    worst = next((status for status in ("attention", "no_data") if status in statuses), "ok")
+    return ReportResult(folder / "summary.html", folder / "summary.json", worst)
+
+
+def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Facts:
+    """All that the page tells; a table that is not there leaves its part empty."""
+    steps, model, training_set = read_newest_steps(lake), read_model(use_case, lake), read_training_set(lake)
+    sources = list_sources(list(use_case.sources), steps)
+    return Facts(
+        use_case=use_case.name,
+        description=use_case.description,
+        owner=use_case.owner,
+        environment=use_case.environment.name,
+        written_at=datetime.now(UTC),
+        run_id=run_id,
+        sources=tuple(sources),
+        violations=tuple(read_violations(lake, sources)),
+        training_set=training_set,
+        model=model,
+        decisions=tuple(read_decisions(lake)),
+        slices=tuple(read_slices(lake, model.shown)),
+        scoring=read_scoring(lake),
+        monitoring=read_monitoring(lake),
+        newest_steps=tuple(steps),
+        recent_steps=tuple(read_recent_steps(lake)),
+        tables=tuple(read_tables(lake, training_set=training_set.table if training_set else None)),
+    )
+
+
+def _find_folder(use_case: "UseCase") -> Path:
+    reports = use_case.environment.reports.removeprefix("file://")
+    if "://" in reports:
+        raise SetupError(
+            f"the summary page cannot be written to {reports}: `reports` must be a folder on this machine, or one that is "
+            "mounted here, such as /Volumes/… or /dbfs/…. No page was written."
+        )
+    return Path(reports) / use_case.name
+
+
+def _write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            _replace_file(folder / name, text)
+    except OSError as error:
+        raise SetupError(
+            f"the summary page cannot be written to {folder}: {error.strerror}. Check `reports` of the environment, its rights "
+            "and space. The tables are as they were."
+        ) from error
+
+
+def _replace_file(path: Path, text: str) -> None:
+    """Whoever opens the file sees the old one or the new one, whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.chmod(_READABLE)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
