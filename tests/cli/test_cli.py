@@ -1,0 +1,123 @@
+"""The command line: quick to answer, clear when it refuses, the same codes everywhere."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkml_ops.cli.app import app
+from sparkml_ops.cli.options import split_overrides
+from sparkml_ops.cli.output import format_table, to_plain
+from sparkml_ops.errors import ConfigError
+from sparkml_ops.lake.tables import Commit
+from tests.flights_sample import PROJECT
+
+VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+HEAVY = ("pyspark", "mlflow", "pandas", "numpy", "lightgbm", "sklearn", "hyperopt")
+
+
+def call(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "sparkml_ops", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
+    stages = {"run", "plan", "ingest", "features", "dataset", "train", "promote", "rollback", "score", "monitor", "report"}
+    assert set(VERBS) == stages | {"validate", "runs", "sql", "schema", "doctor", "init"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_has_examples(verb: str) -> None:
+    ended = call(verb, "--help")
+    assert ended.returncode == 0
+    assert "Examples:" in ended.stdout
+    assert f"sparkml-ops {verb}" in ended.stdout or f" {verb} flights" in ended.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["validate", "flights"], ["validate", "nothing"], ["schema"]])
+def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
+    """What is not imported takes no time: this is what keeps --help under a second and validate under two."""
+    code = (
+        "import sys\nfrom sparkml_ops.cli import main\n"
+        f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
+        f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    assert "HEAVY []" in ended.stderr, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["runn"], "No such command 'runn'. Did you mean 'run', 'runs'?"),
+        (["run"], "Missing argument 'USE_CASE'"),
+        (["run", "flights", "--from", "nope"], "'nope' is not one of"),
+        (["run", "flights", "--nope"], "No such option"),
+        (["--set", "x", "validate", "flights"], "--set x: expected key=value"),
+        (["--set", "scoring.treshold=0.4", "validate", "flights"], "did you mean 'threshold'?"),
+        (["--env", "nope", "validate", "flights"], "nope"),
+        (["--conf-dir", "/nonexistent", "validate", "flights"], "/nonexistent"),
+        (["validate", "../../etc/passwd"], "etc/passwd"),
+        (["validate", "flights; DROP TABLE x"], "DROP TABLE"),
+        (["validate", ""], "error:"),
+        (["init", "a/b"], "a/b"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_no_traceback(arguments: list[str], message: str) -> None:
+    ended = call(*arguments)
+    assert ended.returncode == 2, ended.stderr
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_failure_in_json_has_the_same_keys_as_a_success() -> None:
+    failed, done = (json.loads(call("validate", name, "--json").stdout) for name in ("flightz", "flights"))
+    assert list(failed) == list(done) == ["schema_version", "exit_code", "reason", "result"]
+    assert (failed["exit_code"], done["exit_code"]) == (2, 0)
+    assert "flights" in failed["reason"]
+
+
+def test_the_schema_is_json_for_editors() -> None:
+    schema = json.loads(call("schema").stdout)
+    assert {"sources", "features", "dataset", "model", "gates", "scoring", "monitoring"} <= set(schema["properties"])
+
+
+def test_init_writes_a_use_case_that_is_right_and_never_overwrites(tmp_path: Path) -> None:
+    ended = call("init", "returns", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert call("validate", "returns", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "conf" / "returns.yml").read_bytes()
+    again = call("init", "returns", cwd=tmp_path)
+    assert (again.returncode, "is there already; nothing was written" in again.stderr) == (2, True)
+    assert (tmp_path / "conf" / "returns.yml").read_bytes() == before
+
+
+def test_jobs_take_the_arguments_of_their_verb() -> None:
+    ended = subprocess.run(
+        [sys.executable, "jobs/ingest.py", "nothing", "--env", "local"], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, "there is no use case 'nothing'" in ended.stderr) == (2, True)
+
+
+def test_every_job_is_thin() -> None:
+    jobs = {path.stem: path for path in (PROJECT / "jobs").glob("*.py")}
+    assert {"run", "ingest", "features", "dataset", "train", "promote", "score", "monitor"} <= set(jobs)
+    assert all(len(path.read_text().splitlines()) <= 50 for path in jobs.values())
+
+
+def test_overrides_are_taken_apart_at_the_first_equals_sign() -> None:
+    assert split_overrides(("dataset.where=a = 1", "b=")) == {"dataset.where": "a = 1", "b": ""}
+    with pytest.raises(ConfigError, match="expected key=value"):
+        split_overrides(("=1",))
+
+
+def test_results_become_plain_values() -> None:
+    assert to_plain({"commit": (Commit("t", 1, 2, "committed"),)}) == {
+        "commit": [{"table": "t", "version": 1, "rows": 2, "status": "committed"}]
+    }
+
+
+def test_a_table_lays_numbers_to_the_right() -> None:
+    assert format_table(("name", "n"), [("a", 1), ("bb", 1000), ("c", None)]) == ["name  n", "----  ----", "a        1", "bb    1000", "c        -"]

@@ -1,0 +1,57 @@
+"""When a figure is an alert, and when there is nothing to say."""
+
+from datetime import UTC, datetime
+
+import pytest
+from pyspark.sql import SparkSession
+
+from sparkml_ops.config.dataset import Dataset
+from sparkml_ops.config.monitoring import DriftAlert
+from sparkml_ops.monitoring.alerts import find_alerts
+from sparkml_ops.monitoring.batch import PublishedBatch
+from sparkml_ops.monitoring.drift import judge_drift
+from sparkml_ops.monitoring.labels import judge_performance, join_labels
+
+BATCH = PublishedBatch("b", 3, "champion", 10, 0, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("psi", "verdict"), [(0.1, "ok"), (0.2, "ok"), (0.21, "alert"), (None, "no_data")])
+def test_drift(psi: float | None, verdict: str) -> None:
+    assert judge_drift("temp", psi, DriftAlert(psi_over=0.2), batch=BATCH).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit", "verdict"),
+    [
+        ("roc_auc", 0.6, 0.7, "alert"),
+        ("roc_auc", 0.8, 0.7, "ok"),
+        ("log_loss", 0.6, 0.5, "alert"),
+        ("log_loss", 0.4, 0.5, "ok"),
+        ("brier", 0.4, None, "info"),
+        ("roc_auc", None, 0.7, "no_data"),
+    ],
+)
+def test_performance(name: str, value: float | None, limit: float | None, verdict: str) -> None:
+    assert judge_performance(name, value, limit) == verdict
+
+
+def test_an_alert_says_what_by_how_much_and_where() -> None:
+    alert = find_alerts([judge_drift("temp", 2.863, DriftAlert(), batch=BATCH)], run_id="r")[0]
+    assert alert.message == "drift of temp: psi is 2.863, the limit is 0.2 (batch b, model version 3)"
+    assert alert.alert_id == "drift:temp:psi:b:3"
+
+
+def test_labels_that_are_not_mature_or_not_there_are_null(spark: SparkSession) -> None:
+    dataset = Dataset.model_validate(
+        {
+            "from": "t", "entity": ["id", "x"], "key": ["id"], "timestamp": "at", "label": "y > 1", "label_matures_after": "2d",
+            "where": "y >= 0", "features": ["f"], "split": {"by": "hash", "of": ["id"]},
+        }
+    )  # fmt: skip
+    predictions = spark.sql("SELECT explode(array(1, 2, 3, 4, 5)) AS id, 0.5D AS prediction")
+    decisions = spark.sql(
+        "SELECT * FROM VALUES (1, TIMESTAMP'2026-01-01', 5), (2, TIMESTAMP'2026-01-08', 0), (3, TIMESTAMP'2026-01-09', 5), "
+        "(4, TIMESTAMP'2026-01-01', -1) AS t(id, at, y)"
+    )
+    joined = join_labels(predictions, decisions, dataset, as_of=datetime(2026, 1, 10, tzinfo=UTC))
+    assert {row.id: row._label for row in joined.collect()} == {1: 1, 2: 0, 3: None, 4: None, 5: None}
