@@ -5,7 +5,7 @@ import random
 from datetime import datetime, timedelta
 
 _FIRST_DAY = datetime(2025, 1, 1)  # noqa: DTZ001  # written without a zone; the contract reads it as UTC
-_DAYS, _ORDERS, _CUSTOMERS = 120, 2400, 240
+_DAYS, _ORDERS, _CUSTOMERS = 120, 3000, 240
 _UNKNOWN_AGES = 0.06
 _CATEGORIES = {"books": -1.3, "electronics": -0.4, "garden": -0.7, "clothing": 0.9, "shoes": 1.3}
 """How much each category adds to the log-odds of a return."""

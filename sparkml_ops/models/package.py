@@ -114,7 +114,7 @@ def dump_package(model: PackagedModel) -> dict[str, bytes]:
         "encoder": model.encoder.to_dict(),
         "metadata": dict(model.metadata),
     }
-    text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
     return {PACKAGE_FILE: text.encode(), kind.FILE_NAME: kind.dump_estimator(model.estimator)}
 
 

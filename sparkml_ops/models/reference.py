@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,13 +53,13 @@ class Reference:
         return {column.name: list(column.counts) for column in self.columns}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"columns": [asdict(column) for column in self.columns]}
+        """Plain values for JSON, by column."""
+        return {c.name: {"edges": c.edges, "levels": c.levels, "counts": c.counts} for c in self.columns}
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> "Reference":
-        """Read what `to_dict` wrote."""
-        return cls(columns=tuple(_read_column(**column) for column in plain["columns"]))
+    def from_dict(cls, plain: Mapping[str, Mapping[str, Any]]) -> "Reference":
+        """Read what `to_dict` wrote, or some columns of it."""
+        return cls(columns=tuple(_read_column(name, **part) for name, part in plain.items()))
 
 
 def fit_reference(rows: DataFrame, columns: Sequence[str]) -> Reference:
@@ -156,7 +156,7 @@ def _find_bins(column: ColumnReference, values: "pa.Array") -> Any:
     return np.where(np.isnan(numbers), missing, np.searchsorted(np.asarray(column.edges), numbers, side="left"))
 
 
-def _read_column(*, name: str, edges: Any, levels: Any, counts: Sequence[int]) -> ColumnReference:
+def _read_column(name: str, *, edges: Any, levels: Any, counts: Sequence[int]) -> ColumnReference:
     return ColumnReference(
         name=name,
         edges=None if edges is None else tuple(edges),

@@ -65,7 +65,7 @@ def write_line(start: tuple[float, float], end: tuple[float, float], *, style: s
     return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(style, *start, *end)
 
 
-def write_bar(x: float, y: float, width: float, height: float, *, style: str, told: str) -> Markup:  # noqa: PLR0913  # four are one place
+def write_bar(x: float, y: float, width: float, height: float, *, style: str, told: str) -> Markup:
     """A rectangle; `told` is shown when pointed at."""
     return Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="1.5"><title>{}</title></rect>').format(
         style, x, y, round(max(width, 0), 2), round(max(height, 0), 2), told
@@ -74,7 +74,9 @@ def write_bar(x: float, y: float, width: float, height: float, *, style: str, to
 
 def write_dot(x: float, y: float, *, style: str, told: str, radius: float = 4) -> Markup:
     """A point; `told` is shown when pointed at."""
-    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>').format(style, x, y, radius, told)
+    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>').format(
+        style, x, y, radius, told
+    )
 
 
 def write_path(points: Iterable[tuple[float, float]], *, style: str) -> Markup:
@@ -94,7 +96,9 @@ def write_ticks_below(scale: Scale, ticks: Iterable[float], *, top: float, botto
     ]
 
 
-def write_ticks_left(scale: Scale, ticks: Iterable[float], *, left: float, right: float, percent: bool = False) -> list[Markup]:
+def write_ticks_left(
+    scale: Scale, ticks: Iterable[float], *, left: float, right: float, percent: bool = False
+) -> list[Markup]:
     """Grid lines from left to right with their values left of them."""
     return [
         part
@@ -102,7 +106,11 @@ def write_ticks_left(scale: Scale, ticks: Iterable[float], *, left: float, right
         for part in (
             write_line((left, scale(tick)), (right, scale(tick)), style="grid"),
             write_text(
-                left - 6, scale(tick) + 4, f"{format_tick(round(tick * 100, 8))}%" if percent else format_tick(tick), style="tick", anchor="end"
+                left - 6,
+                scale(tick) + 4,
+                f"{format_tick(round(tick * 100, 8))}%" if percent else format_tick(tick),
+                style="tick",
+                anchor="end",
             ),
         )
     ]

@@ -77,7 +77,7 @@ class TrainingSetFacts:
 
 @dataclass(frozen=True)
 class CalibrationPoint:
-    """A group of like predictions: their mean beside the share of positives."""
+    """A tenth of the test rows, alike in their prediction."""
 
     rows: int
     predicted: float

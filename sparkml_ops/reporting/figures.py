@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from sparkml_ops.lake import Metric
 from sparkml_ops.reporting.facts import CHAMPION, HEADLINE_METRIC, Facts
+from sparkml_ops.reporting.formats import format_share
 from sparkml_ops.reporting.plots import Mark, draw_bars, draw_calibration, draw_days, draw_intervals, draw_shares
 
 MAX_BARS = 20
@@ -53,7 +54,11 @@ def draw_page_plots(facts: Facts) -> dict[str, PagePlot]:
 def _plot_comparison(facts: Facts, metric: str) -> PagePlot:
     title, model = f"{METRIC_NAMES[metric]} on rows it never saw", facts.model
     role = "champion" if model.champion is not None else "newest"
-    subjects = [("candidate", f"version {model.shown} ({role})"), ("linear", "linear model"), ("trivial", "trivial model")]
+    subjects = [
+        ("candidate", f"version {model.shown} ({role})"),
+        ("linear", "linear model"),
+        ("trivial", "trivial model"),
+    ]
     marks = [
         _to_mark(found, label, is_main=subject == "candidate")
         for subject, label in subjects
@@ -82,8 +87,8 @@ def _plot_weights(facts: Facts) -> PagePlot:
     if card is None or not card.weights:
         return PagePlot(title, None, "Not recorded.")
     marks = [Mark(name, weight) for name, weight in card.weights]
-    note = "Weight of a feature by the estimator's own measure; it tells what is used, not what is a cause."
-    return PagePlot(title, draw_bars("plot-weights", marks, title=title), note)
+    note = "Share of the gain in all splits; it tells what the model uses, not what is a cause."
+    return PagePlot(title, draw_bars("plot-weights", marks, title=title, show=format_share), note)
 
 
 def _plot_same_rows(facts: Facts) -> PagePlot:
@@ -92,7 +97,10 @@ def _plot_same_rows(facts: Facts) -> PagePlot:
     last = facts.decisions[0] if facts.decisions else None
     if last is None or CHAMPION not in last.evidence:
         return PagePlot(title, None, "There was no champion to compare with.")
-    labels = {"candidate": f"version {last.to_version} (candidate)", CHAMPION: f"version {last.from_version} (champion then)"}
+    labels = {
+        "candidate": f"version {last.to_version} (candidate)",
+        CHAMPION: f"version {last.from_version} (champion then)",
+    }
     marks = [
         Mark(label, figure[0], figure[1], figure[2], is_main=who == "candidate")
         for who, label in (*labels.items(), ("trivial", "trivial model"))
@@ -111,7 +119,10 @@ def _plot_shares(facts: Facts) -> PagePlot:
     card, batch = facts.model.card, scoring.published
     is_same = card is not None and card.version == batch.model_version
     reference = card.reference_shares if card is not None and is_same else ()
-    keys = (("bar", f"batch {batch.batch_id}"), *((("other", f"test rows of version {batch.model_version}"),) if reference else ()))
+    keys = (
+        ("bar", f"batch {batch.batch_id}"),
+        *((("other", f"test rows of version {batch.model_version}"),) if reference else ()),
+    )
     note = "Share of the rows by prediction. The dashed line is drawn from tenths of the test rows, each spread evenly."
     note = note if reference else "Share of the rows by prediction. A reference is not recorded."
     return PagePlot(title, draw_shares("plot-shares", scoring.shares, reference=reference, title=title), note, keys)
@@ -145,7 +156,8 @@ def _plot_history(facts: Facts) -> PagePlot:
     if not history:
         return PagePlot(title, None, "No labels are known yet.")
     marks = [
-        _to_mark(figure, f"{figure.batch_id} (version {figure.model_version})", is_main=figure is history[-1]) for figure in history
+        _to_mark(figure, f"{figure.batch_id} (version {figure.model_version})", is_main=figure is history[-1])
+        for figure in history
     ]
     limit = history[-1].threshold
     note = "Dot: the figure. Line: its 95 % interval. The newest look is last."

@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 _WHOLE_FROM = 100  # from here on three digits are a whole number
 _SCIENTIFIC_BELOW = 1e-4
 _MINUTE, _HOUR = 60, 3600

@@ -46,7 +46,13 @@ def render_html(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
 def render_json(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
     """The same figures for machines: instants in ISO 8601, null for what is not known or not finite."""
     status, headline = summarise(verdicts)
-    document = {"schema_version": SCHEMA_VERSION, "status": status, "headline": headline, "verdicts": verdicts, "facts": facts}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "status": status,
+        "headline": headline,
+        "verdicts": verdicts,
+        "facts": facts,
+    }
     return json.dumps(_to_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -1,12 +1,13 @@
 """Small tables, or small parts of large ones, as plain values."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.lake import Lake, Metric, read_table, table_exists
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import DataFrame
 
 METRIC_FIELDS = (

@@ -45,7 +45,9 @@ def _prefer_failure(facts: Facts, verdict: StageVerdict) -> StageVerdict:
     told = shorten((step.error or "").splitlines()[0] if step.error else "", LONGEST)
     others = f" ({format_number_of(len(failed) - 1, 'other step')} failed too)" if len(failed) > 1 else ""
     sentence = f"{step.step} ended with an error at {format_instant(step.ended_at)}{others}: {told}"
-    again = Advice(f"Mend what stopped {step.step}, then run again: what is done is skipped.", make_command(facts, "run {}"))
+    again = Advice(
+        f"Mend what stopped {step.step}, then run again: what is done is skipped.", make_command(facts, "run {}")
+    )
     return StageVerdict(verdict.stage, "attention", sentence, (again,))
 
 

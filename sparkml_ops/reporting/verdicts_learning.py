@@ -2,10 +2,19 @@
 
 from sparkml_ops.reporting.advice import LONGEST, Advice, StageVerdict, enumerate_names, make_command
 from sparkml_ops.reporting.facts import HEADLINE_METRIC, Facts
-from sparkml_ops.reporting.formats import format_count, format_figure, format_instant, format_interval, format_number_of, format_share, shorten
+from sparkml_ops.reporting.formats import (
+    format_count,
+    format_figure,
+    format_instant,
+    format_interval,
+    format_number_of,
+    format_share,
+    shorten,
+)
 
 
 def judge_ingestion(facts: Facts) -> StageVerdict:
+    """Whether every source was taken in, and no row was lost."""
     taken = [source for source in facts.sources if source.batch_id is not None]
     missing = [source.source for source in facts.sources if source.batch_id is None]
     if not taken:
@@ -24,7 +33,9 @@ def judge_ingestion(facts: Facts) -> StageVerdict:
         advice.append(Advice("Take the source in again, in place of what is there.", _again(facts, unbalanced[0])))
     if missing:
         sentence += f" Not taken in yet: {enumerate_names(missing)}."
-        advice.append(Advice(f"Take in {enumerate_names(missing)}.", make_command(facts, f"ingest {{}} --source {missing[0]}")))
+        advice.append(
+            Advice(f"Take in {enumerate_names(missing)}.", make_command(facts, f"ingest {{}} --source {missing[0]}"))
+        )
     return StageVerdict("ingestion", "attention" if advice else "ok", sentence, tuple(advice))
 
 
@@ -33,21 +44,26 @@ def _again(facts: Facts, source: str) -> str:
 
 
 def judge_training_set(facts: Facts) -> StageVerdict:
+    """Whether there is something to learn from in every part."""
     found = facts.training_set
     if found is None:
         return StageVerdict("training_set", "no_data", "No training set was made yet.")
     rows, positives = sum(found.rows.values()), sum(found.positives.values())
-    share = format_share(positives / rows) if rows else "–"
+    share = format_share(positives / rows if rows else None)
     parts = ", ".join(f"{format_count(count)} {part}" for part, count in found.rows.items())
     sentence = f"{found.version}: {format_count(rows)} rows ({parts}), {share} positive, {format_count(found.features)} features."
     empty = [part for part, count in found.rows.items() if not count]
     if not empty and rows:
         return StageVerdict("training_set", "ok", sentence)
-    why = Advice("A part without rows: see what was left out below, and check `dataset.split`.", make_command(facts, "dataset {}"))
+    why = Advice(
+        "A part without rows: see what was left out below, and check `dataset.split`.",
+        make_command(facts, "dataset {}"),
+    )
     return StageVerdict("training_set", "attention", sentence, (why,))
 
 
 def judge_model(facts: Facts) -> StageVerdict:
+    """Whether the model is clearly better than the baselines, and the registry agrees with the decisions."""
     model = facts.model
     if model.shown is None:
         return StageVerdict("model", "no_data", "No model was trained yet.")
@@ -56,19 +72,29 @@ def judge_model(facts: Facts) -> StageVerdict:
     if own is None or own.value is None:
         return StageVerdict("model", "no_data", f"Version {model.shown} {role}. Its ROC AUC is not recorded.")
     against = [
-        f"{name} {format_figure(figure.value)}" for name, figure in (("linear", linear), ("trivial", trivial)) if figure is not None
+        f"{name} {format_figure(figure.value)}"
+        for name, figure in (("linear", linear), ("trivial", trivial))
+        if figure is not None
     ]
-    sentence = f"Version {model.shown} {role}. ROC AUC {format_interval(own.value, own.lower, own.upper)} on rows it never saw"
+    sentence = (
+        f"Version {model.shown} {role}. ROC AUC {format_interval(own.value, own.lower, own.upper)} on rows it never saw"
+    )
     sentence += f"; {', '.join(against)}." if against else "."
     weak = [
         name
         for name, figure in (("linear", linear), ("trivial", trivial))
-        if figure is not None and figure.value is not None and (own.value if own.lower is None else own.lower) <= figure.value
+        if figure is not None
+        and figure.value is not None
+        and (own.value if own.lower is None else own.lower) <= figure.value
     ]
     advice = []
     if weak:
         sentence += f" That is not clearly better than the {enumerate_names(weak)} model."
-        advice.append(Advice("Give the model more to learn from, or search longer, and train again.", make_command(facts, "train {}")))
+        advice.append(
+            Advice(
+                "Give the model more to learn from, or search longer, and train again.", make_command(facts, "train {}")
+            )
+        )
     if model.alias is not None and model.champion is not None and model.alias != model.champion:
         sentence += f" The registry's champion is version {model.alias}, the last decision says {model.champion}."
         advice.append(Advice("Bring the alias in line with the decision.", make_command(facts, "promote {}")))
@@ -76,20 +102,32 @@ def judge_model(facts: Facts) -> StageVerdict:
 
 
 def judge_promotion(facts: Facts) -> StageVerdict:
+    """What the gates said last, and whether a version waits for them."""
     newest = facts.model.newest
     if not facts.decisions:
         if newest is None:
             return StageVerdict("promotion", "no_data", "Nothing was decided yet.")
         ask = Advice("Ask the gates about it.", make_command(facts, "promote {}"))
-        return StageVerdict("promotion", "attention", f"Version {newest} is trained, and nothing was decided about it.", (ask,))
+        return StageVerdict(
+            "promotion", "attention", f"Version {newest} is trained, and nothing was decided about it.", (ask,)
+        )
     last = facts.decisions[0]
     failed = [gate.name for gate in last.gates if gate.verdict == "failed"]
     sentence = f"Version {last.to_version} was {last.decision.replace('_', ' ')} at {format_instant(last.decided_at)}: "
     sentence += f"{enumerate_names(failed)} failed." if failed else shorten(last.reason, LONGEST)
     advice = []
     if last.decision == "refused":
-        sentence += f" Version {facts.model.champion} goes on serving." if facts.model.champion is not None else " Nothing serves."
-        advice.append(Advice("Read the gates' reasons below, change the model or its data, and train again.", make_command(facts, "run {} --from train")))
+        sentence += (
+            f" Version {facts.model.champion} goes on serving."
+            if facts.model.champion is not None
+            else " Nothing serves."
+        )
+        advice.append(
+            Advice(
+                "Read the gates' reasons below, change the model or its data, and train again.",
+                make_command(facts, "run {} --from train"),
+            )
+        )
     if newest is not None and newest > max(decision.to_version for decision in facts.decisions):
         sentence += f" Version {newest} is trained, and nothing was decided about it."
         advice.append(Advice(f"Ask the gates about version {newest}.", make_command(facts, "promote {}")))

@@ -6,13 +6,14 @@ from sparkml_ops.reporting.formats import format_figure, format_interval, format
 
 
 def judge_scoring(facts: Facts) -> StageVerdict:
+    """Whether the last batch was published, by the champion of today."""
     last, published, champion = facts.scoring.last, facts.scoring.published, facts.model.champion
     if last is None:
         if champion is None:
             return StageVerdict("scoring", "no_data", "No batch was scored yet.")
         ask = Advice("Score and publish a batch.", make_command(facts, "score {}"))
         return StageVerdict("scoring", "no_data", "There is a champion, and no batch was scored yet.", (ask,))
-    share = format_share(last.positives / last.rows) if last.rows else "–"
+    share = format_share(last.positives / last.rows if last.rows else None)
     what = f"{format_number_of(last.rows, 'row')} by version {last.model_version}, {share} predicted positive"
     sentence = f"Batch {last.batch_id} is {last.status.replace('_', ' ')}: {what}."
     failed = [check for check in last.checks if check.verdict == "failed"]
@@ -31,12 +32,15 @@ def judge_scoring(facts: Facts) -> StageVerdict:
 
 
 def judge_monitoring(facts: Facts) -> StageVerdict:
+    """Whether the published batch was looked at, and nothing in it is past a limit."""
     seen, published = facts.monitoring, facts.scoring.published
     look = Advice("Look at the published batch.", make_command(facts, "monitor {}"))
     if seen.measured_at is None:
         if published is None:
             return StageVerdict("monitoring", "no_data", "No batch was looked at yet.")
-        return StageVerdict("monitoring", "no_data", f"Batch {published.batch_id} is published and was not looked at yet.", (look,))
+        return StageVerdict(
+            "monitoring", "no_data", f"Batch {published.batch_id} is published and was not looked at yet.", (look,)
+        )
     drifted = [figure for figure in seen.alarming if figure.scope == "drift"]
     measured = [figure for figure in seen.drift if figure.value is not None]
     sentence = f"Batch {seen.batch_id}: {_tell_drift(len(drifted), len(measured))}{_tell_performance(facts)}"
@@ -48,7 +52,9 @@ def judge_monitoring(facts: Facts) -> StageVerdict:
     late = [figure for figure in seen.alarming if figure.scope == "performance"]
     if late:
         named = enumerate_names([figure.name for figure in late])
-        advice.append(Advice(f"{named} is past its limit: train on newer rows.", make_command(facts, "run {} --from dataset")))
+        advice.append(
+            Advice(f"{named} is past its limit: train on newer rows.", make_command(facts, "run {} --from dataset"))
+        )
     if seen.freshness is not None and seen.freshness.verdict == "alert":
         sentence += f" The newest publication is {format_figure(seen.freshness.value)} hours old."
         advice.append(Advice("Score the newest rows.", make_command(facts, "run {}")))
@@ -68,7 +74,12 @@ def _tell_drift(drifted: int, measured: int) -> str:
 
 def _tell_performance(facts: Facts) -> str:
     found = next(
-        (f for f in facts.monitoring.performance if f.subject == CHAMPION and f.name == HEADLINE_METRIC and f.value is not None), None
+        (
+            f
+            for f in facts.monitoring.performance
+            if f.subject == CHAMPION and f.name == HEADLINE_METRIC and f.value is not None
+        ),
+        None,
     )
     if found is None:
         return " Its labels are not known yet."

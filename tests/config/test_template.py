@@ -39,7 +39,7 @@ def test_its_data_keep_the_contract_and_hold_a_signal(new_project: Path) -> None
         for row in csv.DictReader(file.open())
     ]
     assert list(orders[0]) == list(use_case.sources["orders"].columns)
-    assert len({order["order_id"] for order in orders}) == len(orders) == 2400
+    assert len({order["order_id"] for order in orders}) == len(orders) == 3000
     assert {order["category"] for order in orders} == set(use_case.sources["orders"].columns["category"].allowed or ())
     by_category: defaultdict[str, list[int]] = defaultdict(list)
     for order in orders:

@@ -13,6 +13,7 @@ from sparkml_ops.training.matrix import Part, read_matrix
 KIND = "lightgbm"
 MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iterations` in `model.params` changes it
 METRIC_NAMES = {"roc_auc": "auc", "pr_auc": "average_precision", "log_loss": "binary_logloss"}
+STOP_METRIC = "log_loss"  # ranks settle long before probabilities do: stopped by them, a model says too little
 OURS = frozenset({
     "objective", "metric", "seed", "deterministic", "force_row_wise", "force_col_wise", "num_threads", "verbosity",
     "categorical_feature", "early_stopping_round", "num_class", "feature_pre_filter", "data", "valid", "task",
@@ -46,7 +47,7 @@ def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
 
 
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
-    """Boost until the tuning rows show no more gain."""
+    """Boost until the log loss of the tuning rows falls no more; the other metrics are those of that round."""
     import lightgbm
 
     params = _complete_params(settings, threads=1)
@@ -82,7 +83,7 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
 
 def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     canonical = _find_canonical_names()
-    metrics = list(dict.fromkeys([METRIC_NAMES[settings.metric], METRIC_NAMES["log_loss"]]))
+    metrics = list(dict.fromkeys([METRIC_NAMES[STOP_METRIC], METRIC_NAMES[settings.metric]]))
     return {
         **{canonical[name]: value for name, value in settings.params.items()},
         "objective": "binary",
