@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-WIDTH = 400  # units of the view box; about the width of a phone, so that text keeps its size there
+WIDTH = 360  # units of the view box; about the width of a phone, so that text keeps its size there
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 

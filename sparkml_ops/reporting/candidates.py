@@ -18,16 +18,14 @@ from sparkml_ops.reporting.facts import (
     ModelCard,
     ModelFacts,
 )
-from sparkml_ops.reporting.rows import collect_rows, to_metric
+from sparkml_ops.reporting.rows import RecordedMetric, collect_rows, keep_newest
 from sparkml_ops.reporting.shares import spread_counts
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from sparkml_ops.config.use_case import UseCase
 
+PROMOTIONS = "promotions"
 MAX_DECISIONS = 10
-MAX_FIGURES = 200
 MAX_WEIGHTS = 15
 MAX_PARAMS = 30
 _SWITCHES = ("promoted", "rolled_back")
@@ -35,37 +33,51 @@ _SWITCHES = ("promoted", "rolled_back")
 
 def read_decisions(lake: Lake) -> list[DecisionFacts]:
     """The last decisions, newest first."""
-    found = collect_rows(lake, "promotions", lambda rows: rows.orderBy(F.desc("decided_at")), limit=MAX_DECISIONS)
+    found = collect_rows(lake, PROMOTIONS, lambda rows: rows.orderBy(F.desc("decided_at")), limit=MAX_DECISIONS)
     return [_to_decision(row) for row in found]
 
 
-def read_model(use_case: "UseCase", lake: Lake) -> ModelFacts:
+def find_champion(lake: Lake, decisions: Sequence[DecisionFacts]) -> int | None:
+    """The champion by the decisions; the table is asked only when the last ones do not tell."""
+    switch = next((decision.to_version for decision in decisions if decision.decision in _SWITCHES), None)
+    if switch is not None or len(decisions) < MAX_DECISIONS:
+        return switch
+    switches = collect_rows(
+        lake,
+        PROMOTIONS,
+        lambda rows: rows.where(F.col("decision").isin(*_SWITCHES)).orderBy(F.desc("decided_at")),
+        limit=1,
+    )
+    return switches[0]["to_version"] if switches else None
+
+
+def read_model(use_case: "UseCase", metrics: Sequence[RecordedMetric], *, champion: int | None) -> ModelFacts:
     """The champion, or the newest version where there is none: figures from the lake, the rest from the registry.
 
     A registry that cannot be reached, or a package that cannot be read, is told on the page and ends nothing.
     """
-    champion = _find_champion(lake)
-    newest = _find_newest(lake)
-    versions = sorted({version for version in (champion, newest) if version is not None})
-    figures = _read_figures(lake, versions) if versions else ()
-    if not versions:
+    judged = [row for row in metrics if row.metric.scope == "evaluation" and row.metric.model_version is not None]
+    newest = max((row.metric.model_version for row in judged if row.metric.model_version is not None), default=None)
+    shown = newest if champion is None else champion
+    if shown is None:
         return ModelFacts()
+    ours = keep_newest(
+        (row for row in judged if row.metric.model_version in {champion, newest}), "model_version", "subject", "name"
+    )
+    figures = tuple(sorted(ours, key=lambda m: (m.model_version, m.subject, m.name)))
     try:
         tracking = prepare_tracking(use_case.environment)
         alias = list_aliases(tracking, use_case.name).get(CHAMPION)
-        found = find_version(tracking, use_case.name, version=newest if champion is None else champion)
-        card = read_card(found.version, load_version(tracking, found).metadata)
+        card = read_card(shown, load_version(tracking, find_version(tracking, use_case.name, version=shown)).metadata)
     except SparkMLOpsError as error:
         return ModelFacts(champion, None, newest, figures, None, str(error))
     return ModelFacts(champion, alias, newest, figures, card)
 
 
-def read_slices(lake: Lake, version: int | None) -> list[Metric]:
+def list_slices(metrics: Sequence[RecordedMetric], version: int | None) -> list[Metric]:
     """Figures by slice, where they were recorded for this version."""
-    if version is None:
-        return []
-    is_ours = (F.col("scope") == "slice") & (F.col("model_version") == version)
-    return _collect_newest(lake, is_ours, keys=("subject", "name"))
+    ours = [row for row in metrics if row.metric.scope == "slice" and row.metric.model_version == version]
+    return sorted(keep_newest(ours, "subject", "name"), key=lambda m: (m.subject, m.name))
 
 
 def read_card(version: int, metadata: Mapping[str, Any]) -> ModelCard:
@@ -91,41 +103,6 @@ def read_card(version: int, metadata: Mapping[str, Any]) -> ModelCard:
 
 def _show_param(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _find_champion(lake: Lake) -> int | None:
-    switched = collect_rows(
-        lake,
-        "promotions",
-        lambda rows: rows.where(F.col("decision").isin(*_SWITCHES)).orderBy(F.desc("decided_at")).select("to_version"),
-        limit=1,
-    )
-    return switched[0]["to_version"] if switched else None
-
-
-def _find_newest(lake: Lake) -> int | None:
-    found = collect_rows(
-        lake,
-        "metrics",
-        lambda rows: rows.where("scope = 'evaluation'").agg(F.max("model_version").alias("newest")),
-        limit=1,
-    )
-    return found[0]["newest"] if found else None
-
-
-def _read_figures(lake: Lake, versions: Sequence[int]) -> tuple[Metric, ...]:
-    is_ours = (F.col("scope") == "evaluation") & F.col("model_version").isin(*versions)
-    return tuple(_collect_newest(lake, is_ours, keys=("model_version", "subject", "name")))
-
-
-def _collect_newest(lake: Lake, condition: Any, *, keys: Sequence[str]) -> list[Metric]:
-    """Of rows of `metrics` with the same keys the newest."""
-
-    def choose(metrics: "DataFrame") -> "DataFrame":
-        newest = metrics.where(condition).groupBy(*keys).agg(F.max_by(F.struct("*"), "recorded_at").alias("row"))
-        return newest.select("row.*").orderBy(*keys)
-
-    return [to_metric(row) for row in collect_rows(lake, "metrics", choose, limit=MAX_FIGURES)]
 
 
 def _to_decision(row: dict[str, Any]) -> DecisionFacts:

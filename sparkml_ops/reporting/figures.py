@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sparkml_ops.lake import Metric
+from sparkml_ops.reporting.curves import draw_calibration, draw_days, draw_shares
 from sparkml_ops.reporting.facts import CHAMPION, HEADLINE_METRIC, Facts
 from sparkml_ops.reporting.formats import format_share
-from sparkml_ops.reporting.plots import Mark, draw_bars, draw_calibration, draw_days, draw_intervals, draw_shares
+from sparkml_ops.reporting.plots import CUT_AT_LIMITS, Mark, draw_bars, draw_intervals
 
 MAX_BARS = 20
 METRIC_NAMES = {
@@ -52,7 +53,7 @@ def draw_page_plots(facts: Facts) -> dict[str, PagePlot]:
 
 
 def _plot_comparison(facts: Facts, metric: str) -> PagePlot:
-    title, model = f"{METRIC_NAMES[metric]} on rows it never saw", facts.model
+    title, model = f"{METRIC_NAMES[metric]} on the test rows", facts.model
     role = "champion" if model.champion is not None else "newest"
     subjects = [
         ("candidate", f"version {model.shown} ({role})"),
@@ -66,10 +67,12 @@ def _plot_comparison(facts: Facts, metric: str) -> PagePlot:
     ]
     newest = model.find_figure("candidate", metric, version=model.newest)
     if model.newest != model.shown and newest is not None and newest.value is not None:
-        marks.insert(1, _to_mark(newest, f"version {model.newest} (newest, on its own test rows)", is_main=False))
+        marks.insert(1, _to_mark(newest, f"version {model.newest} (newest)", is_main=False))
     if not marks:
         return PagePlot(title, None, "Not recorded.")
     note = "Dot: the figure. Line: its 95 % interval, over whole days. More is better; the axis does not start at zero."
+    if model.newest != model.shown:
+        note += " Each version on the test rows of its own training set."
     return PagePlot(title, draw_intervals(f"plot-{metric}", marks, title=title), note)
 
 
@@ -147,6 +150,8 @@ def _plot_drift(facts: Facts) -> PagePlot:
     limit = next((figure.threshold for figure in seen.drift if figure.threshold is not None), None)
     left = len(marks) - MAX_BARS
     note = f"Population stability index of batch {seen.batch_id}, most first; ▲ is past the limit."
+    if limit is not None and marks[0].value > limit * CUT_AT_LIMITS:
+        note += f" Bars are cut at {limit * CUT_AT_LIMITS:g}."
     note += f" {left:,} more, all smaller, are in the table." if left > 0 else ""
     return PagePlot(title, draw_bars("plot-drift", marks[:MAX_BARS], title=title, limit=limit), note)
 

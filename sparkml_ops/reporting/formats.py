@@ -34,8 +34,8 @@ def format_interval(value: float | None, lower: float | None, upper: float | Non
 
 def format_share(value: float | None) -> str:
     """`23.4%`; what is there but rounds to nothing is `<0.1%`."""
-    if value is None:
-        return NONE
+    if value is None or value == 0:
+        return NONE if value is None else "0%"
     return "<0.1%" if 0 < value < 0.001 else f"{value:.1%}"  # noqa: PLR2004  # the smallest that one digit shows
 
 

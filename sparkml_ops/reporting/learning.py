@@ -2,18 +2,15 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from sparkml_ops.lake import Lake
 from sparkml_ops.reporting.facts import SourceFacts, StepFacts, TrainingSetFacts, ViolationFacts
-from sparkml_ops.reporting.rows import collect_rows
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from sparkml_ops.reporting.rows import RecordedMetric, collect_rows, keep_newest
 
 MAX_VIOLATIONS = 15
+_PARTS = ("train", "valid", "test")
 _COUNTS = ("rows_in", "rows_bad")  # what else stands in scope `ingestion` are rules
 
 
@@ -32,22 +29,14 @@ def list_sources(names: Sequence[str], steps: Sequence[StepFacts]) -> list[Sourc
     return [_to_source(name, done[name]) if name in done else SourceFacts(name) for name in names]
 
 
-def read_violations(lake: Lake, sources: Sequence[SourceFacts]) -> list[ViolationFacts]:
+def list_violations(sources: Sequence[SourceFacts], metrics: Sequence[RecordedMetric]) -> list[ViolationFacts]:
     """The rules that the last batches broke most often."""
-    batches = [source.batch_id for source in sources if source.batch_id is not None]
-    if not batches:
-        return []
-
-    def choose(metrics: "DataFrame") -> "DataFrame":
-        ours = metrics.where(
-            (F.col("scope") == "ingestion") & F.col("batch_id").isin(batches) & ~F.col("name").isin(*_COUNTS)
-        )
-        # The same batch may have been taken in again.
-        broken = ours.groupBy("subject", "name").agg(F.max_by("value", "recorded_at").alias("rows")).where("rows > 0")
-        return broken.orderBy(F.desc("rows"), "subject", "name")
-
-    found = collect_rows(lake, "metrics", choose, limit=MAX_VIOLATIONS)
-    return [ViolationFacts(row["subject"], row["name"], int(row["rows"])) for row in found]
+    batches = {source.batch_id for source in sources if source.batch_id is not None}
+    counts = [row for row in metrics if row.metric.scope == "ingestion" and row.metric.batch_id in batches]
+    # The same batch may have been taken in again: the newest count holds.
+    rules = [m for m in keep_newest(counts, "subject", "name") if m.name not in _COUNTS and m.value]
+    worst = sorted(rules, key=lambda m: (-(m.value or 0), m.subject, m.name))[:MAX_VIOLATIONS]
+    return [ViolationFacts(m.subject, m.name, int(m.value or 0)) for m in worst]
 
 
 def read_training_set(lake: Lake) -> TrainingSetFacts | None:
@@ -57,6 +46,10 @@ def read_training_set(lake: Lake) -> TrainingSetFacts | None:
         return None
     row = found[0]
     rows, positives, left_out = (json.loads(row[name] or "{}") for name in ("row_counts", "positives", "left_out"))
+    rows = {
+        part: rows[part]
+        for part in sorted(rows, key=lambda part: (_PARTS.index(part) if part in _PARTS else len(_PARTS), part))
+    }
     return TrainingSetFacts(
         row["version"],
         row["table_name"],

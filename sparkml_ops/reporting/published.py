@@ -1,10 +1,11 @@
 """What was scored and published, and what was seen of it since."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.lake import Lake
+from sparkml_ops.lake import Lake, Metric
 from sparkml_ops.reporting.facts import (
     CHAMPION,
     HEADLINE_METRIC,
@@ -15,75 +16,76 @@ from sparkml_ops.reporting.facts import (
     MonitoringFacts,
     ScoringFacts,
 )
-from sparkml_ops.reporting.rows import collect_rows, to_metric
+from sparkml_ops.reporting.rows import RecordedMetric, collect_rows, keep_newest
 from sparkml_ops.reporting.shares import BINS, share_bins
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column
 
-BATCHES, PREDICTIONS, METRICS = "prediction_batches", "predictions", "metrics"
+BATCHES, PREDICTIONS = "prediction_batches", "predictions"
 MAX_BATCHES = 12
 MAX_DAYS = 366
-MAX_FIGURES = 2000
 MAX_ALERTS = 20
 MAX_HISTORY = 12
 WATCHED_SCOPES = ("drift", "performance", "freshness")
 OBSERVED = "observed_rate"
 
 
-def read_scoring(lake: Lake) -> ScoringFacts:
+def read_scoring(lake: Lake, metrics: Sequence[RecordedMetric]) -> ScoringFacts:
     """The last batches, and how the published one's predictions are distributed."""
     batches = [
         _to_batch(row)
         for row in collect_rows(lake, BATCHES, lambda b: b.orderBy(F.desc("scored_at")), limit=MAX_BATCHES)
     ]
-    last = collect_rows(
-        lake, BATCHES, lambda b: b.where("status = 'published'").orderBy(F.desc("published_at")), limit=1
-    )
-    if not last:
+    published = _find_published(lake, batches)
+    if published is None:
         return ScoringFacts(tuple(batches))
-    published = _to_batch(last[0])
-    return ScoringFacts(tuple(batches), published, _read_shares(lake, published), _read_days(lake, published))
+    days = _read_days(lake, published, metrics)
+    return ScoringFacts(tuple(batches), published, _read_shares(lake, published), days)
 
 
-def read_monitoring(lake: Lake) -> MonitoringFacts:
-    """The figures of the last look at a batch."""
-    alerts = collect_rows(lake, "alerts", lambda rows: rows.orderBy(F.desc("raised_at")), limit=MAX_ALERTS)
-    raised = tuple(AlertFacts(*(row[name] for name in AlertFacts.__dataclass_fields__)) for row in alerts)
-    watched = F.col("scope").isin(*WATCHED_SCOPES)
-    newest = collect_rows(lake, METRICS, lambda m: m.where(watched).orderBy(F.desc("recorded_at")), limit=1)
-    if not newest:
-        return MonitoringFacts(alerts=raised)
-    look = newest[0]
-    of_look = watched & (F.col("run_id") == look["run_id"]) & F.col("batch_id").eqNullSafe(F.lit(look["batch_id"]))
-    figures = [
-        to_metric(row)
-        for row in collect_rows(
-            lake, METRICS, lambda m: m.where(of_look & (F.col("name") != OBSERVED)), limit=MAX_FIGURES
-        )
-    ]
+def list_alerts(lake: Lake) -> list[AlertFacts]:
+    """The last alerts, newest first."""
+    alerts = collect_rows(lake, "alerts", lambda rows: rows.orderBy(F.desc("raised_at"), "alert_id"), limit=MAX_ALERTS)
+    return [AlertFacts(**{name: row[name] for name in AlertFacts.__dataclass_fields__}) for row in alerts]
+
+
+def find_last_look(metrics: Sequence[RecordedMetric], alerts: Sequence[AlertFacts]) -> MonitoringFacts:
+    """The figures that were recorded together when a published batch was looked at last."""
+    watched = [row for row in metrics if row.metric.scope in WATCHED_SCOPES]
+    if not watched:
+        return MonitoringFacts(alerts=tuple(alerts))
+    last = watched[0]
+    look = [row for row in watched if (row.run_id, row.metric.batch_id) == (last.run_id, last.metric.batch_id)]
+    figures = [row.metric for row in look if row.metric.name != OBSERVED]
     return MonitoringFacts(
-        measured_at=look["recorded_at"],
-        batch_id=look["batch_id"],
+        measured_at=last.recorded_at,
+        batch_id=last.metric.batch_id,
         model_version=next((figure.model_version for figure in figures if figure.model_version is not None), None),
-        drift=tuple(sorted((f for f in figures if f.scope == "drift"), key=lambda f: -(f.value or 0))),
+        drift=tuple(sorted((f for f in figures if f.scope == "drift"), key=lambda f: (-(f.value or 0), f.subject))),
         performance=tuple(sorted((f for f in figures if f.scope == "performance"), key=lambda f: (f.subject, f.name))),
         freshness=next((f for f in figures if f.scope == "freshness"), None),
-        history=_read_history(lake),
-        alerts=raised,
+        history=_list_history(watched),
+        alerts=tuple(alerts),
     )
 
 
-def _read_history(lake: Lake) -> tuple[Any, ...]:
-    def choose(metrics: "DataFrame") -> "DataFrame":
-        is_ours = (
-            (F.col("scope") == "performance") & (F.col("subject") == CHAMPION) & (F.col("name") == HEADLINE_METRIC)
-        )
-        known = metrics.where(is_ours & F.col("value").isNotNull())
-        newest = known.groupBy("batch_id").agg(F.max_by(F.struct("*"), "recorded_at").alias("row"))
-        return newest.select("row.*").orderBy(F.desc("recorded_at"))
+def _list_history(watched: Sequence[RecordedMetric]) -> tuple[Metric, ...]:
+    wanted = ("performance", CHAMPION, HEADLINE_METRIC)
+    headline = [row for row in watched if (row.metric.scope, row.metric.subject, row.metric.name) == wanted]
+    known = [row for row in headline if row.metric.value is not None]
+    return tuple(reversed(keep_newest(known, "batch_id")[:MAX_HISTORY]))
 
-    return tuple(reversed([to_metric(row) for row in collect_rows(lake, METRICS, choose, limit=MAX_HISTORY)]))
+
+def _find_published(lake: Lake, batches: Sequence[BatchFacts]) -> BatchFacts | None:
+    """The batch published last; the table is asked only when it is not among the last ones."""
+    found = [batch for batch in batches if batch.status == "published" and batch.published_at is not None]
+    if found or len(batches) < MAX_BATCHES:
+        return max(found, key=lambda batch: batch.published_at or batch.scored_at, default=None)
+    older = collect_rows(
+        lake, BATCHES, lambda b: b.where("status = 'published'").orderBy(F.desc("published_at")), limit=1
+    )
+    return _to_batch(older[0]) if older else None
 
 
 def _read_shares(lake: Lake, batch: BatchFacts) -> tuple[float, ...]:
@@ -97,7 +99,7 @@ def _read_shares(lake: Lake, batch: BatchFacts) -> tuple[float, ...]:
     return share_bins({row["bin"]: row["count"] for row in counted})
 
 
-def _read_days(lake: Lake, batch: BatchFacts) -> tuple[DayFacts, ...]:
+def _read_days(lake: Lake, batch: BatchFacts, metrics: Sequence[RecordedMetric]) -> tuple[DayFacts, ...]:
     day = F.date_format("as_of", "yyyy-MM-dd").alias("day")
     mean = [F.count("prediction").alias("rows"), F.avg("prediction").alias("predicted")]
     days = collect_rows(
@@ -106,17 +108,9 @@ def _read_days(lake: Lake, batch: BatchFacts) -> tuple[DayFacts, ...]:
         lambda p: p.where(_of(batch)).groupBy(day).agg(*mean).where("rows > 0").orderBy("day"),
         limit=MAX_DAYS,
     )
-    is_observed = (
-        (F.col("scope") == "performance") & (F.col("name") == OBSERVED) & (F.col("batch_id") == batch.batch_id)
-    )
-    observed = collect_rows(
-        lake,
-        METRICS,
-        lambda m: m.where(is_observed).groupBy("subject").agg(F.max_by("value", "recorded_at").alias("value")),
-        limit=MAX_DAYS * 2,
-    )
-    shares = {row["subject"]: row["value"] for row in observed}
-    return tuple(DayFacts(row["day"], row["rows"], row["predicted"], shares.get(row["day"])) for row in days)
+    ours = [row for row in metrics if row.metric.name == OBSERVED and row.metric.batch_id == batch.batch_id]
+    observed = {metric.subject: metric.value for metric in keep_newest(ours, "subject")}
+    return tuple(DayFacts(row["day"], row["rows"], row["predicted"], observed.get(row["day"])) for row in days)
 
 
 def _of(batch: BatchFacts) -> "Column":

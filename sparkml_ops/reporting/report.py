@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from sparkml_ops.errors import SetupError
 from sparkml_ops.lake import Lake
-from sparkml_ops.reporting.candidates import read_decisions, read_model, read_slices
+from sparkml_ops.reporting.candidates import find_champion, list_slices, read_decisions, read_model
 from sparkml_ops.reporting.facts import Facts
-from sparkml_ops.reporting.learning import list_sources, read_training_set, read_violations
+from sparkml_ops.reporting.learning import list_sources, list_violations, read_training_set
 from sparkml_ops.reporting.ledger import read_newest_steps, read_recent_steps, read_tables
 from sparkml_ops.reporting.page import render_html, render_json
-from sparkml_ops.reporting.published import read_monitoring, read_scoring
+from sparkml_ops.reporting.published import find_last_look, list_alerts, read_scoring
+from sparkml_ops.reporting.rows import read_metrics
 from sparkml_ops.reporting.verdicts import judge_stages
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Rep
 
 def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Facts:
     """All that the page tells; a table that is not there leaves its part empty."""
-    steps, model, training_set = read_newest_steps(lake), read_model(use_case, lake), read_training_set(lake)
+    steps, metrics = read_newest_steps(lake), read_metrics(lake)
+    decisions, training_set = read_decisions(lake), read_training_set(lake)
     sources = list_sources(list(use_case.sources), steps)
+    model = read_model(use_case, metrics, champion=find_champion(lake, decisions))
     return Facts(
         use_case=use_case.name,
         description=use_case.description,
@@ -75,13 +78,13 @@ def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) ->
         written_at=datetime.now(UTC),
         run_id=run_id,
         sources=tuple(sources),
-        violations=tuple(read_violations(lake, sources)),
+        violations=tuple(list_violations(sources, metrics)),
         training_set=training_set,
         model=model,
-        decisions=tuple(read_decisions(lake)),
-        slices=tuple(read_slices(lake, model.shown)),
-        scoring=read_scoring(lake),
-        monitoring=read_monitoring(lake),
+        decisions=tuple(decisions),
+        slices=tuple(list_slices(metrics, model.shown)),
+        scoring=read_scoring(lake, metrics),
+        monitoring=find_last_look(metrics, list_alerts(lake)),
         newest_steps=tuple(steps),
         recent_steps=tuple(read_recent_steps(lake)),
         tables=tuple(read_tables(lake, training_set=training_set.table if training_set else None)),

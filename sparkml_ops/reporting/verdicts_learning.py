@@ -63,42 +63,36 @@ def judge_training_set(facts: Facts) -> StageVerdict:
 
 
 def judge_model(facts: Facts) -> StageVerdict:
-    """Whether the model is clearly better than the baselines, and the registry agrees with the decisions."""
+    """Whether the model is better than the baselines, and the registry agrees with the decisions."""
     model = facts.model
     if model.shown is None:
         return StageVerdict("model", "no_data", "No model was trained yet.")
-    own, linear, trivial = (model.find_figure(who, HEADLINE_METRIC) for who in ("candidate", "linear", "trivial"))
     role = "is champion" if model.champion is not None else "is trained; there is no champion yet"
+    own = model.find_figure("candidate", HEADLINE_METRIC)
     if own is None or own.value is None:
         return StageVerdict("model", "no_data", f"Version {model.shown} {role}. Its ROC AUC is not recorded.")
-    against = [
-        f"{name} {format_figure(figure.value)}"
-        for name, figure in (("linear", linear), ("trivial", trivial))
-        if figure is not None
-    ]
-    sentence = (
-        f"Version {model.shown} {role}. ROC AUC {format_interval(own.value, own.lower, own.upper)} on rows it never saw"
-    )
-    sentence += f"; {', '.join(against)}." if against else "."
-    weak = [
-        name
-        for name, figure in (("linear", linear), ("trivial", trivial))
-        if figure is not None
-        and figure.value is not None
-        and (own.value if own.lower is None else own.lower) <= figure.value
-    ]
+    linear, trivial = (_find_baseline(facts, name) for name in ("linear", "trivial"))
+    figure = format_interval(own.value, own.lower, own.upper)
+    against = f"linear {format_figure(linear)}, trivial {format_figure(trivial)}"
+    sentence = f"Version {model.shown} {role}. ROC AUC {figure} on rows it never saw; {against}."
     advice = []
+    # Against the trivial model the whole interval counts; two learned models on the same rows vary together.
+    weak = ["linear"] if linear is not None and own.value <= linear else []
+    weak += ["trivial"] if trivial is not None and (own.value if own.lower is None else own.lower) <= trivial else []
     if weak:
-        sentence += f" That is not clearly better than the {enumerate_names(weak)} model."
-        advice.append(
-            Advice(
-                "Give the model more to learn from, or search longer, and train again.", make_command(facts, "train {}")
-            )
-        )
-    if model.alias is not None and model.champion is not None and model.alias != model.champion:
-        sentence += f" The registry's champion is version {model.alias}, the last decision says {model.champion}."
+        sentence += f" It is not better than the {enumerate_names(weak)} model."
+        text = "Give the model more to learn from, or a longer search, and run again."
+        advice.append(Advice(text, make_command(facts, "run {}")))
+    if model.card is not None and model.champion is not None and model.alias != model.champion:
+        found = "none" if model.alias is None else f"version {model.alias}"
+        sentence += f" The registry's champion is {found}, the last decision says version {model.champion}."
         advice.append(Advice("Bring the alias in line with the decision.", make_command(facts, "promote {}")))
     return StageVerdict("model", "attention" if advice else "ok", sentence, tuple(advice))
+
+
+def _find_baseline(facts: Facts, name: str) -> float | None:
+    found = facts.model.find_figure(name, HEADLINE_METRIC)
+    return None if found is None else found.value
 
 
 def judge_promotion(facts: Facts) -> StageVerdict:
@@ -114,7 +108,7 @@ def judge_promotion(facts: Facts) -> StageVerdict:
     last = facts.decisions[0]
     failed = [gate.name for gate in last.gates if gate.verdict == "failed"]
     sentence = f"Version {last.to_version} was {last.decision.replace('_', ' ')} at {format_instant(last.decided_at)}: "
-    sentence += f"{enumerate_names(failed)} failed." if failed else shorten(last.reason, LONGEST)
+    sentence += f"{enumerate_names(failed)} failed." if failed else f"{shorten(last.reason.rstrip('.'), LONGEST)}."
     advice = []
     if last.decision == "refused":
         sentence += (

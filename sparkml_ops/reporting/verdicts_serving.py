@@ -1,7 +1,7 @@
 """Verdicts on what was scored and published, and on what was seen of it since. Pure."""
 
 from sparkml_ops.reporting.advice import SHOWN, Advice, StageVerdict, enumerate_names, make_command
-from sparkml_ops.reporting.facts import CHAMPION, HEADLINE_METRIC, Facts
+from sparkml_ops.reporting.facts import CHAMPION, HEADLINE_METRIC, PREDICTION, Facts
 from sparkml_ops.reporting.formats import format_figure, format_interval, format_number_of, format_share
 
 
@@ -46,7 +46,8 @@ def judge_monitoring(facts: Facts) -> StageVerdict:
     sentence = f"Batch {seen.batch_id}: {_tell_drift(len(drifted), len(measured))}{_tell_performance(facts)}"
     advice = []
     if drifted:
-        worst = enumerate_names([figure.subject for figure in drifted[:SHOWN]])
+        features = [figure.subject for figure in drifted if figure.subject != PREDICTION]
+        worst = enumerate_names(features[:SHOWN]) or "what the model is given"
         text = f"Find out whether {worst} changed in the world or at the source. If in the world, train on newer rows."
         advice.append(Advice(text, make_command(facts, "run {} --from dataset")))
     late = [figure for figure in seen.alarming if figure.scope == "performance"]

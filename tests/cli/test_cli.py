@@ -19,11 +19,30 @@ HEAVY = ("pyspark", "mlflow", "pandas", "numpy", "lightgbm", "sklearn", "hyperop
 
 
 def call(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "sparkml_ops", *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "sparkml_ops", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
-    stages = {"run", "plan", "ingest", "features", "dataset", "train", "promote", "rollback", "score", "monitor", "report"}
+    stages = {
+        "run",
+        "plan",
+        "ingest",
+        "features",
+        "dataset",
+        "train",
+        "promote",
+        "rollback",
+        "score",
+        "monitor",
+        "report",
+    }
     assert set(VERBS) == stages | {"validate", "runs", "sql", "schema", "doctor", "init"}
 
 
@@ -35,7 +54,9 @@ def test_the_help_of_every_verb_has_examples(verb: str) -> None:
     assert f"sparkml-ops {verb}" in ended.stdout or f" {verb} flights" in ended.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["validate", "flights"], ["validate", "nothing"], ["schema"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["validate", "flights"], ["validate", "nothing"], ["schema"]]
+)
 def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
     """What is not imported takes no time: this is what keeps --help under a second and validate under two."""
     code = (
@@ -43,7 +64,9 @@ def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
         f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
         f"print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert "HEAVY []" in ended.stderr, ended.stderr
 
 
@@ -96,7 +119,12 @@ def test_init_writes_a_use_case_that_is_right_and_never_overwrites(tmp_path: Pat
 
 def test_jobs_take_the_arguments_of_their_verb() -> None:
     ended = subprocess.run(
-        [sys.executable, "jobs/ingest.py", "nothing", "--env", "local"], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "jobs/ingest.py", "nothing", "--env", "local"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (ended.returncode, "there is no use case 'nothing'" in ended.stderr) == (2, True)
 
@@ -120,4 +148,10 @@ def test_results_become_plain_values() -> None:
 
 
 def test_a_table_lays_numbers_to_the_right() -> None:
-    assert format_table(("name", "n"), [("a", 1), ("bb", 1000), ("c", None)]) == ["name  n", "----  ----", "a        1", "bb    1000", "c        -"]
+    assert format_table(("name", "n"), [("a", 1), ("bb", 1000), ("c", None)]) == [
+        "name  n",
+        "----  ----",
+        "a        1",
+        "bb    1000",
+        "c        -",
+    ]

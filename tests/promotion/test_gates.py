@@ -5,13 +5,19 @@ from sparkml_ops.models import Comparison, Difference, Evaluation, Figure, Slice
 from sparkml_ops.promotion.gates import judge_baseline, judge_champion, judge_kpi, judge_latency, judge_slices
 
 
-def evaluation(value: float | None, lower: float | None = None, upper: float | None = None, *, metric: str = "roc_auc") -> Evaluation:
-    return Evaluation(100, 10, 30, {metric: Figure(value, lower, upper)}, [], None if value is not None else "a single class")
+def evaluation(
+    value: float | None, lower: float | None = None, upper: float | None = None, *, metric: str = "roc_auc"
+) -> Evaluation:
+    return Evaluation(
+        100, 10, 30, {metric: Figure(value, lower, upper)}, [], None if value is not None else "a single class"
+    )
 
 
 def comparison(confidence: float | None) -> Comparison:
     difference = Difference(0.8, 0.79, 0.01, -0.01, 0.03, confidence)
-    return Comparison(100, 10, 30, {"roc_auc": difference}, None if confidence is not None else "no intervals: 3 blocks")
+    return Comparison(
+        100, 10, 30, {"roc_auc": difference}, None if confidence is not None else "no intervals: 3 blocks"
+    )
 
 
 def test_the_baseline_gate_looks_at_the_worse_end_of_the_interval() -> None:
@@ -27,7 +33,10 @@ def test_the_baseline_gate_looks_at_the_worse_end_of_the_interval() -> None:
 
 def test_for_a_loss_lower_is_better() -> None:
     found = judge_baseline(
-        evaluation(0.3, 0.25, 0.35, metric="log_loss"), evaluation(0.5, metric="log_loss"), BaselineGate(minimum_gain=0.1), metric="log_loss"
+        evaluation(0.3, 0.25, 0.35, metric="log_loss"),
+        evaluation(0.5, metric="log_loss"),
+        BaselineGate(minimum_gain=0.1),
+        metric="log_loss",
     )
     assert (found.verdict, round(found.figure or 0, 4)) == ("passed", 0.15)
 
@@ -62,11 +71,17 @@ def test_a_gain_overall_cannot_hide_a_loss_on_a_slice() -> None:
     found = judge_slices(slices, SlicesGate(by=["origin"], maximum_loss=0.02))
     assert (found.verdict, found.figure) == ("failed", 0.05)
     assert "the worst: origin=LGA (800 rows) -0.0500" in found.reason
-    assert judge_slices([], SlicesGate(by=["origin"])).reason == "cannot be decided: no slice has 500 rows and both classes"
+    assert (
+        judge_slices([], SlicesGate(by=["origin"])).reason
+        == "cannot be decided: no slice has 500 rows and both classes"
+    )
 
 
 def test_speed_and_business_figures() -> None:
     assert judge_latency(30_000, LatencyGate(rows_per_second_at_least=20_000)).verdict == "passed"
     assert judge_latency(10_000, LatencyGate(rows_per_second_at_least=20_000)).verdict == "failed"
     assert judge_kpi(0.3, KpiGate(sql="avg(label)", at_least=0.2)).verdict == "passed"
-    assert judge_kpi(None, KpiGate(sql="avg(label)", at_least=0.2)).reason == "cannot be decided: avg(label) is null on the judged rows"
+    assert (
+        judge_kpi(None, KpiGate(sql="avg(label)", at_least=0.2)).reason
+        == "cannot be decided: avg(label) is null on the judged rows"
+    )

@@ -18,7 +18,9 @@ def test_a_batch_like_the_others_passes() -> None:
 
 
 def test_each_figure_past_its_limit_is_named() -> None:
-    found = check_batch(STRICT, rows=40, previous_rows=100, predictions=([10, 10, 10, 10], [1, 1, 1, 97]), null_shares={"temp": 0.5})
+    found = check_batch(
+        STRICT, rows=40, previous_rows=100, predictions=([10, 10, 10, 10], [1, 1, 1, 97]), null_shares={"temp": 0.5}
+    )
     assert verdicts(found) == {"rows_changed": "failed", "prediction_psi": "failed", "null_features": "failed"}
     assert [check.reason for check in found if check.check != "prediction_psi"] == [
         "40 rows, 100 in the batch published last: 60.0% change; held over 0.5",
