@@ -39,11 +39,13 @@ def holder(tmp_path: Path) -> Any:
 
 
 def test_the_second_is_told_who_holds_it_and_since_when(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    with pytest.raises(
-        ConflictError, match=rf"orders is being written by process {holder.pid} of \w+ on \S+ since .* UTC"
-    ) as caught:
-        with hold_lease(lake_at(tmp_path), "orders", wait_seconds=0.2):
-            pytest.fail("two hold the same lease")
+    with (
+        pytest.raises(
+            ConflictError, match=rf"orders is being written by process {holder.pid} of \w+ on \S+ since .* UTC"
+        ) as caught,
+        hold_lease(lake_at(tmp_path), "orders", wait_seconds=0.2),
+    ):
+        pytest.fail("two hold the same lease")
     assert caught.value.exit_code == 4
 
 

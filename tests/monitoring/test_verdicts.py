@@ -10,7 +10,7 @@ from sparkml_ops.config.monitoring import DriftAlert
 from sparkml_ops.monitoring.alerts import find_alerts
 from sparkml_ops.monitoring.batch import PublishedBatch
 from sparkml_ops.monitoring.drift import judge_drift
-from sparkml_ops.monitoring.labels import judge_performance, join_labels
+from sparkml_ops.monitoring.labels import join_labels, judge_performance
 
 BATCH = PublishedBatch("b", 3, "champion", 10, 0, datetime(2026, 1, 1, tzinfo=UTC))
 
