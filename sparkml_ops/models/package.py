@@ -105,17 +105,19 @@ def rank_contributions(
 def dump_package(model: PackagedModel) -> dict[str, bytes]:
     """The package's files, by name."""
     kind = find_estimator_kind(model.kind)
+    estimator = kind.dump_estimator(model.estimator)
     plain = {
         "format": FORMAT_VERSION,
         "name": model.name,
         "task": model.task,
         "kind": model.kind,
+        "estimator_digest": hashlib.sha256(estimator).hexdigest(),
         "feature_columns": {column.name: column.kind for column in model.encoder.columns},
         "encoder": model.encoder.to_dict(),
         "metadata": dict(model.metadata),
     }
     text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
-    return {PACKAGE_FILE: text.encode(), kind.FILE_NAME: kind.dump_estimator(model.estimator)}
+    return {PACKAGE_FILE: text.encode(), kind.FILE_NAME: estimator}
 
 
 def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
@@ -131,6 +133,9 @@ def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
                 f"The model package has format {plain['format']}; this version reads up to {FORMAT_VERSION}. Upgrade."
             )
         kind = find_estimator_kind(plain["kind"])
+        # A damaged file must not reach a native parser: LightGBM's ends the whole process.
+        if hashlib.sha256(files[kind.FILE_NAME]).hexdigest() != plain["estimator_digest"]:
+            raise ModelError(f"The model file {kind.FILE_NAME} is damaged: it is not the one that was packaged.")
         return PackagedModel(
             name=plain["name"],
             task=plain["task"],

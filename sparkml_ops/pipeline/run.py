@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.errors import SparkMLOpsError
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
 
 logger = logging.getLogger(__name__)
+
+# A small step waits for commits more than it computes; more than this at a time only makes them wait for each other.
+SIDE_BY_SIDE = 3
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,29 @@ def run(
     with hold_lease(lake, "run", wait_seconds=STAGE_WAIT_SECONDS):
         steps = plan(use_case, lake, from_stage=from_stage, to_stage=to_stage).steps
         outcomes: list[StepOutcome] = []
-        for planned in steps:
-            outcomes.append(_run_step(use_case, lake, _after(outcomes, planned), run_id=run_id))
+        for _, alike in groupby(steps, key=lambda planned: planned.step.stage):
+            ready = [_after(outcomes, planned) for planned in alike]
+            outcomes += _run_side_by_side(use_case, lake, ready, run_id=run_id)
         summary = None
         if any(outcome.status != "skipped" for outcome in outcomes):
             summary = str(report(use_case, lake, run_id=run_id).path)
     return RunResult(run_id, tuple(outcomes), summary)
+
+
+def _run_side_by_side(
+    use_case: "UseCase", lake: Lake, ready: Sequence[PlannedStep], *, run_id: str
+) -> list[StepOutcome]:
+    """Run the steps of one stage, which never follow each other; the first error is raised when all have ended."""
+    executor = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="step")
+    try:
+        started = [executor.submit(_run_step, use_case, lake, planned, run_id=run_id) for planned in ready]
+        wait(started)
+        return [step.result() for step in started]
+    except BaseException:
+        lake.spark.sparkContext.cancelAllJobs()  # after Ctrl-C nobody waits for what is under way
+        raise
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _after(outcomes: Sequence[StepOutcome], planned: PlannedStep) -> PlannedStep:

@@ -1,4 +1,4 @@
-"""What the page tells: plain values, read from the tables and the model once. Instants are UTC, shares are from 0 to 1."""
+"""What the page tells: plain values. Instants are UTC, shares are from 0 to 1."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,7 @@ from datetime import datetime
 
 from sparkml_ops.lake import Metric
 
-CHAMPION = "champion"
-PREDICTION = "prediction"
-HEADLINE_METRIC = "roc_auc"
+CHAMPION, PREDICTION, HEADLINE_METRIC = "champion", "prediction", "roc_auc"
 
 
 @dataclass(frozen=True)
@@ -102,13 +100,13 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The model that the page is about, and its figures on rows it never saw.
+    """The model that the page is about.
 
     Attributes:
         champion: the champion by the last decision; None when there is none.
         alias: the champion in the registry; None when it was not asked or has none.
         newest: the version trained last.
-        figures: those of the champion, and of the newest version: `evaluation` rows of `metrics`.
+        figures: `evaluation` rows of the champion and of the newest version.
         card: of the champion, or of the newest version where there is no champion.
         note: why there is no card.
     """
@@ -225,8 +223,8 @@ class MonitoringFacts:
     @property
     def alarming(self) -> tuple[Metric, ...]:
         """Figures of the last look that are past their limit."""
-        all_figures = [*self.drift, *self.performance, *([self.freshness] if self.freshness else [])]
-        return tuple(figure for figure in all_figures if figure.verdict == "alert")
+        figures = (*self.drift, *self.performance, *filter(None, [self.freshness]))
+        return tuple(figure for figure in figures if figure.verdict == "alert")
 
 
 @dataclass(frozen=True)

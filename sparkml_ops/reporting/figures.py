@@ -151,7 +151,7 @@ def _plot_drift(facts: Facts) -> PagePlot:
     left = len(marks) - MAX_BARS
     note = f"Population stability index of batch {seen.batch_id}, most first; ▲ is past the limit."
     if limit is not None and marks[0].value > limit * CUT_AT_LIMITS:
-        note += f" Bars are cut at {limit * CUT_AT_LIMITS:g}."
+        note += f" Longer bars are cut at {limit * CUT_AT_LIMITS:g}."
     note += f" {left:,} more, all smaller, are in the table." if left > 0 else ""
     return PagePlot(title, draw_bars("plot-drift", marks[:MAX_BARS], title=title, limit=limit), note)
 
@@ -161,11 +161,11 @@ def _plot_history(facts: Facts) -> PagePlot:
     if not history:
         return PagePlot(title, None, "No labels are known yet.")
     marks = [
-        _to_mark(figure, f"{figure.batch_id} (version {figure.model_version})", is_main=figure is history[-1])
+        _to_mark(figure, f"{figure.batch_id} · v{figure.model_version}", is_main=figure is history[-1])
         for figure in history
     ]
     limit = history[-1].threshold
-    note = "Dot: the figure. Line: its 95 % interval. The newest look is last."
+    note = "Dot: the figure. Line: its 95 % interval. v: the model version. The newest look is last."
     return PagePlot(title, draw_intervals("plot-history", marks, title=title, limit=limit), note)
 
 

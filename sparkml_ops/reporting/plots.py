@@ -22,7 +22,7 @@ from sparkml_ops.reporting.axes import (
 )
 from sparkml_ops.reporting.formats import format_figure, format_interval, shorten
 
-BAR_LABEL_LENGTH, INTERVAL_LABEL_LENGTH = 42, 32  # characters that fit beside the value
+BAR_LABEL_LENGTH, INTERVAL_LABEL_LENGTH = 42, 30  # characters that fit beside the value
 CUT_AT_LIMITS = 5  # one bar of many times the limit would leave nothing to see of the others
 _ROW = 34
 _LEFT, _RIGHT = 2, WIDTH - 2
