@@ -87,6 +87,11 @@ def judge_model(facts: Facts) -> StageVerdict:
         found = "none" if model.alias is None else f"version {model.alias}"
         sentence += f" The registry's champion is {found}, the last decision says version {model.champion}."
         advice.append(Advice("Bring the alias in line with the decision.", make_command(facts, "promote {}")))
+    if model.champion is not None and model.note:
+        sentence += " It cannot be loaded."
+        advice.append(
+            Advice("Restore the champion's files, or train and promote another version.", make_command(facts, "run {}"))
+        )
     return StageVerdict("model", "attention" if advice else "ok", sentence, tuple(advice))
 
 
