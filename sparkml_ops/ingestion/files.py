@@ -1,12 +1,11 @@
 """Which files lie at a source's path."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from sparkml_ops.errors import ContractError, SetupError
+from sparkml_ops.errors import SetupError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,7 +27,6 @@ def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[La
 
     Raises:
         SetupError: nothing lies there.
-        ContractError: a file is empty, which is what a file looks like that has not landed whole.
     """
     from pyspark.errors import AnalysisException
 
@@ -46,16 +44,6 @@ def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[La
             "files whose names start with _ or . are passed over."
         )
     return sorted(LandedFile(row["path"], row["length"], row["modificationTime"]) for row in listing)
-
-
-def _require_content(there: Sequence[str], read: Sequence[str], *, name: str) -> None:
-    """Spark passes over files of 0 bytes without a word: they are there, and are not read."""
-    empty = sorted({plain_path(path) for path in there} - {plain_path(path) for path in read})
-    if empty:
-        raise ContractError(
-            f"source {name}: {len(empty)} files have 0 bytes: {', '.join(empty[:5])}. Files must land whole: write them under "
-            "another name and rename them, or take the empty ones away. Nothing was written."
-        )
 
 
 def plain_path(path: str) -> str:
