@@ -95,10 +95,9 @@ def test_what_cannot_be_trained_is_said(estimator: str, names: list[str], messag
 
 
 def test_known_parameters_and_their_aliases_are_accepted() -> None:
-    find_estimator("lightgbm").check_params(
-        "lightgbm", ["num_leaves", "n_estimators", "min_child_samples", "lambda_l2"]
-    )
-    find_estimator(FOREST).check_params(FOREST, ["n_estimators", "max_depth"])
+    names = ["num_leaves", "n_estimators", "min_child_samples", "lambda_l2"]
+    assert find_estimator("lightgbm").check_params("lightgbm", names) is None
+    assert find_estimator(FOREST).check_params(FOREST, ["n_estimators", "max_depth"]) is None
 
 
 def test_the_loss_of_a_metric_that_grows_is_turned_round() -> None:
