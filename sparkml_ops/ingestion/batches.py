@@ -1,7 +1,7 @@
 """Which files make the next batch: a pure decision on what lies there and what the manifest says.
 
-The manifest (table `ingested_files`) is written twice for each batch: `started` with its files before any row is
-written, and `finished` after the last one. A batch that was killed in between is finished first, with exactly its files.
+The manifest (table `ingested_files`) has a batch's files before any row is written, and the ledger (`runs`) has its success
+after the last one. A batch that was killed in between is finished first, with exactly its files.
 """
 
 import hashlib

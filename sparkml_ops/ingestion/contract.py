@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VIOLATIONS = "_violations"
 RAW = "_raw"
+_BETWEEN_REASONS = "\x1f"  # the unit separator, which YAML does not let into a rule
 READER_COLUMNS = ("_source_file", "_malformed")
 
 
@@ -42,7 +43,7 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         "_source_file",
         F.coalesce("_malformed", F.to_json(F.struct(*[f"`{column}`" for column in read_columns]))).alias(RAW),
         F.col("_malformed").isNotNull().alias("_is_malformed"),
-        F.array_compact(F.array(*_column_violations(texts, source))).alias("_column_violations"),
+        list_reasons(_column_violations(texts, source)).alias("_column_violations"),
         *[
             _typed(texts[column], rule).alias(column, metadata=_comment(rule))
             for column, rule in source.columns.items()
@@ -52,7 +53,7 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     for column, expression in source.derive.items():
         typed = typed.withColumn(column, F.expr(expression))
     malformed = F.array(F.lit("row: cannot be taken apart into the header's columns"))
-    judged = F.concat("_column_violations", F.array_compact(F.array(*_row_violations(source))))
+    judged = F.concat("_column_violations", list_reasons(_row_violations(source)))
     return typed.select(
         *source.column_names(),
         *added,
@@ -60,6 +61,12 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         F.when(F.col("_is_malformed"), malformed).otherwise(judged).alias(VIOLATIONS),
         "_source_file",
     )
+
+
+def list_reasons(reasons: Sequence[Column]) -> Column:
+    """The reasons that are not null, as a list: compiled code, where `array_compact` would be interpreted row by row."""
+    text = F.concat_ws(_BETWEEN_REASONS, *reasons)
+    return F.when(text == "", F.array().cast("array<string>")).otherwise(F.split(text, _BETWEEN_REASONS))
 
 
 def compare_columns(found: Sequence[str], source: "Source", *, name: str) -> list[str]:

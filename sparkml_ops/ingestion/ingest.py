@@ -15,9 +15,9 @@ from sparkml_ops.errors import ConfigError, ContractError
 from sparkml_ops.ingestion.batches import Batch, decide_batch
 from sparkml_ops.ingestion.contract import RAW, VIOLATIONS, apply_contract
 from sparkml_ops.ingestion.files import list_files
-from sparkml_ops.ingestion.manifest import attempt_id, note_batch, read_batches
+from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches
 from sparkml_ops.ingestion.readers import READERS
-from sparkml_ops.ingestion.uniqueness import flag_duplicates
+from sparkml_ops.ingestion.uniqueness import flag_duplicates, has_duplicates
 from sparkml_ops.lake import (
     Commit,
     Lake,
@@ -125,21 +125,19 @@ def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, ru
             return SourceResult(name, "no_change")
         with record_step(lake, run_id=run_id, step=f"ingest:{name}", config_hash=_contract_hash(source)) as record:
             record.note("batch_id", batch.batch_id)
+            record.note(ATTEMPT, attempt_id(batch))
             record.note("files", len(batch.files))
             record.note("reason", batch.reason)
-            note_batch(lake, batch, state="started")
+            note_batch(lake, batch)
             return _ingest_batch(lake, source, batch, record=record, run_id=run_id)
 
 
 def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRecord, run_id: str) -> SourceResult:
-    judged = _judge(lake, source, batch).persist()
-    try:
+    with _judge(lake, source, batch) as judged:
         with _blaming_expressions(batch.source):
             counts = _count_violations(judged)
         _require_budget(source, batch, counts)
         clean, quarantine = _write_clean(lake, source, batch, judged), _write_quarantine(lake, source, batch, judged)
-    finally:
-        judged.unpersist()
     _require_balance(batch, counts["rows_in"], clean, quarantine)
     record.wrote(clean)
     record.wrote(quarantine)
@@ -147,20 +145,28 @@ def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRec
         record.note(figure, counts[figure])
     rules = tuple(sorted((rule, rows) for rule, rows in counts.items() if rule not in {"rows_in", "rows_bad"}))
     _record_figures(lake, batch, counts, run_id=run_id)
-    note_batch(lake, batch, state="finished")
     return SourceResult(
         batch.source, "ingested", batch.batch_id, counts["rows_in"], clean.rows, quarantine.rows, clean.version, rules
     )
 
 
-def _judge(lake: Lake, source: "Source", batch: Batch) -> "DataFrame":
+@contextmanager
+def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator["DataFrame"]:
+    """The batch's rows with their violations, kept at hand while the block runs."""
     raw = READERS[source.format](lake.spark, source, [file.path for file in batch.files])
     table = f"clean_{batch.source}"
     existing = None
     if batch.mode == "append" and table_exists(lake, table):
         # A batch that was killed after this commit must not meet its own rows.
         existing = read_table(lake, table).where(F.col("_batch_id") != batch.batch_id)
-    return flag_duplicates(apply_contract(raw, source, name=batch.source), source.key, existing=existing)
+    judged = apply_contract(raw, source, name=batch.source).persist()
+    try:
+        with _blaming_expressions(batch.source):
+            doubled = has_duplicates(judged, source.key, existing=existing)
+        # Most batches have no duplicates, and are spared the shuffle of whole rows.
+        yield flag_duplicates(judged, source.key, existing=existing) if doubled else judged
+    finally:
+        judged.unpersist()
 
 
 def _count_violations(judged: "DataFrame") -> dict[str, int]:

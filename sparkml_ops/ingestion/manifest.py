@@ -1,45 +1,40 @@
-"""The manifest: which files were ingested in which batch."""
+"""The manifest: which files belong to which batch, written before any of their rows."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.files import LandedFile
-from sparkml_ops.lake import Commit, Lake, append_once, read_table, table_exists
+from sparkml_ops.lake import Commit, Lake, append_once, read_notes, read_table, table_exists
 
 MANIFEST = "ingested_files"
+ATTEMPT = "attempt"  # what the ledger calls the taking-in that ended well
 _SCHEMA = (
     "source string, batch_id string, contract_hash string, mode string, path string, size_bytes bigint, "
-    "modified_at timestamp, state string, started_at timestamp, reason string"
+    "modified_at timestamp, started_at timestamp, reason string"
 )
 
 
 def read_batches(lake: Lake, source: str) -> list[tuple[Batch, bool]]:
-    """The batches of a source, oldest first, each with whether it was finished."""
+    """The batches of a source, oldest first, each with whether the ledger says that it was finished."""
     if not table_exists(lake, MANIFEST):
         return []
     rows = read_table(lake, MANIFEST).where(f"source = '{source}'").orderBy("started_at", "batch_id", "path").collect()
-    started: dict[tuple[Any, str], list[Any]] = {}
-    finished = set()
+    attempts: dict[tuple[Any, str], list[Any]] = {}
     for row in rows:
-        attempt = (row["started_at"], row["batch_id"])
-        if row["state"] == "started":
-            started.setdefault(attempt, []).append(row)
-        else:
-            finished.add(attempt)
-    return [(_to_batch(files), attempt in finished) for attempt, files in started.items()]
+        attempts.setdefault((row["started_at"], row["batch_id"]), []).append(row)
+    finished = read_notes(lake, step=f"ingest:{source}", key=ATTEMPT)
+    return [(batch, attempt_id(batch) in finished) for batch in map(_to_batch, attempts.values())]
 
 
-def note_batch(lake: Lake, batch: Batch, *, state: str) -> Commit:
-    """Write that a batch was `started` or `finished`."""
+def note_batch(lake: Lake, batch: Batch) -> Commit:
+    """Write down which files a batch has."""
     rows = [
         {**vars(file), "source": batch.source, "batch_id": batch.batch_id, "contract_hash": batch.contract_hash}
-        | {"mode": batch.mode, "state": state, "started_at": batch.started_at, "reason": batch.reason}
+        | {"mode": batch.mode, "started_at": batch.started_at, "reason": batch.reason}
         for file in batch.files
     ]
-    return append_once(
-        lake, MANIFEST, lake.spark.createDataFrame(rows, _SCHEMA), write_id=f"{attempt_id(batch)}:{state}"
-    )
+    return append_once(lake, MANIFEST, lake.spark.createDataFrame(rows, _SCHEMA), write_id=attempt_id(batch))
 
 
 def attempt_id(batch: Batch) -> str:

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-from sparkml_ops.ingestion.contract import RAW, VIOLATIONS
+from sparkml_ops.ingestion.contract import RAW, VIOLATIONS, list_reasons
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
+
+
+def has_duplicates(judged: "DataFrame", key: Sequence[str], *, existing: "DataFrame | None" = None) -> bool:
+    """Whether two good rows of the batch have the same key, or one has a key of the table; looks at the keys only."""
+    keys = judged.where(F.size(VIOLATIONS) == 0).select(*key)
+    if not keys.groupBy(*key).count().where("count > 1").isEmpty():
+        return True
+    return existing is not None and not keys.join(existing.select(*key), [*key], "left_semi").isEmpty()
 
 
 def flag_duplicates(judged: "DataFrame", key: Sequence[str], *, existing: "DataFrame | None" = None) -> "DataFrame":
@@ -33,9 +41,4 @@ def flag_duplicates(judged: "DataFrame", key: Sequence[str], *, existing: "DataF
         known = existing.select(*key).distinct().withColumn("_known", F.lit(True))
         judged = judged.join(known, [*key], "left")
         reasons.append(F.when(good & F.col("_known"), F.lit(f"key: {', '.join(key)} is in the table already")))
-    flagged = judged.withColumn(VIOLATIONS, _concat(reasons))
-    return flagged.drop("_known")
-
-
-def _concat(reasons: "list[Column]") -> "Column":
-    return F.concat(F.col(VIOLATIONS), F.array_compact(F.array(*reasons)))
+    return judged.withColumn(VIOLATIONS, F.concat(F.col(VIOLATIONS), list_reasons(reasons))).drop("_known")

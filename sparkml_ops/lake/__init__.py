@@ -3,7 +3,15 @@
 from sparkml_ops.lake.location import Lake, open_lake
 from sparkml_ops.lake.metrics import Metric, record_metrics
 from sparkml_ops.lake.relations import query_tables, resolve_relation
-from sparkml_ops.lake.runs import StepRecord, StepRun, code_version, last_successes, new_run_id, record_step
+from sparkml_ops.lake.runs import (
+    StepRecord,
+    StepRun,
+    code_version,
+    last_successes,
+    new_run_id,
+    read_notes,
+    record_step,
+)
 from sparkml_ops.lake.session import open_session
 from sparkml_ops.lake.tables import (
     Commit,
@@ -38,6 +46,7 @@ __all__ = [
     "open_lake",
     "open_session",
     "query_tables",
+    "read_notes",
     "read_table",
     "record_metrics",
     "record_step",

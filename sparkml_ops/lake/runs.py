@@ -15,7 +15,7 @@ from typing import Any
 import sparkml_ops
 from sparkml_ops.errors import SparkMLOpsError
 from sparkml_ops.lake.location import Lake
-from sparkml_ops.lake.tables import Commit, append_once, read_table, table_exists
+from sparkml_ops.lake.tables import Commit, append_rows, read_table, table_exists
 
 logger = logging.getLogger(__name__)
 
@@ -136,6 +136,16 @@ def last_successes(lake: Lake) -> dict[str, StepRun]:
     return {row["step"]: _to_step_run(row) for row in done.where("_rank = 1").collect()}
 
 
+def read_notes(lake: Lake, *, step: str, key: str) -> set[str]:
+    """What all runs of a step that ended well have noted under a key."""
+    from pyspark.sql import functions as F
+
+    if not table_exists(lake, RUNS):
+        return set()
+    rows = read_table(lake, RUNS).where((F.col("step") == step) & F.col("error").isNull())
+    return {row["note"] for row in rows.select(F.col("details")[key].alias("note")).distinct().collect()}
+
+
 def _to_step_run(row: Any) -> StepRun:
     return StepRun(
         step=row["step"],
@@ -166,9 +176,7 @@ def _append_run(lake: Lake, record: StepRecord, start: _StepStart, *, error: str
         "error": error,
         "details": record.details,
     }
-    attempt = uuid.uuid4().hex  # a step may run twice in one run, and each time is a row
-    rows = lake.spark.createDataFrame([row], RUNS_SCHEMA)
-    append_once(lake, RUNS, rows, write_id=f"{start.run_id}:{start.step}:{attempt}")
+    append_rows(lake, RUNS, lake.spark.createDataFrame([row], RUNS_SCHEMA))
 
 
 def _describe(error: BaseException) -> str:

@@ -123,6 +123,16 @@ def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fin
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint))
 
 
+def append_rows(lake: Lake, table: str, rows: "DataFrame") -> None:
+    """Append rows that no retry makes again, such as a line of a ledger; nothing is looked up, so a long history costs nothing.
+
+    Raises:
+        ConflictError: another writer does not let go.
+    """
+    with hold_lease(lake, check_table_name(table)):
+        _run_write(lake, table, lambda: _save(lake, table, rows.write.format("delta").mode("append")))
+
+
 def replace_slice(
     lake: Lake, table: str, rows: "DataFrame", *, where: Mapping[str, str | int], write_id: str, fingerprint: str = ""
 ) -> Commit:
