@@ -31,9 +31,12 @@ DEFAULT_CONF: dict[str, Scalar] = {
     "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
     # Spark's 200 and Delta's 50 partitions dominate the time of small tables; adaptive execution splits large ones.
     "spark.sql.shuffle.partitions": 8,
-    "spark.databricks.delta.snapshotPartitions": 2,
+    "spark.databricks.delta.snapshotPartitions": 1,
     # A commit of unknown outcome is looked up instead of being written twice.
     "spark.databricks.delta.commit.idempotencyCheck.enabled": "true",
+    # Java never compiles a method of more than 8,000 bytes. Spark's own limit of 65,535 lets the one method that it makes
+    # for a wide row be interpreted, which costs more than the splitting into small methods that it falls back to.
+    "spark.sql.codegen.hugeMethodLimit": 8000,
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 QUANTILE_BINS = 10  # deciles, as is usual for the stability index
 TOP_LEVELS = 20
-QUANTILE_ACCURACY = 10_000  # edges are at most 1/10,000 of the rows away from the exact quantile
+QUANTILE_ACCURACY = 1_000  # edges are at most 1/1,000 of the rows away from the exact decile
 EPSILON = 1e-4  # share that an empty bin counts as: a logarithm of zero would say infinity for one missing row
 
 

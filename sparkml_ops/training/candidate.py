@@ -65,7 +65,7 @@ def make_candidate(
     chosen = choose_columns(training_rows, commission.training_set.feature_columns)
     encoder = fit_encoder(training_rows, chosen.kept, impute=list_imputes(use_case))
     identity = [column for column in use_case.dataset.entity if column != use_case.dataset.timestamp]
-    write_matrix(rows, encoder, folder, order=[use_case.dataset.timestamp, *identity])
+    write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity)
     settings = make_settings(use_case, encoder)
     trials = run_search(TrialTask(folder, settings, model.search), rows.sparkSession, on_finished=on_finished)
     best = find_best(trials)

@@ -1,6 +1,6 @@
 """Training rows -> a parquet folder of encoded features, which trials read without Spark.
 
-Rows never travel in a task's closure. Spark encodes and sorts them once, workers read the files with pyarrow.
+Rows never travel in a task's closure. Spark encodes them once, workers read the files with pyarrow.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DoubleType, StructField, StructType
+from pyspark.sql.types import DoubleType, StructField, StructType
 
 from sparkml_ops.models import FeatureEncoder
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-LABEL = "label"
-IS_VALID = "is_valid"
+LABEL, IS_VALID, TIME, TIE = "label", "is_valid", "time", "tie"
+_BESIDE: dict[str, type] = {LABEL: np.float64, IS_VALID: np.bool_, TIME: np.int64, TIE: np.int64}
+"""Columns beside the features, and their types."""
 
 
 @dataclass(frozen=True)
@@ -46,55 +47,62 @@ class Matrix:
         )
 
 
-def write_matrix(rows: DataFrame, encoder: FeatureEncoder, folder: str, *, order: Sequence[str]) -> None:
-    """Encode the rows of the splits train and valid and write them, sorted, as float64.
+def write_matrix(
+    rows: DataFrame, encoder: FeatureEncoder, folder: str, *, timestamp: str, identity: Sequence[str] = ()
+) -> None:
+    """Encode the rows of the splits train and valid and write them as float64, with what their order is made from.
 
     Args:
         rows: Rows of a training set.
         encoder: Fitted on the training rows.
         folder: Where to write; what is there is replaced.
-        order: Columns that give rows their order. What they leave open a hash of the features decides, so that the same
-            rows are always in the same order, and the same seed always gives the same model.
+        timestamp: The column with the moment, by which rows are ordered when they are read. What it leaves open a hash of
+            identity and features decides: the same rows are always in the same order, and the same seed always gives the
+            same model. Sorting is left to the reader, because Spark would read all rows twice to sort them.
+        identity: Columns that name a row.
     """
-    tie = F.xxhash64(*(F.col(f"`{name}`") for name in encoder.feature_columns))
-    ordered = rows.where(F.col("split").isin("train", "valid")).orderBy(*(F.col(f"`{name}`") for name in order), tie)
-    needed = ordered.select(
-        *(F.col(f"`{name}`") for name in encoder.feature_columns),
+    features = [F.col(f"`{name}`") for name in encoder.feature_columns]
+    needed = rows.where(F.col("split").isin("train", "valid")).select(
+        *features,
         F.col("label").cast("double").alias(LABEL),
         (F.col("split") == "valid").alias(IS_VALID),
+        F.unix_micros(F.col(f"`{timestamp}`").cast("timestamp")).alias(TIME),
+        F.xxhash64(*(F.col(f"`{name}`") for name in identity), *features).alias(TIE),
     )
     names = [f"x{position}" for position in range(len(encoder.encoded_columns))]
-    fields = [StructField(name, DoubleType()) for name in (*names, LABEL)]
+    encoded = StructType([StructField(name, DoubleType()) for name in names])
 
     def encode(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         for batch in batches:
             yield _encode_batch(batch, encoder, names)
 
-    encoded = needed.mapInArrow(encode, StructType([*fields, StructField(IS_VALID, BooleanType())]))
-    encoded.write.mode("overwrite").parquet(folder)
+    kept = StructType([needed.schema[name] for name in _BESIDE])
+    needed.mapInArrow(encode, StructType([*encoded, *kept])).write.mode("overwrite").parquet(folder)
 
 
 def read_matrix(folder: str) -> Matrix:
-    """Read what `write_matrix` wrote; needs no Spark."""
+    """Read what `write_matrix` wrote, in its order; needs no Spark."""
     import pyarrow.dataset as ds
 
     filesystem, path = _find_files(folder)
     files = ds.dataset(path, format="parquet", filesystem=filesystem)
-    names = [name for name in files.schema.names if name not in (LABEL, IS_VALID)]
+    names = [name for name in files.schema.names if name not in _BESIDE]
     rows = files.count_rows()
-    features, labels = np.empty((rows, len(names))), np.empty(rows)
-    is_valid = np.empty(rows, dtype=bool)
+    features = np.empty((rows, len(names)))
+    beside = {name: np.empty(rows, dtype=kind) for name, kind in _BESIDE.items()}
     at = 0
-    for batch in files.to_batches():  # files in the order of their names, which is the order of the rows
+    for batch in files.to_batches():
         here = slice(at, at + batch.num_rows)
         for position, name in enumerate(names):
             features[here, position] = batch.column(name).to_numpy(zero_copy_only=False)
-        labels[here] = batch.column(LABEL).to_numpy(zero_copy_only=False)
-        is_valid[here] = batch.column(IS_VALID).to_numpy(zero_copy_only=False)
+        for name, values in beside.items():
+            values[here] = batch.column(name).to_numpy(zero_copy_only=False)
         at += batch.num_rows
+    order = np.lexsort((beside[TIE], beside[TIME]))
+    valid, train = (order[beside[IS_VALID][order] == wanted] for wanted in (True, False))
     return Matrix(
-        train=Part(features[~is_valid], labels[~is_valid]),
-        valid=Part(features[is_valid], labels[is_valid]),
+        train=Part(features[train], beside[LABEL][train]),
+        valid=Part(features[valid], beside[LABEL][valid]),
     )
 
 
@@ -116,8 +124,8 @@ def _encode_batch(batch: "pa.RecordBatch", encoder: FeatureEncoder, names: list[
 
     matrix = np.asfortranarray(encoder.encode_batch(batch))
     arrays = [pa.array(matrix[:, position]) for position in range(len(names))]
-    arrays += [batch.column(LABEL), batch.column(IS_VALID)]
-    return pa.RecordBatch.from_arrays(arrays, names=[*names, LABEL, IS_VALID])
+    arrays += [batch.column(name) for name in _BESIDE]
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, *_BESIDE])
 
 
 def _find_files(folder: str) -> tuple[Any, str]:

@@ -23,7 +23,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     x, level = random.normal(size=3000), random.integers(0, 40, 3000).astype(float)
     x[::9] = np.nan
     label = (random.random(3000) < 1 / (1 + np.exp(-np.nan_to_num(x) * 2 - (level % 7 - 3)))).astype(float)
-    table = pa.table({"x0": x, "x1": level, "label": label, "is_valid": np.arange(3000) >= 2000})
+    table = pa.table(
+        {
+            "x0": x,
+            "x1": level,
+            "label": label,
+            "is_valid": np.arange(3000) >= 2000,
+            "time": np.arange(3000),
+            "tie": np.zeros(3000, dtype=np.int64),
+        }
+    )
     path = tmp_path_factory.mktemp("matrix")
     pq.write_table(table, path / "part-0.parquet")
     return str(path)

@@ -22,9 +22,11 @@ ENCODER = FeatureEncoder(
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     random = np.random.default_rng(0)
-    at = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=int(m)) for m in random.permutation(400) // 4]
+    minutes = random.permutation(400)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
     return pd.DataFrame({
-        "at": at,
+        "at": [start + timedelta(minutes=int(m)) for m in minutes],
+        "hour": [start + timedelta(hours=int(m) // 60) for m in minutes],
         "x": random.normal(size=400),
         "s": random.choice(["a", "b", "c"], 400),
         "split": random.choice(["train", "valid", "test"], 400),
@@ -38,10 +40,10 @@ def rows(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
 
 
 def test_both_parts_come_back_encoded(rows: DataFrame, frame: pd.DataFrame, tmp_path: Path) -> None:
-    write_matrix(rows, ENCODER, str(tmp_path / "m"), order=["at", "x"])
+    write_matrix(rows, ENCODER, str(tmp_path / "m"), timestamp="at")
     matrix = read_matrix(str(tmp_path / "m"))
     for part, name in ((matrix.train, "train"), (matrix.valid, "valid")):
-        expected = frame[frame["split"] == name].sort_values(["at", "x"])
+        expected = frame[frame["split"] == name].sort_values("at")
         np.testing.assert_array_equal(part.features, ENCODER.encode_frame(expected))
         np.testing.assert_array_equal(part.labels, expected["label"])
     joined = matrix.join()
@@ -50,7 +52,7 @@ def test_both_parts_come_back_encoded(rows: DataFrame, frame: pd.DataFrame, tmp_
 
 def test_the_order_is_the_same_however_rows_are_spread_even_with_ties(rows: DataFrame, tmp_path: Path) -> None:
     for name, spread in (("a", rows.repartition(5, "x")), ("b", rows.coalesce(1))):
-        write_matrix(spread, ENCODER, str(tmp_path / name), order=["at"])
+        write_matrix(spread, ENCODER, str(tmp_path / name), timestamp="hour")
     first, second = (read_matrix(str(tmp_path / name)) for name in ("a", "b"))
     np.testing.assert_array_equal(first.train.features, second.train.features)
     np.testing.assert_array_equal(first.train.labels, second.train.labels)
@@ -58,8 +60,8 @@ def test_the_order_is_the_same_however_rows_are_spread_even_with_ties(rows: Data
 
 def test_a_folder_is_written_anew_and_removed(rows: DataFrame, spark: SparkSession, tmp_path: Path) -> None:
     folder = str(tmp_path / "m")
-    write_matrix(rows, ENCODER, folder, order=["at"])
-    write_matrix(rows.limit(0), ENCODER, folder, order=["at"])
+    write_matrix(rows, ENCODER, folder, timestamp="at")
+    write_matrix(rows.limit(0), ENCODER, folder, timestamp="at")
     assert len(read_matrix(folder).train.labels) == 0
     remove_folder(spark, folder)
     remove_folder(spark, folder)
