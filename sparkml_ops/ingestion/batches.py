@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.files import LandedFile, plain_path
-
-_SHOWN = 5
+from sparkml_ops.ingestion.files import LandedFile, plain_path, some_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def _require_unchanged(source: str, needed: Sequence[LandedFile], landed: Sequen
     gone = [plain_path(file.path) for file in needed if file.path not in there]
     if gone:
         raise ContractError(
-            f"source {source}: {len(gone)} files that belong to the batch are gone: {_some(gone)}. Put them back, or start "
+            f"source {source}: {len(gone)} files that belong to the batch are gone: {some_of(gone)}. Put them back, or start "
             f"over from what is there with `sparkml-ops ingest … --source {source} --full`. Nothing was written."
         )
 
@@ -120,11 +118,7 @@ def _require_same_content(source: str, known: Sequence[LandedFile], landed: Sequ
     changed = [plain_path(file.path) for file in landed if file.path in before and before[file.path] != file]
     if changed:
         raise ContractError(
-            f"source {source}: {len(changed)} files changed after they were ingested: {_some(changed)}. Files must not "
+            f"source {source}: {len(changed)} files changed after they were ingested: {some_of(changed)}. Files must not "
             "change once they have landed: give the new content a name of its own, or take everything in anew with "
             f"`sparkml-ops ingest … --source {source} --full`. Nothing was written."
         )
-
-
-def _some(paths: Sequence[str]) -> str:
-    return ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")

@@ -36,7 +36,7 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     Raises:
         ContractError: a declared column is missing, or an undeclared one is there and `new_columns` is `fail`.
     """
-    added = compare_columns(raw.columns, source, name=name)
+    added = compare_columns(raw.columns, source, place=f"source {name}")
     texts = {column: _null_texts(F.col(f"`{column}`"), source) for column in [*source.columns, *added]}
     read_columns = [column for column in raw.columns if column not in READER_COLUMNS]
     typed = raw.select(
@@ -69,18 +69,18 @@ def list_reasons(reasons: Sequence[Column]) -> Column:
     return F.when(text == "", F.array().cast("array<string>")).otherwise(F.split(text, _BETWEEN_REASONS))
 
 
-def compare_columns(found: Sequence[str], source: "Source", *, name: str) -> list[str]:
+def compare_columns(found: Sequence[str], source: "Source", *, place: str) -> list[str]:
     """The undeclared columns to keep; raises ContractError with a diff where the policy says so."""
     present = [column for column in found if column not in READER_COLUMNS]
     missing = [column for column in source.columns if column not in present]
     new = [column for column in present if column not in source.columns]
     refused = new if source.new_columns == "fail" else []
     if missing or refused:
-        lines = [f"  - {column}: declared, not in the files{_hint(column, new)}" for column in missing]
-        lines += [f"  + {column}: in the files, not declared" for column in refused]
+        lines = [f"  - {column}: declared, not there{_hint(column, new)}" for column in missing]
+        lines += [f"  + {column}: there, not declared" for column in refused]
         raise ContractError(
-            f"source {name}: the files' columns are not those of the contract:\n" + "\n".join(lines) + "\n"
-            f"The batch was refused; nothing was written. Mend the files or `sources.{name}.columns`."
+            f"{place}: the columns are not those of the contract:\n" + "\n".join(lines) + "\n"
+            "The batch was refused; nothing was written. Mend the files, or `columns` of the source."
         )
     return new if source.new_columns == "add" else []
 

@@ -1,16 +1,27 @@
 """Which files lie at a source's path."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from sparkml_ops.errors import SetupError
+from sparkml_ops.errors import ContractError, SetupError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from sparkml_ops.config.sources import Source
+
+_SHOWN = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# How Hadoop writes a FileStatus. A million calls into the JVM would take minutes; this takes one for a whole folder.
+_STATUS = re.compile(
+    r"FileStatus\{path=(?P<path>.*?); isDirectory=(?P<is_folder>true|false); "
+    r"(?:length=(?P<length>\d+); replication=\d+; blocksize=\d+; )?modification_time=(?P<modified>\d+);",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -23,27 +34,72 @@ class LandedFile:
 
 
 def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[LandedFile]:
-    """The files at the source's path, sorted by path; their content is not read.
+    """The files at the source's path and in the folders there, sorted by path; their content is not read.
+
+    The file system is asked itself, because Spark's own listing passes over files of 0 bytes without a word.
 
     Raises:
-        SetupError: nothing lies there.
+        SetupError: nothing lies there, or it cannot be listed.
+        ContractError: a file has 0 bytes, which is what a file looks like that has not landed whole.
     """
-    from pyspark.errors import AnalysisException
+    from py4j.protocol import Py4JJavaError
 
     try:
-        listing = (
-            spark.read.format("binaryFile").load(source.path).select("path", "length", "modificationTime").collect()
-        )
-    except AnalysisException as error:
-        if "PATH_NOT_FOUND" not in str(error):
-            raise SetupError(f"source {name}: cannot list {source.path}: {str(error).splitlines()[0]}") from error
-        listing = []
-    if not listing:
+        landed = sorted(_list_path(spark, source.path))
+    except Py4JJavaError as error:
+        reason = str(error.java_exception).splitlines()[0]
+        raise SetupError(f"source {name}: cannot list {source.path}: {reason}") from error
+    if not landed:
         raise SetupError(
             f"source {name}: no file matches {source.path}. Check `sources.{name}.path` and the variables in it; "
             "files whose names start with _ or . are passed over."
         )
-    return sorted(LandedFile(row["path"], row["length"], row["modificationTime"]) for row in listing)
+    empty = [plain_path(file.path) for file in landed if file.size_bytes == 0]
+    if empty:
+        raise ContractError(
+            f"source {name}: {len(empty)} of {len(landed)} files have 0 bytes: {some_of(empty)}. Nothing was written. Files must "
+            "land whole: write them under a name that starts with _ and rename them, or take the empty ones away."
+        )
+    return landed
+
+
+def _list_path(spark: "SparkSession", pattern: str) -> list[LandedFile]:
+    jvm: Any = spark._jvm  # noqa: SLF001  # pyspark has no other way to list files in any storage
+    path = jvm.org.apache.hadoop.fs.Path(pattern)
+    files = path.getFileSystem(spark._jsc.hadoopConfiguration())  # noqa: SLF001
+    found, landed = _read_statuses(jvm, files.globStatus(path)), []
+    while found:
+        status = found.pop()
+        if status["path"].rstrip("/").rpartition("/")[2].startswith(("_", ".")):
+            continue
+        if status["is_folder"] == "true":
+            found += _read_statuses(jvm, files.listStatus(jvm.org.apache.hadoop.fs.Path(status["path"])))
+        else:
+            modified_at = _EPOCH + timedelta(milliseconds=int(status["modified"]))
+            landed.append(LandedFile(status["path"], int(status["length"]), modified_at))
+    return landed
+
+
+def _read_statuses(jvm: Any, statuses: Any) -> list[dict[str, str]]:
+    if statuses is None:
+        return []
+    found = [match.groupdict() for match in _STATUS.finditer(jvm.scala.runtime.ScalaRunTime.stringOf(statuses))]
+    if len(found) != len(statuses):
+        raise SetupError(
+            f"{len(statuses)} files were listed and {len(found)} understood: this Hadoop tells of files in another form, or a "
+            "file's name looks like such a form. Please report it, with the names."
+        )
+    return found
+
+
+def some_of(paths: Sequence[str]) -> str:
+    """The first few paths, for a message."""
+    return ", ".join(paths[:_SHOWN]) + (", …" if len(paths) > _SHOWN else "")
+
+
+def literal_path(path: str) -> str:
+    """A path as Spark's readers must be given it, so that brackets and stars in a name mean themselves."""
+    return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
 def plain_path(path: str) -> str:

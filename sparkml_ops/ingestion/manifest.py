@@ -44,7 +44,7 @@ def attempt_id(batch: Batch) -> str:
 
 def _to_batch(rows: Sequence[Any]) -> Batch:
     first = rows[0]
-    files = tuple(LandedFile(row["path"], row["size_bytes"], row["modified_at"]) for row in rows)
+    files = tuple(LandedFile(row["path"], row["size_bytes"], _utc(row["modified_at"])) for row in rows)
     mode = cast("Any", first["mode"])
     return Batch(
         first["batch_id"],

@@ -93,18 +93,18 @@ def test_derived_columns_see_typed_ones_and_earlier_derived_ones(spark: SparkSes
 def test_missing_columns_are_refused_with_a_diff_and_the_nearest_name() -> None:
     source = make_source({"id": {"type": "int"}, "carrier": {"type": "string"}})
     with pytest.raises(ContractError) as caught:
-        compare_columns(["id", "Carrier", "_source_file", "_malformed"], source, name="orders")
+        compare_columns(["id", "Carrier", "_source_file", "_malformed"], source, place="orders")
     assert str(caught.value).splitlines()[:2] == [
-        "source orders: the files' columns are not those of the contract:",
-        "  - carrier: declared, not in the files; renamed to Carrier?",
+        "orders: the columns are not those of the contract:",
+        "  - carrier: declared, not there; renamed to Carrier?",
     ]
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("ignore", []), ("add", ["extra"])])
 def test_new_columns_follow_the_policy(policy: str, kept: list[str]) -> None:
-    assert compare_columns(["id", "extra"], make_source({"id": {"type": "int"}}, new_columns=policy), name="o") == kept
+    assert compare_columns(["id", "extra"], make_source({"id": {"type": "int"}}, new_columns=policy), place="o") == kept
 
 
 def test_new_columns_can_be_refused() -> None:
-    with pytest.raises(ContractError, match=r"\+ extra: in the files, not declared"):
-        compare_columns(["id", "extra"], make_source({"id": {"type": "int"}}, new_columns="fail"), name="o")
+    with pytest.raises(ContractError, match=r"\+ extra: there, not declared"):
+        compare_columns(["id", "extra"], make_source({"id": {"type": "int"}}, new_columns="fail"), place="o")

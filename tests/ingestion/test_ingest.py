@@ -219,20 +219,34 @@ def test_a_changed_contract_takes_everything_in_anew(lake: Lake, landing: Path, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("", r"source orders: 1 of 2 files have 0 bytes: .*a\.csv"),
         ("\n", "has no header line"),
         ("id,amount,id\n1,2,3\n", r"names \['id'\] twice"),
         ("id,,day\n1,2,3\n", "has a column without a name"),
-        ("id,amount\n1,2\n", "- day: declared, not in the files"),
-        ("ID;amount;day\n1;2;3\n", "- id: declared, not in the files"),
+        ("id,amount\n1,2\n", "- day: declared, not there"),
+        ("ID;amount;day\n1;2;3\n", "- id: declared, not there"),
     ],
 )
 def test_a_file_with_an_ugly_header_is_refused_and_named(
     lake: Lake, landing: Path, environment: Environment, content: str, message: str
 ) -> None:
     (landing / "a.csv").write_text(content)
+    (landing / "b.csv").write_text(GOOD)
     with pytest.raises(ContractError, match=message):
         take_in(shop(landing, environment), lake)
     assert not table_exists(lake, "clean_orders")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.csv", "été.csv", "a%20b.csv", "a[1].csv", "x{y}.csv", "a;b='c'.csv", "deep/er/a.csv", "d=1/a.csv"]
+)
+def test_a_file_with_an_ugly_name_is_read_once(lake: Lake, landing: Path, environment: Environment, name: str) -> None:
+    (landing / name).parent.mkdir(parents=True, exist_ok=True)
+    (landing / name).write_text(GOOD)
+    (landing / "_half.csv").write_text("")
+    use_case = shop(landing, environment)
+    assert take_in(use_case, lake).sources[0].rows_clean == 2
+    assert take_in(use_case, lake).sources[0].status == "no_change"
 
 
 def test_a_header_without_rows_is_an_empty_batch(lake: Lake, landing: Path, environment: Environment) -> None:

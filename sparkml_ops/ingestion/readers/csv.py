@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.files import plain_path
+from sparkml_ops.ingestion.contract import compare_columns
+from sparkml_ops.ingestion.files import literal_path, plain_path
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -22,11 +23,13 @@ def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "
     """Read files that may order their columns each in its own way.
 
     Raises:
-        ContractError: a file is empty, or its header names a column twice or not at all.
+        ContractError: a header names a column twice or not at all, or lacks a column of the contract.
     """
     by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path in paths:
         by_header[_read_header(spark, path, source.delimiter)].append(path)
+    for header, files in by_header.items():
+        compare_columns(header, source, place=plain_path(files[0]))
     parts = [_read_alike(spark, source, header, files) for header, files in by_header.items()]
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
 
@@ -42,13 +45,13 @@ def _read_alike(spark: "SparkSession", source: "Source", header: tuple[str, ...]
         .option("escape", '"')  # as RFC 4180 doubles a quote; Spark's own default is a backslash
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", "_malformed")
-        .csv(paths)
+        .csv([literal_path(path) for path in paths])
         .withColumn("_source_file", F.col("_metadata.file_path"))
     )
 
 
 def _read_header(spark: "SparkSession", path: str, delimiter: str) -> tuple[str, ...]:
-    first = spark.read.text(path).first()
+    first = spark.read.text(literal_path(path)).first()
     line = (first["value"] if first else "").removeprefix("\ufeff")
     names = tuple(next(csv.reader([line], delimiter=delimiter), []))
     doubled = sorted({name for name in names if names.count(name) > 1})

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.ingestion.files import literal_path
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
@@ -18,7 +20,7 @@ def read_json(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> 
         spark.read.option("primitivesAsString", "true")
         .option("mode", "PERMISSIVE")
         .option("columnNameOfCorruptRecord", "_malformed")
-        .json(list(paths))
+        .json([literal_path(path) for path in paths])
     )
     if "_malformed" not in rows.columns:
         rows = rows.withColumn("_malformed", F.lit(None).cast("string"))

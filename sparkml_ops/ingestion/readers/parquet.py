@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.ingestion.files import literal_path
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def read_parquet(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
     """Read files by column name; the schemas of all files are merged."""
     del source  # Parquet needs no settings
-    rows = spark.read.option("mergeSchema", "true").parquet(*paths)
+    rows = spark.read.option("mergeSchema", "true").parquet(*(literal_path(path) for path in paths))
     return rows.withColumn("_malformed", F.lit(None).cast("string")).withColumn(
         "_source_file", F.col("_metadata.file_path")
     )
