@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import inspect, stages
+from sparkml_ops.cli import inspect, pipeline, stages
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -77,8 +77,8 @@ def share_options(  # noqa: PLR0913  # an option is an argument
 
 
 for verb in (
-    stages.run,
-    stages.plan,
+    pipeline.run,
+    pipeline.plan,
     stages.ingest,
     stages.features,
     stages.dataset,

@@ -13,19 +13,16 @@ from sparkml_ops.lake.runs import (
     record_step,
 )
 from sparkml_ops.lake.session import open_session
-from sparkml_ops.lake.tables import (
+from sparkml_ops.lake.tables import create_table, list_tables, read_table, table_exists, table_version
+from sparkml_ops.lake.writes import (
     Commit,
     MergeRules,
     append_once,
-    create_table,
+    append_rows,
     find_write,
-    list_tables,
     merge_rows,
-    read_table,
     replace_slice,
     replace_table,
-    table_exists,
-    table_version,
 )
 
 __all__ = [
@@ -36,6 +33,7 @@ __all__ = [
     "StepRecord",
     "StepRun",
     "append_once",
+    "append_rows",
     "code_version",
     "create_table",
     "find_write",

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sparkml_ops.lake.location import Lake
-from sparkml_ops.lake.tables import Commit, append_once
+from sparkml_ops.lake.writes import Commit, append_once
 
 METRICS = "metrics"
 METRICS_SCHEMA = (

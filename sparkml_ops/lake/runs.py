@@ -15,7 +15,8 @@ from typing import Any
 import sparkml_ops
 from sparkml_ops.errors import SparkMLOpsError
 from sparkml_ops.lake.location import Lake
-from sparkml_ops.lake.tables import Commit, append_rows, read_table, table_exists
+from sparkml_ops.lake.tables import read_table, table_exists
+from sparkml_ops.lake.writes import Commit, append_rows
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from sparkml_ops.cli.app import app
 from sparkml_ops.cli.options import split_overrides
 from sparkml_ops.cli.output import format_table, to_plain
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.lake.tables import Commit
+from sparkml_ops.lake import Commit
 from tests.flights_sample import PROJECT
 
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)

@@ -16,7 +16,7 @@ from tests.flow_project import Project, run_cli, shared_options
 
 pytestmark = pytest.mark.slow
 
-COMMIT = "sparkml_ops.lake.tables._commit_once"
+COMMIT = "sparkml_ops.lake.writes._commit_once"
 POINTS = [
     f"during {COMMIT} clean_flights",
     f"after {COMMIT} clean_flights",
