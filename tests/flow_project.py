@@ -35,19 +35,21 @@ def shared_options() -> list[str]:
     return [part for key, value in OVERRIDES.items() for part in ("--set", f"{key}={value}")]
 
 
+def outside_environment() -> dict[str, str]:
+    """Environment variables for a process of its own: without those of this session's Spark."""
+    ours = ("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"PYTHONPATH": str(PROJECT)}
+
+
 def call(
     folder: Path, *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "sparkml_ops")
 ) -> subprocess.CompletedProcess[str]:
     """Call a program in a folder, without a network's or this session's settings."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK"))
-    }
     return subprocess.run(
         [*program, *arguments],
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(PROJECT)},
+        env=outside_environment(),
         capture_output=True,
         text=True,
         timeout=900,

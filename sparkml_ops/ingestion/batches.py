@@ -77,7 +77,7 @@ def decide_batch(
     _require_same_content(source, live, landed)
     known = {file.path for file in live}
     new = [file for file in landed if file.path not in known]
-    return make("merge" if mode == "merge" else "append", new, f"{len(new)} new files") if new else None
+    return make("merge" if mode == "merge" else "append", new, _count(len(new), "new file")) if new else None
 
 
 @dataclass(frozen=True)
@@ -122,3 +122,7 @@ def _require_same_content(source: str, known: Sequence[LandedFile], landed: Sequ
             "change once they have landed: give the new content a name of its own, or take everything in anew with "
             f"`sparkml-ops ingest … --source {source} --full`. Nothing was written."
         )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" + ("" if number == 1 else "s")

@@ -102,7 +102,7 @@ def _find_reason(
 ) -> str | None:
     if step.stage == "ingest":
         batch = find_batch(use_case, lake, str(step.subject))
-        return None if batch is None else f"{batch.reason} ({len(batch.files)} files, batch {batch.batch_id})"
+        return None if batch is None else f"{batch.reason} (files: {len(batch.files)}, batch {batch.batch_id})"
     if step.stage == "monitor" and _is_held(ledger, planned):
         return None
     before = [name for name in step.follows if name in planned and planned[name].runs]

@@ -1,6 +1,5 @@
 """Killed in the middle of each stage, once each, and run again: the tables equal those of a run that was never killed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparkml_ops.lake import Lake, list_tables, read_table
-from tests.flights_sample import PROJECT, make_project
-from tests.flow_project import Project, run_cli, shared_options
+from tests.flights_sample import make_project
+from tests.flow_project import Project, outside_environment, run_cli, shared_options
 
 pytestmark = pytest.mark.slow
 
@@ -58,16 +57,10 @@ def run_and_die(folder: Path, point: str) -> int:
         "run",
         "flights",
     ]
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK"))
-    }
-    environment = kept | {"PYTHONPATH": str(PROJECT)}
     return subprocess.run(
         command,
         cwd=folder,
-        env=environment,
+        env=outside_environment(),
         start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,6 +1,8 @@
 """A training set goes in, one registered candidate comes out, however often it is asked for."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from sparkml_ops.models import (
     prepare_tracking,
 )
 from sparkml_ops.training import train
+from tests.flow_project import outside_environment
 from tests.training.conftest import FEATURES, make_decisions, make_use_case, read_figures, write_training_set
 
 
@@ -211,6 +214,49 @@ def test_no_training_set_is_said(shop_lake: Lake, root: Path) -> None:
 
 def _interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
+
+
+KILLED_AFTER_ONE_TRIAL = """
+import os, sys
+from pathlib import Path
+from sparkml_ops.lake import open_lake
+from sparkml_ops.training import train
+from tests.training.conftest import make_use_case
+
+def log_then_die(tracking, experiment, *, parent):
+    log_trial = make_trial_logger(tracking, experiment, parent=parent)
+    def log(trial):
+        log_trial(trial)
+        os.killpg(0, 9)  # the JVM and its workers too
+    return log
+
+make_trial_logger = train.__globals__["make_trial_logger"]
+train.__globals__["make_trial_logger"] = log_then_die
+use_case = make_use_case(Path(sys.argv[1]))
+train(use_case, open_lake(use_case))
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_amid_the_search_leaves_its_trials_and_no_run_that_seems_to_live(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    nowhere = subprocess.DEVNULL
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER_ONE_TRIAL, str(root)],
+        check=False, start_new_session=True, stdout=nowhere, stderr=nowhere, timeout=300, env=outside_environment(),
+    )  # fmt: skip
+    assert killed.returncode == -9
+    assert len(list(Path(shop_lake.root).glob("_scratch/*"))) == 1
+    use_case = make_use_case(root)
+    result = train(use_case, shop_lake)
+    tracking = prepare_tracking(use_case.environment)
+    runs = tracking.client.search_runs([open_experiment(tracking, "shop")])
+    trials = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    parents = {run.info.status: run.info.run_id for run in runs if run not in trials}
+    assert set(parents) == {"KILLED", "FINISHED"}
+    assert [run.info.status for run in trials] == ["FINISHED"] * 4
+    assert (result.status, result.mlflow_run_id) == ("trained", parents["FINISHED"])
+    assert list(Path(shop_lake.root).glob("_scratch/*")) == []
 
 
 def test_the_intervals_are_finite(trained: dict[str, Any]) -> None:
