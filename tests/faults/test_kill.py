@@ -31,57 +31,25 @@ POINTS = [
     "before sparkml_ops.monitoring.monitor.raise_alerts",
 ]
 MADE_ANEW = (
-    "run_id",
-    "scored_at",
-    "published_at",
-    "_ingested_at",
-    "created_at",
-    "as_of",
-    "decision_id",
-    "decided_at",
-    "evidence",
-)
+    "run_id", "scored_at", "published_at", "_ingested_at", "created_at", "as_of", "decision_id", "decided_at", "evidence",
+)  # fmt: skip
 """Columns that differ between any two runs; `as_of` only in `training_sets`, where it is the moment of asking."""
 
 
 def run_and_die(folder: Path, point: str) -> int:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.faults.killed",
-        *point.split(),
-        "--",
-        "--env",
-        "test",
-        *shared_options(),
-        "run",
-        "flights",
-    ]
+    run = ("--env", "test", *shared_options(), "run", "flights")
     return subprocess.run(
-        command,
-        cwd=folder,
-        env=outside_environment(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        timeout=600,
-        check=False,
-    ).returncode
+        [sys.executable, "-m", "tests.faults.killed", *point.split(), "--", *run],
+        cwd=folder, env=outside_environment(), start_new_session=True, check=False, timeout=600,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ).returncode  # fmt: skip
 
 
 def fingerprint(rows: DataFrame, table: str) -> tuple[object, ...]:
     """Count and hash over all columns that the same data must give again; maps are compared as text, doubles rounded."""
     left_out = [c for c in MADE_ANEW if c in rows.columns and not (c == "as_of" and table != "training_sets")]
-    rows = rows.drop(
-        *left_out,
-        "_source_file",
-        "_batch_id",
-        "fingerprint",
-        "predictions_version",
-        "current_version",
-        "gates",
-        "checks",
-    )
+    told_by_versions = ("fingerprint", "predictions_version", "current_version", "gates", "checks")
+    rows = rows.drop(*left_out, "_source_file", "_batch_id", *told_by_versions)
     columns = [F.col(name).cast("string") if kind.startswith("map") else F.col(name) for name, kind in rows.dtypes]
     hashed = F.xxhash64(*columns)
     return tuple(rows.agg(F.count(hashed), F.sum(hashed.cast("decimal(38,0)")), F.bit_xor(hashed)).first())

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -59,7 +60,30 @@ def test_a_notebook_runs(path: Path, project: Project, sample_file: Path, monkey
     assert printed.strip()
 
 
-def test_there_are_four_of_them_with_widgets_and_defaults() -> None:
+class Widgets:
+    """As in a Databricks workspace where somebody has typed `prod` into the field `env`."""
+
+    def __init__(self) -> None:
+        self.values = {"env": "prod"}
+        self.widgets = self
+
+    def text(self, name: str, default: str) -> None:
+        self.values.setdefault(name, default)
+
+    def get(self, name: str) -> str:
+        return self.values[name]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_widgets_are_read_where_there_are_widgets(path: Path) -> None:
+    cell = next(cell for cell in path.read_text().split("# COMMAND ----------") if "settings = {" in cell)
+    here: dict[str, Any] = {"dbutils": Widgets()}
+    exec(cell, here)
+    assert here["settings"] == {"use_case": "flights", "env": "prod"}
+    elsewhere: dict[str, Any] = {}
+    exec(cell, elsewhere)
+    assert elsewhere["settings"] == {"use_case": "flights", "env": "local"}
+
+
+def test_there_are_four_of_them() -> None:
     assert len(NOTEBOOKS) == 4
-    for path in NOTEBOOKS:
-        assert 'if "dbutils" in globals():' in path.read_text()
