@@ -39,7 +39,7 @@ def outside_environment() -> dict[str, str]:
     """Environment variables for a process of its own: without those of this session's Spark."""
     ours = ("PYSPARK_GATEWAY", "SPARK_", "_PYSPARK")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"PYTHONPATH": str(PROJECT)}
+    return kept | {"PYTHONPATH": str(PROJECT), "PYSPARK_PYTHON": sys.executable}
 
 
 def call(
