@@ -5,7 +5,7 @@ BIN := .venv/bin
 LANDING := data/landing
 READY := .venv/.installed
 
-.PHONY: demo test quick lint lock clean benchmark
+.PHONY: demo test quick lint lock clean
 
 demo: $(READY)
 	$(BIN)/python jobs/land_flights.py $(LANDING)

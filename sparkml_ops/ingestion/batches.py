@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.files import LandedFile, plain_path, some_of
+from sparkml_ops.ingestion.files import LandedFile, count_files, plain_path, some_of
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def decide_batch(
     _require_same_content(source, live, landed)
     known = {file.path for file in live}
     new = [file for file in landed if file.path not in known]
-    return make("merge" if mode == "merge" else "append", new, _count(len(new), "new file")) if new else None
+    return make("merge" if mode == "merge" else "append", new, count_files(len(new), "new file")) if new else None
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _require_unchanged(source: str, needed: Sequence[LandedFile], landed: Sequen
     gone = [plain_path(file.path) for file in needed if file.path not in there]
     if gone:
         raise ContractError(
-            f"source {source}: {len(gone)} files that belong to the batch are gone: {some_of(gone)}. Put them back, or start "
+            f"source {source}: {count_files(len(gone))} of the batch cannot be found any more: {some_of(gone)}. Put back what is missing, or start "
             f"over from what is there with `sparkml-ops ingest … --source {source} --full`. Nothing was written."
         )
 
@@ -118,11 +118,7 @@ def _require_same_content(source: str, known: Sequence[LandedFile], landed: Sequ
     changed = [plain_path(file.path) for file in landed if file.path in before and before[file.path] != file]
     if changed:
         raise ContractError(
-            f"source {source}: {len(changed)} files changed after they were ingested: {some_of(changed)}. Files must not "
+            f"source {source}: {count_files(len(changed))} changed after being ingested: {some_of(changed)}. Files must not "
             "change once they have landed: give the new content a name of its own, or take everything in anew with "
             f"`sparkml-ops ingest … --source {source} --full`. Nothing was written."
         )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" + ("" if number == 1 else "s")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VIOLATIONS = "_violations"
 RAW = "_raw"
-_BETWEEN_REASONS = "\x1f"  # the unit separator, which YAML does not let into a rule
+_BETWEEN_REASONS = "\x1f"  # the unit separator; `_reason` keeps it out of the reasons
 READER_COLUMNS = ("_source_file", "_malformed")
 
 
@@ -132,7 +132,7 @@ def _row_violations(source: "Source") -> list[Column]:
 
 
 def _reason(violated: Column, text: str) -> Column:
-    return F.when(violated, F.lit(text))
+    return F.when(violated, F.lit(text.replace(_BETWEEN_REASONS, " ")))
 
 
 def _comment(rule: "Rule") -> dict[str, str]:

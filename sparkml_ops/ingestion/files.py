@@ -57,7 +57,7 @@ def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[La
     empty = [plain_path(file.path) for file in landed if file.size_bytes == 0]
     if empty:
         raise ContractError(
-            f"source {name}: {len(empty)} of {len(landed)} files have 0 bytes: {some_of(empty)}. Nothing was written. Files must "
+            f"source {name}: 0 bytes are in {count_files(len(empty))} of {len(landed)}: {some_of(empty)}. Nothing was written. Files must "
             "land whole: write them under a name that starts with _ and rename them, or take the empty ones away."
         )
     return landed
@@ -90,6 +90,11 @@ def _read_statuses(jvm: Any, statuses: Any) -> list[dict[str, str]]:
             "file's name looks like such a form. Please report it, with the names."
         )
     return found
+
+
+def count_files(number: int, thing: str = "file") -> str:
+    """A number with its noun, for a message."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def some_of(paths: Sequence[str]) -> str:

@@ -108,18 +108,25 @@ def ingest(
     return IngestResult(run_id, tuple(_ingest_source(use_case, lake, name, full=full, run_id=run_id) for name in names))
 
 
-def find_batch(use_case: "UseCase", lake: Lake, name: str, *, full: bool = False) -> Batch | None:
-    """The batch that `ingest` would take in now, or None; writes nothing."""
-    source = use_case.sources[name]
+def find_batches(
+    use_case: "UseCase", lake: Lake, sources: Sequence[str], *, full: bool = False
+) -> dict[str, Batch | None]:
+    """The batch of each source that `ingest` would take in now, or None; writes nothing."""
+    earlier = read_batches(lake, sources)
+    return {name: _find_batch(lake, name, use_case.sources[name], earlier[name], full=full) for name in sources}
+
+
+def _find_batch(
+    lake: Lake, name: str, source: "Source", earlier: Sequence[tuple[Batch, bool]], *, full: bool
+) -> Batch | None:
     landed = list_files(lake.spark, source, name=name)
-    batches = read_batches(lake, name)
-    return decide_batch(batches, landed, source=name, mode=source.mode, contract_hash=_contract_hash(source), full=full)
+    return decide_batch(earlier, landed, source=name, mode=source.mode, contract_hash=_contract_hash(source), full=full)
 
 
 def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, run_id: str) -> SourceResult:
     source = use_case.sources[name]
     with hold_lease(lake, f"ingest-{name}", wait_seconds=STAGE_WAIT_SECONDS):
-        batch = find_batch(use_case, lake, name, full=full)
+        batch = find_batches(use_case, lake, [name], full=full)[name]
         if batch is None:
             logger.info("source %s: nothing new", name)
             return SourceResult(name, "no_change")
@@ -173,14 +180,8 @@ def _count_violations(judged: "DataFrame") -> dict[str, int]:
     """Rows in, rows with any violation, and rows by rule: one pass, which also fills the cache."""
     is_bad = F.size(VIOLATIONS) > 0
     rules = F.when(is_bad, F.col(VIOLATIONS)).otherwise(F.array(F.lit("")))
-    per_rule = judged.select(
-        F.explode(rules).alias("rule"), is_bad.alias("bad"), (rules[0] == F.col("rule")).alias("first")
-    )
-    rows = (
-        per_rule.groupBy("rule")
-        .agg(F.count("rule").alias("rows"), F.sum(F.col("first").cast("int")).alias("firsts"))
-        .collect()
-    )
+    per_rule = judged.select(F.posexplode(rules).alias("place", "rule")).groupBy("rule")
+    rows = per_rule.agg(F.count("rule").alias("rows"), F.count_if(F.col("place") == 0).alias("firsts")).collect()
     by_rule = {row["rule"]: int(row["rows"]) for row in rows if row["rule"]}
     total = sum(int(row["firsts"]) for row in rows)
     good = sum(int(row["rows"]) for row in rows if not row["rule"])

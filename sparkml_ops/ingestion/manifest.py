@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from pyspark.sql import functions as F
+
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.files import LandedFile
 from sparkml_ops.lake import Commit, Lake, append_once, read_notes, read_table, table_exists
@@ -15,16 +17,19 @@ _SCHEMA = (
 )
 
 
-def read_batches(lake: Lake, source: str) -> list[tuple[Batch, bool]]:
-    """The batches of a source, oldest first, each with whether the ledger says that it was finished."""
+def read_batches(lake: Lake, sources: Sequence[str]) -> dict[str, list[tuple[Batch, bool]]]:
+    """The batches of each source, oldest first, each with whether the ledger says that it was finished."""
+    batches: dict[str, list[tuple[Batch, bool]]] = {source: [] for source in sources}
     if not table_exists(lake, MANIFEST):
-        return []
-    rows = read_table(lake, MANIFEST).where(f"source = '{source}'").orderBy("started_at", "batch_id", "path").collect()
+        return batches
+    rows = read_table(lake, MANIFEST).where(F.col("source").isin([*sources])).orderBy("started_at", "batch_id", "path")
     attempts: dict[tuple[Any, str], list[Any]] = {}
-    for row in rows:
+    for row in rows.collect():
         attempts.setdefault((row["started_at"], row["batch_id"]), []).append(row)
-    finished = read_notes(lake, step=f"ingest:{source}", key=ATTEMPT)
-    return [(batch, attempt_id(batch) in finished) for batch in map(_to_batch, attempts.values())]
+    finished = read_notes(lake, steps=[f"ingest:{source}" for source in sources], key=ATTEMPT)
+    for batch in map(_to_batch, attempts.values()):
+        batches[batch.source].append((batch, attempt_id(batch) in finished))
+    return batches
 
 
 def note_batch(lake: Lake, batch: Batch) -> Commit:

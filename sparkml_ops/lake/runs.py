@@ -4,7 +4,7 @@ import getpass
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -128,22 +128,21 @@ def record_step(lake: Lake, *, run_id: str, step: str, config_hash: str) -> Iter
 def last_successes(lake: Lake) -> dict[str, StepRun]:
     """The newest row of every step that ended well (`succeeded`, or `refused` by a gate), by step."""
     from pyspark.sql import functions as F
-    from pyspark.sql.window import Window
 
     if not table_exists(lake, RUNS):
         return {}
-    newest_first = Window.partitionBy("step").orderBy(F.desc("ended_at"), F.desc("run_id"))
-    done = read_table(lake, RUNS).where("error IS NULL").withColumn("_rank", F.row_number().over(newest_first))
-    return {row["step"]: _to_step_run(row) for row in done.where("_rank = 1").collect()}
+    done = read_table(lake, RUNS).where("error IS NULL").groupBy("step")
+    newest = done.agg(F.max_by(F.struct("*"), F.struct("ended_at", "run_id")).alias("run")).collect()
+    return {row["step"]: _to_step_run(row["run"]) for row in newest}
 
 
-def read_notes(lake: Lake, *, step: str, key: str) -> set[str]:
-    """What all runs of a step that ended well have noted under a key."""
+def read_notes(lake: Lake, *, steps: Sequence[str], key: str) -> set[str]:
+    """What all runs of these steps that ended well have noted under a key."""
     from pyspark.sql import functions as F
 
     if not table_exists(lake, RUNS):
         return set()
-    rows = read_table(lake, RUNS).where((F.col("step") == step) & F.col("error").isNull())
+    rows = read_table(lake, RUNS).where(F.col("step").isin([*steps]) & F.col("error").isNull())
     return {row["note"] for row in rows.select(F.col("details")[key].alias("note")).distinct().collect()}
 
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.features import hash_dataset, hash_view
-from sparkml_ops.ingestion import find_batch
-from sparkml_ops.lake import Lake, StepRun, last_successes, table_exists, table_version
+from sparkml_ops.lake import Lake, StepRun
 from sparkml_ops.monitoring import hash_monitoring
+from sparkml_ops.pipeline.known import Known, read_known
 from sparkml_ops.pipeline.steps import STAGES, Step, list_steps
-from sparkml_ops.promotion import find_champion
 from sparkml_ops.training import hash_training
 
 if TYPE_CHECKING:
@@ -59,30 +58,18 @@ def plan(use_case: "UseCase", lake: Lake, *, from_stage: str | None = None, to_s
         ContractError: landed files changed after they were ingested.
         SetupError: no files at a source's path.
     """
-    ledger, planned = last_successes(lake), dict[str, PlannedStep]()
-    versions = _VersionReader(lake, {})
     last = STAGES.index(to_stage) if to_stage else len(STAGES)
-    for step in list_steps(use_case):
-        if STAGES.index(step.stage) > last:
-            continue
-        reason = _forced(step, from_stage) or _find_reason(
-            use_case, lake, step, ledger=ledger, planned=planned, versions=versions
-        )
+    steps = [step for step in list_steps(use_case) if STAGES.index(step.stage) <= last]
+    return decide_plan(use_case, steps, read_known(use_case, lake, steps), from_stage=from_stage)
+
+
+def decide_plan(use_case: "UseCase", steps: "Sequence[Step]", known: Known, *, from_stage: str | None = None) -> Plan:
+    """Decide for each step, from what is known alone."""
+    planned = dict[str, PlannedStep]()
+    for step in steps:
+        reason = _forced(step, from_stage) or _find_reason(use_case, step, known=known, planned=planned)
         planned[step.name] = PlannedStep(step, reason is not None, reason or "nothing changed")
     return Plan(tuple(planned.values()))
-
-
-@dataclass(frozen=True)
-class _VersionReader:
-    """Newest version of each table, read once; None where there is no table."""
-
-    lake: Lake
-    known: dict[str, int | None]
-
-    def __call__(self, table: str) -> int | None:
-        if table not in self.known:
-            self.known[table] = table_version(self.lake, table) if table_exists(self.lake, table) else None
-        return self.known[table]
 
 
 def _forced(step: Step, from_stage: str | None) -> str | None:
@@ -91,29 +78,21 @@ def _forced(step: Step, from_stage: str | None) -> str | None:
     return f"asked for by --from {from_stage}" if STAGES.index(step.stage) >= STAGES.index(from_stage) else None
 
 
-def _find_reason(
-    use_case: "UseCase",
-    lake: Lake,
-    step: Step,
-    *,
-    ledger: Mapping[str, StepRun],
-    planned: Mapping[str, PlannedStep],
-    versions: _VersionReader,
-) -> str | None:
+def _find_reason(use_case: "UseCase", step: Step, *, known: Known, planned: Mapping[str, PlannedStep]) -> str | None:
     if step.stage == "ingest":
-        batch = find_batch(use_case, lake, str(step.subject))
+        batch = known.batches[str(step.subject)]
         return None if batch is None else f"{batch.reason} (files: {len(batch.files)}, batch {batch.batch_id})"
-    if step.stage == "monitor" and _is_held(ledger, planned):
+    if step.stage == "monitor" and _is_held(known.ledger, planned):
         return None
     before = [name for name in step.follows if name in planned and planned[name].runs]
     if before:
         return f"follows {', '.join(before[:3])}" + (", …" if len(before) > 3 else "")  # noqa: PLR2004
-    last = ledger.get(step.name)
+    last = known.ledger.get(step.name)
     if last is None:
         return "never ran"
-    if last.config_hash != _hash_step(use_case, step):
+    if last.config_hash != hash_step(use_case, step):
         return "its configuration changed"
-    return _find_moved(last, versions) or _find_other_model(lake, step, last, ledger)
+    return _find_moved(last, known.versions) or _find_other_model(step, last, known)
 
 
 def _is_held(ledger: Mapping[str, StepRun], planned: Mapping[str, PlannedStep]) -> bool:
@@ -122,7 +101,7 @@ def _is_held(ledger: Mapping[str, StepRun], planned: Mapping[str, PlannedStep]) 
     return not will_score and "score" in ledger and ledger["score"].status == "refused"
 
 
-def _hash_step(use_case: "UseCase", step: Step) -> str:
+def hash_step(use_case: "UseCase", step: Step) -> str:
     """The hash that the step's verb writes to the ledger."""
     match step.stage:
         case "features":
@@ -139,24 +118,24 @@ def _hash_step(use_case: "UseCase", step: Step) -> str:
             return hash_monitoring(use_case)
 
 
-def _find_moved(last: StepRun, versions: _VersionReader) -> str | None:
+def _find_moved(last: StepRun, versions: Mapping[str, int | None]) -> str | None:
     """Inputs that are not at the version that was read, and outputs that are gone or were taken back."""
     for table, version in last.inputs.items():
-        if table != "predictions" and versions(table) != version:
-            return f"{table} is at {_show(versions(table))}, and v{version} was read"
+        if table != "predictions" and versions[table] != version:
+            return f"{table} is at {_show(versions[table])}, and v{version} was read"
     for table, version in last.outputs.items():
-        now = versions(table)
+        now = versions[table]
         if now is None or now < version:
             return f"{table} is at {_show(now)}, and v{version} was written"
     return None
 
 
-def _find_other_model(lake: Lake, step: Step, last: StepRun, ledger: Mapping[str, StepRun]) -> str | None:
+def _find_other_model(step: Step, last: StepRun, known: Known) -> str | None:
     wanted = None
-    if step.stage == "promote" and "train" in ledger:
-        wanted = ledger["train"].model_version
+    if step.stage == "promote" and "train" in known.ledger:
+        wanted = known.ledger["train"].model_version
     if step.stage == "score":
-        wanted = find_champion(lake)
+        wanted = known.champion
     if wanted is None or wanted == last.model_version:
         return None
     return f"version {wanted} of the model is {'new' if step.stage == 'promote' else 'the champion'}"

@@ -58,7 +58,7 @@ def test_a_file_that_went_away_takes_nothing_with_it() -> None:
 
 
 def test_a_changed_file_is_refused_and_named() -> None:
-    with pytest.raises(ContractError, match=r"1 files changed after they were ingested: /landing/a\. .*--full"):
+    with pytest.raises(ContractError, match=r"1 file changed after being ingested: /landing/a\. .*--full"):
         decide([(first_batch("a"), True)], landed("a", size=11))
 
 
@@ -68,7 +68,7 @@ def test_a_killed_batch_is_finished_first_with_exactly_its_files() -> None:
 
 
 def test_a_killed_batch_whose_file_is_gone_is_refused_and_named() -> None:
-    with pytest.raises(ContractError, match=r"files that belong to the batch are gone: /landing/a"):
+    with pytest.raises(ContractError, match=r"of the batch cannot be found any more: /landing/a"):
         decide([(first_batch("a", "b"), False)], landed("b"))
 
 
@@ -79,7 +79,7 @@ def test_a_changed_contract_takes_everything_in_again() -> None:
 
 
 def test_a_changed_contract_does_not_lose_rows_of_files_that_are_gone() -> None:
-    with pytest.raises(ContractError, match="are gone: /landing/a"):
+    with pytest.raises(ContractError, match="cannot be found any more: /landing/a"):
         decide([(first_batch("a", "b"), True)], landed("b"), contract_hash="c2")
 
 

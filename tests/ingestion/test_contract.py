@@ -108,3 +108,8 @@ def test_new_columns_follow_the_policy(policy: str, kept: list[str]) -> None:
 def test_new_columns_can_be_refused() -> None:
     with pytest.raises(ContractError, match=r"\+ extra: there, not declared"):
         compare_columns(["id", "extra"], make_source({"id": {"type": "int"}}, new_columns="fail"), place="o")
+
+
+def test_a_reason_is_one_reason_whatever_its_text(spark: SparkSession) -> None:
+    source = make_source({"v": {"type": "string", "matches": "a\x1fb"}})
+    assert judge(spark, source, v="c")[1] == ["v: does not match a b"]

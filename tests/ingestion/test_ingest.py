@@ -219,7 +219,7 @@ def test_a_changed_contract_takes_everything_in_anew(lake: Lake, landing: Path, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", r"source orders: 1 of 2 files have 0 bytes: .*a\.csv"),
+        ("", r"source orders: 0 bytes are in 1 file of 2: .*a\.csv"),
         ("\n", "has no header line"),
         ("id,amount,id\n1,2,3\n", r"names \['id'\] twice"),
         ("id,,day\n1,2,3\n", "has a column without a name"),
@@ -296,3 +296,11 @@ def test_a_lake_that_cannot_be_written_is_told_before_anything_runs(
     with pytest.raises(SetupError, match="cannot write to the lake at"):
         take_in(shop(landing, environment), blocked)
     assert {path.name for path in tmp_path.iterdir()} == {"landing", "file"}
+
+
+def test_a_rule_that_is_written_twice_does_not_count_its_rows_twice(
+    lake: Lake, landing: Path, environment: Environment
+) -> None:
+    (landing / "a.csv").write_text(GOOD)
+    result = take_in(shop(landing, environment, expect=["amount > 15", "amount > 15"]), lake)
+    assert (result.sources[0].rows_in, result.sources[0].rows_clean, result.sources[0].rows_quarantined) == (2, 1, 1)
