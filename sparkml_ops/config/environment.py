@@ -10,7 +10,7 @@ Scalar = str | int | float | bool
 
 
 class LakeLocation(Section):
-    """Where the tables are: `<root>/<use case>/<table>`, or `<catalog>.<schema>.<table>` when a schema is given."""
+    """Where the tables are: `<root>/<use case>/<table>`, or `<catalog>.<schema>_<use case>.<table>` when a schema is given."""
 
     root: str = Field(min_length=1, description="a folder or a storage URL; relative to the project folder")
     catalog: Identifier | None = None

@@ -22,7 +22,7 @@ class Lake:
     Attributes:
         spark: the session that reads and writes.
         root: folder or storage URL of the use case; each table is a folder in it.
-        database: `catalog.schema`, quoted, when tables live in a catalog; None when they live by path.
+        database: `catalog`.`schema_usecase`, quoted, when tables live in a catalog; None when they live by path.
         use_case: its name.
         sources: names of its sources; in SQL a source's name means its clean table.
     """
@@ -48,7 +48,8 @@ def open_lake(use_case: "UseCase", spark: "SparkSession | None" = None) -> Lake:
     else:
         require_delta(spark)
         session = with_required_conf(spark)
-    parts = [part for part in (place.catalog, place.schema_name) if part]
+    schema = f"{place.schema_name}_{use_case.name}"  # all use cases have tables of the same names
+    parts = [part for part in (place.catalog, schema) if part]
     database = ".".join(quote_identifier(part) for part in parts) if place.schema_name else None
     return Lake(
         session, f"{place.root.rstrip('/')}/{use_case.name}", database, use_case.name, frozenset(use_case.sources)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sparkml_ops.errors import TableNotFoundError
+from sparkml_ops.errors import SetupError, TableNotFoundError
 from sparkml_ops.lake.lease import hold_lease
-from sparkml_ops.lake.location import Lake, sql_name, table_path
+from sparkml_ops.lake.location import Lake, quote_identifier, quote_text, sql_name, table_path
 
 if TYPE_CHECKING:
     from delta.tables import DeltaTable
     from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import StructField, StructType
 
 # Readers other than Spark must be able to read the tables, and some cannot read deletion vectors.
 CREATE_OPTIONS = {"delta.enableDeletionVectors": "false"}
@@ -60,23 +60,52 @@ def create_table(
     lake: Lake, table: str, columns: "StructType", *, comment: str, properties: Mapping[str, str] | None = None
 ) -> None:
     """Create an empty table with comments and properties, if it is not there; comments stand in the fields' metadata."""
-    from delta.tables import DeltaTable
-
     if table_exists(lake, table):
         return
+    declared = ", ".join(_declare(column) for column in columns)
+    wanted = CREATE_OPTIONS | dict(properties or {})
     with hold_lease(lake, table):
-        builder = DeltaTable.createIfNotExists(lake.spark).addColumns(columns).comment(comment)
-        builder = (
-            builder.tableName(sql_name(lake, table)) if lake.database else builder.location(table_path(lake, table))
+        require_schema(lake)
+        lake.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {sql_name(lake, table)} ({declared}) USING delta COMMENT {quote_text(comment)} "
+            f"TBLPROPERTIES ({', '.join(f'{quote_text(k)} = {quote_text(v)}' for k, v in wanted.items())})"
         )
-        for key, value in (CREATE_OPTIONS | dict(properties or {})).items():
-            builder = builder.property(key, value)
-        builder.execute()
+
+
+def _declare(column: "StructField") -> str:
+    comment = column.metadata.get("comment")
+    return (
+        f"{quote_identifier(column.name)} {column.dataType.simpleString()}"
+        f"{'' if column.nullable else ' NOT NULL'}{f' COMMENT {quote_text(comment)}' if comment else ''}"
+    )
+
+
+def require_schema(lake: Lake) -> None:
+    """Create the schema that the use case's tables live in, if they live in a catalog and it is not there.
+
+    Raises:
+        SetupError: it is not there and may not be created.
+    """
+    from pyspark.errors import PySparkException
+
+    if lake.database is None or lake.spark.catalog.databaseExists(lake.database):
+        return
+    try:
+        lake.spark.sql(
+            f"CREATE SCHEMA IF NOT EXISTS {lake.database} COMMENT 'Tables of the use case {lake.use_case}, by sparkml_ops'"
+        )
+    except PySparkException as error:
+        raise SetupError(
+            f"the schema {lake.database} is not there and cannot be created ({error.getCondition()}). Have it made, or set "
+            "`lake.catalog` and `lake.schema` of the environment to a place where you may create schemas."
+        ) from error
 
 
 def list_tables(lake: Lake) -> list[str]:
     """Names of the tables of this use case, sorted."""
     if lake.database is not None:
+        if not lake.spark.catalog.databaseExists(lake.database):
+            return []
         names = [row["tableName"] for row in lake.spark.sql(f"SHOW TABLES IN {lake.database}").collect()]
         return sorted(names)
     jvm: Any = lake.spark._jvm  # noqa: SLF001  # Spark has no public way to list a folder

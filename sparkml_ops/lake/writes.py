@@ -8,14 +8,14 @@ Every write is one Delta commit.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from sparkml_ops.errors import ConflictError
 from sparkml_ops.lake.history import WrittenBy, commits_in_effect, encode_note, last_restore, rows_written
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake, check_table_name, quote_identifier, quote_text, sql_name, table_path
 from sparkml_ops.lake.session import sibling_session
-from sparkml_ops.lake.tables import CREATE_OPTIONS, open_delta_table, read_history, table_exists
+from sparkml_ops.lake.tables import CREATE_OPTIONS, open_delta_table, read_history, require_schema, table_exists
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -74,7 +74,7 @@ def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fin
     """
 
     def write(marks: _Write) -> None:
-        _save(lake, table, rows.write.format("delta").mode("append").options(**marks.options()))
+        _save(lake, table, rows, options=marks.options())
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint))
 
@@ -86,7 +86,7 @@ def append_rows(lake: Lake, table: str, rows: "DataFrame") -> None:
         ConflictError: another writer does not let go.
     """
     with hold_lease(lake, check_table_name(table)):
-        _run_write(lake, table, lambda: _save(lake, table, rows.write.format("delta").mode("append")))
+        _run_write(lake, table, lambda: _save(lake, table, rows))
 
 
 def replace_slice(
@@ -102,10 +102,10 @@ def replace_slice(
     """
 
     def write(marks: _Write) -> None:
-        writer = rows.write.format("delta").options(**marks.options())
         if table_exists(lake, table):
-            writer = writer.mode("overwrite").option("replaceWhere", _equal(where))
-        _save(lake, table, writer)
+            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": _equal(where)})
+        else:
+            _save(lake, table, rows, options=marks.options())
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint, replaces="slice"))
 
@@ -120,8 +120,7 @@ def replace_table(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, f
     """
 
     def write(marks: _Write) -> None:
-        writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
-        _save(lake, table, writer.options(**marks.options()))
+        _save(lake, table, rows, mode="overwrite", options={**marks.options(), "overwriteSchema": "true"})
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint, replaces="table"))
 
@@ -137,7 +136,7 @@ def merge_rows(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, 
         if table_exists(lake, table):
             _merge(lake, table, rows, rules=rules, marks=marks)
         else:
-            _save(lake, table, rows.write.format("delta").options(**marks.options()))
+            _save(lake, table, rows, options=marks.options())
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, ""))
 
@@ -212,13 +211,19 @@ def _confirm(lake: Lake, table: str, marks: _Write, *, before: int) -> Commit:
     return Commit(table, before, 0, "skipped_duplicate")
 
 
-def _save(lake: Lake, table: str, writer: Any) -> None:
-    if not table_exists(lake, table):
-        writer = writer.options(**CREATE_OPTIONS)
+def _save(
+    lake: Lake, table: str, rows: "DataFrame", *, mode: str = "append", options: Mapping[str, str] | None = None
+) -> None:
+    writer = rows.write.format("delta").mode(mode).options(**(options or {}))
+    is_new = not table_exists(lake, table)
     if lake.database is None:
-        writer.save(table_path(lake, table))
-    else:
-        writer.saveAsTable(sql_name(lake, table))
+        (writer.options(**CREATE_OPTIONS) if is_new else writer).save(table_path(lake, table))
+        return
+    if is_new:
+        require_schema(lake)
+        # A catalog drops our note from the commit that makes a table, so the table is made empty first.
+        rows.limit(0).write.format("delta").mode("ignore").options(**CREATE_OPTIONS).saveAsTable(sql_name(lake, table))
+    writer.saveAsTable(sql_name(lake, table))
 
 
 def _merge(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, marks: _Write) -> None:

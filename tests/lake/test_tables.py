@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame
@@ -9,9 +10,11 @@ from pyspark.testing import assertDataFrameEqual
 
 from sparkml_ops.errors import ConfigError, ConflictError, TableNotFoundError
 from sparkml_ops.lake import (
+    Commit,
     Lake,
     MergeRules,
     append_once,
+    create_table,
     find_write,
     list_tables,
     merge_rows,
@@ -182,13 +185,51 @@ def test_threads_that_append_at_once_all_land(lake: Lake) -> None:
 
 
 def test_the_same_calls_work_on_tables_of_a_catalog(lake: Lake) -> None:
-    lake.spark.sql("CREATE SCHEMA IF NOT EXISTS shop_db")
     catalog = replace(lake, database="`spark_catalog`.`shop_db`")
-    append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a")
-    append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a")
-    merge_rows(catalog, "orders", orders(lake, (2, "tue")), rules=MergeRules(["id"]), write_id="b")
-    replace_slice(catalog, "orders", orders(lake, (3, "tue")), where={"day": "tue"}, write_id="c")
-    assert content(catalog) == {(1, "mon"), (3, "tue")}
-    assert content(catalog, version=0) == {(1, "mon")}
+    assert list_tables(catalog) == [], "the schema is not there yet, and looking does not make it"
+    statuses = [
+        append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a").status,
+        append_once(catalog, "orders", orders(lake, (1, "mon")), write_id="a").status,
+        merge_rows(catalog, "orders", orders(lake, (2, "tue")), rules=MergeRules(["id"]), write_id="b").status,
+        replace_slice(catalog, "orders", orders(lake, (3, "tue")), where={"day": "tue"}, write_id="c").status,
+        append_once(catalog, "orders", orders(lake, (4, "wed")), write_id="d").status,
+    ]
+    assert statuses == ["committed", "skipped_duplicate", "committed", "committed", "committed"]
+    assert content(catalog) == {(1, "mon"), (3, "tue"), (4, "wed")}
+    assert content(catalog, version=1) == {(1, "mon")}
     assert list_tables(catalog) == ["orders"]
-    assert lake.spark.sql("SELECT count(*) AS n FROM shop_db.orders").first()["n"] == 2
+    assert lake.spark.sql("SELECT count(*) AS n FROM shop_db.orders").first()["n"] == 3
+
+
+def merge_into(lake: Lake, table: str, rows: DataFrame, *, write_id: str) -> Commit:
+    return merge_rows(lake, table, rows, rules=MergeRules(["id"]), write_id=write_id)
+
+
+def replace_tuesday(lake: Lake, table: str, rows: DataFrame, *, write_id: str) -> Commit:
+    return replace_slice(lake, table, rows, where={"day": "tue"}, write_id=write_id)
+
+
+@pytest.mark.parametrize("write", [replace_table, merge_into, replace_tuesday])
+def test_the_first_write_into_a_catalog_is_found_again(lake: Lake, write: Any) -> None:
+    catalog = replace(lake, database="`spark_catalog`.`shop_db`")
+    table = f"first_{write.__name__}"
+    first = write(catalog, table, orders(lake, (1, "tue")), write_id="a")
+    again = write(catalog, table, orders(lake, (1, "tue")), write_id="a")
+    assert (first.status, first.rows, again.status, again.version) == (
+        "committed",
+        1,
+        "skipped_duplicate",
+        first.version,
+    )
+
+
+def test_a_table_of_a_catalog_keeps_its_properties_through_every_write(lake: Lake) -> None:
+    catalog = replace(lake, database="`spark_catalog`.`shop_db`")
+    properties = {"delta.enableChangeDataFeed": "true"}
+    create_table(catalog, "kept", orders(lake).schema, comment="why it is there", properties=properties)
+    append_once(catalog, "kept", orders(lake, (1, "mon")), write_id="a")
+    replace_slice(catalog, "kept", orders(lake, (2, "mon")), where={"day": "mon"}, write_id="b")
+    replace_table(catalog, "kept", orders(lake, (3, "mon")), write_id="c")
+    detail = lake.spark.sql("DESCRIBE DETAIL shop_db.kept").first()
+    assert detail["description"] == "why it is there"
+    assert detail["properties"] == properties | {"delta.enableDeletionVectors": "false"}
