@@ -51,6 +51,7 @@ class Source(Section):
     )
     null_values: list[str] = Field(default=["", "NA"], description="raw texts that mean null")
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="csv only")
+    encoding: Literal["utf-8", "iso-8859-1"] = Field(default="utf-8", description="of csv and json files")
     description: str | None = None
 
     def column_names(self) -> list[str]:

@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 VIOLATIONS = "_violations"
 RAW = "_raw"
 _BETWEEN_REASONS = "\x1f"  # the unit separator; `_reason` keeps it out of the reasons
-READER_COLUMNS = ("_source_file", "_malformed")
+HEADER = "_header"
+READER_COLUMNS = ("_source_file", RAW, HEADER, "_malformed")
 
 
 def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFrame":
     """Type and judge raw rows.
 
     Args:
-        raw: the files' columns, as text or already typed, with `_source_file` and `_malformed`.
+        raw: the files' columns, as text or already typed, with the `READER_COLUMNS`.
         source: the contract.
         name: the source's name, for messages.
 
     Returns:
-        One row per raw row: the clean columns, `_raw` (the row as read, as JSON), `_violations` (all violated rules, in
+        One row per raw row: the clean columns, `_raw`, `_header`, `_violations` (all violated rules, in
         the contract's order; empty for a good row), `_source_file`.
 
     Raises:
@@ -38,11 +39,11 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     """
     added = compare_columns(raw.columns, source, place=f"source {name}")
     texts = {column: _null_texts(F.col(f"`{column}`"), source) for column in [*source.columns, *added]}
-    read_columns = [column for column in raw.columns if column not in READER_COLUMNS]
     typed = raw.select(
         "_source_file",
-        F.coalesce("_malformed", F.to_json(F.struct(*[f"`{column}`" for column in read_columns]))).alias(RAW),
-        F.col("_malformed").isNotNull().alias("_is_malformed"),
+        RAW,
+        HEADER,
+        "_malformed",
         list_reasons(_column_violations(texts, source)).alias("_column_violations"),
         *[
             _typed(texts[column], rule).alias(column, metadata=_comment(rule))
@@ -52,13 +53,13 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     )
     for column, expression in source.derive.items():
         typed = typed.withColumn(column, F.expr(expression))
-    malformed = F.array(F.lit("row: cannot be taken apart into the header's columns"))
     judged = F.concat("_column_violations", list_reasons(_row_violations(source)))
     return typed.select(
         *source.column_names(),
         *added,
         RAW,
-        F.when(F.col("_is_malformed"), malformed).otherwise(judged).alias(VIOLATIONS),
+        HEADER,
+        F.when(F.col("_malformed").isNotNull(), F.array("_malformed")).otherwise(judged).alias(VIOLATIONS),
         "_source_file",
     )
 

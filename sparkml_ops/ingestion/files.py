@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sparkml_ops.config.sources import Source
 
 _SHOWN = 5
+_LONGEST_HEADER_BYTES = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # How Hadoop writes a FileStatus. A million calls into the JVM would take minutes; this takes one for a whole folder.
 _STATUS = re.compile(
@@ -90,6 +91,22 @@ def _read_statuses(jvm: Any, statuses: Any) -> list[dict[str, str]]:
             "file's name looks like such a form. Please report it, with the names."
         )
     return found
+
+
+def read_first_line(spark: "SparkSession", path: str, *, encoding: str) -> str:
+    """The first line of a text file, packed or not, without its byte order mark; at most a million bytes of it."""
+    jvm: Any = spark._jvm  # noqa: SLF001  # a job of Spark for each file would take a hundred times as long
+    hadoop, settings = jvm.org.apache.hadoop, spark._jsc.hadoopConfiguration()  # noqa: SLF001
+    file = hadoop.fs.Path(path)
+    stream = file.getFileSystem(settings).open(file)
+    codec = hadoop.io.compress.CompressionCodecFactory(settings).getCodec(file)
+    lines = hadoop.util.LineReader(stream if codec is None else codec.createInputStream(stream), settings)
+    try:
+        line = hadoop.io.Text()
+        lines.readLine(line, _LONGEST_HEADER_BYTES)
+        return bytes(line.copyBytes()).decode(encoding, errors="replace").removeprefix("\ufeff")
+    finally:
+        lines.close()
 
 
 def count_files(number: int, thing: str = "file") -> str:

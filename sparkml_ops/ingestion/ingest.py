@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.errors import ConfigError, ContractError
 from sparkml_ops.ingestion.batches import Batch, decide_batch
-from sparkml_ops.ingestion.contract import RAW, VIOLATIONS, apply_contract
+from sparkml_ops.ingestion.contract import HEADER, RAW, VIOLATIONS, apply_contract
 from sparkml_ops.ingestion.files import list_files
 from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches
 from sparkml_ops.ingestion.readers import READERS
@@ -211,7 +211,7 @@ def _require_budget(source: "Source", batch: Batch, counts: dict[str, int]) -> N
 
 def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame") -> Commit:
     table, write_id = f"clean_{batch.source}", attempt_id(batch)
-    rows = _stamp(judged.where(~_is_refused(source)).drop(RAW, VIOLATIONS), batch)
+    rows = _stamp(judged.where(~_is_refused(source)).drop(RAW, HEADER, VIOLATIONS), batch)
     if batch.mode == "replace":
         return replace_table(lake, table, rows, write_id=write_id)
     if batch.mode == "merge":
@@ -222,7 +222,7 @@ def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame"
 def _write_quarantine(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame") -> Commit:
     table, write_id = f"quarantine_{batch.source}", attempt_id(batch)
     refused = judged.where(_is_refused(source)).select(
-        F.col(RAW).alias("raw"), F.col(VIOLATIONS).alias("reasons"), "_source_file"
+        F.col(RAW).alias("raw"), F.col(HEADER).alias("header"), F.col(VIOLATIONS).alias("reasons"), "_source_file"
     )
     write = replace_table if batch.mode == "replace" else append_once
     return write(lake, table, _stamp(refused, batch), write_id=write_id)

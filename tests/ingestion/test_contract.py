@@ -19,8 +19,8 @@ def make_source(columns: dict[str, Any], **options: Any) -> Source:
 
 def judge(spark: SparkSession, source: Source, **values: str | None) -> tuple[dict[str, Any], list[str]]:
     """Type and judge one row."""
-    names = [*values, "_source_file", "_malformed"]
-    rows = spark.createDataFrame([(*values.values(), "f.csv", None)], ", ".join(f"`{name}` string" for name in names))
+    columns = ", ".join(f"`{name}` string" for name in [*values, "_source_file", "_raw", "_header"])
+    rows = spark.createDataFrame([(*values.values(), "f.csv", "raw", None, None)], f"{columns}, _malformed string")
     row = apply_contract(rows, source, name="orders").collect()[0].asDict()
     return {name: row[name] for name in source.column_names()}, row[VIOLATIONS]
 

@@ -1,7 +1,8 @@
 """One file per kind of raw data: files in, columns of raw text out.
 
-Each reader gives every column of the files as it stands there, `_source_file`, and `_malformed`: the raw text of a row
-that could not be taken apart, else null. No row is dropped.
+Each reader gives every column of the files as it stands there, and `_source_file`, `_raw` (the row as text), `_header` (the
+line that names the values of a text row, else null) and `_malformed` (why the row could not be taken apart, else null). No row
+is dropped, and no part of one.
 """
 
 from collections.abc import Callable, Sequence

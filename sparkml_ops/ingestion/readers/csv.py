@@ -1,59 +1,83 @@
 """CSV: columns are matched by the header's names, file by file, never by position."""
 
 import csv
+import re
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import reduce
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
 
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.contract import compare_columns
-from sparkml_ops.ingestion.files import literal_path, plain_path
+from sparkml_ops.ingestion.contract import HEADER, RAW, compare_columns
+from sparkml_ops.ingestion.files import plain_path, read_first_line
+from sparkml_ops.ingestion.readers.lines import NOT_TEXT, read_lines
+from sparkml_ops.lake.location import quote_identifier
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from sparkml_ops.config.sources import Source
 
+OTHER_COLUMNS = "row: has more or fewer values than the header has columns"
+OPEN_QUOTE = "row: a quote is left open"
+_CORRUPT = "_corrupt"
+_HEADERS_AT_A_TIME = 16  # opening a file in remote storage is waiting
+
 
 def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
-    """Read files that may order their columns each in its own way.
+    """Read files that may order their columns each in its own way; a line that repeats the header is no row.
 
     Raises:
         ContractError: a header names a column twice or not at all, or lacks a column of the contract.
     """
-    by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for path in paths:
-        by_header[_read_header(spark, path, source.delimiter)].append(path)
-    for header, files in by_header.items():
-        compare_columns(header, source, place=plain_path(files[0]))
-    parts = [_read_alike(spark, source, header, files) for header, files in by_header.items()]
+    with ThreadPoolExecutor(_HEADERS_AT_A_TIME, thread_name_prefix="header") as readers:
+        lines = readers.map(partial(read_first_line, spark, encoding=source.encoding), paths)
+        by_header: dict[str, list[str]] = defaultdict(list)
+        for path, line in zip(paths, lines, strict=True):
+            by_header[line].append(path)
+    names = {line: _split_header(line, source, path=files[0]) for line, files in by_header.items()}
+    parts = [_read_alike(spark, source, line, names=names[line], paths=files) for line, files in by_header.items()]
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
 
 
-def _read_alike(spark: "SparkSession", source: "Source", header: tuple[str, ...], paths: list[str]) -> "DataFrame":
-    fields = [StructField(name, StringType()) for name in (*header, "_malformed")]
-    return (
-        spark.read.schema(StructType(fields))
-        .option("header", "true")
-        .option("enforceSchema", "false")
-        .option("sep", source.delimiter)
-        .option("quote", '"')
-        .option("escape", '"')  # as RFC 4180 doubles a quote; Spark's own default is a backslash
-        .option("mode", "PERMISSIVE")
-        .option("columnNameOfCorruptRecord", "_malformed")
-        .csv([literal_path(path) for path in paths])
-        .withColumn("_source_file", F.col("_metadata.file_path"))
+def _read_alike(
+    spark: "SparkSession", source: "Source", header: str, *, names: Sequence[str], paths: Sequence[str]
+) -> "DataFrame":
+    lines = read_lines(spark, source, paths).where(F.col(RAW) != header)
+    schema = ", ".join(f"{quote_identifier(name)} string" for name in (*names, _CORRUPT))
+    options = {
+        "sep": source.delimiter,
+        "quote": '"',
+        "escape": '"',  # as RFC 4180 doubles a quote; Spark's own default is a backslash
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": _CORRUPT,
+    }
+    parsed = lines.withColumn("_values", F.from_csv(RAW, F.lit(schema), options))
+    return parsed.select(
+        *[F.col("_values").getField(name).alias(name) for name in names],
+        RAW,
+        F.lit(header).alias(HEADER),
+        _find_fault(source).alias("_malformed"),
+        "_source_file",
     )
 
 
-def _read_header(spark: "SparkSession", path: str, delimiter: str) -> tuple[str, ...]:
-    first = spark.read.text(literal_path(path)).first()
-    line = (first["value"] if first else "").removeprefix("\ufeff")
-    names = tuple(next(csv.reader([line], delimiter=delimiter), []))
+def _find_fault(source: "Source") -> "Column":
+    # A quote left open in the last column swallows nothing, and Spark's parser passes over it.
+    separator = re.escape(source.delimiter)
+    is_open = F.contains(RAW, F.lit('"')) & F.regexp_like(RAW, F.lit(f'(^|{separator})"([^"]|"")*+$'))
+    return (
+        F.when(~F.col("_is_text"), NOT_TEXT)
+        .when(is_open, OPEN_QUOTE)
+        .when(F.col(f"_values.{_CORRUPT}").isNotNull(), OTHER_COLUMNS)
+    )
+
+
+def _split_header(line: str, source: "Source", *, path: str) -> tuple[str, ...]:
+    names = tuple(next(csv.reader([line], delimiter=source.delimiter), []))
     doubled = sorted({name for name in names if names.count(name) > 1})
     if not names or "" in names or doubled:
         what = (
@@ -64,4 +88,5 @@ def _read_header(spark: "SparkSession", path: str, delimiter: str) -> tuple[str,
             else "has a column without a name"
         )
         raise ContractError(f"{plain_path(path)} {what}. The batch was refused; nothing was written.")
+    compare_columns(names, source, place=plain_path(path))
     return names

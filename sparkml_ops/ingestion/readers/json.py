@@ -1,27 +1,58 @@
-"""JSON lines: one object per line."""
+"""JSON lines: one object per line, read as text first, so that no part of a line can be passed over."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.ingestion.files import literal_path
+from sparkml_ops.errors import ContractError
+from sparkml_ops.ingestion.contract import HEADER, RAW
+from sparkml_ops.ingestion.readers.lines import NOT_TEXT, read_lines
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from sparkml_ops.config.sources import Source
 
+NO_OBJECT = "row: is not one JSON object, whole and alone on its line"
+# Objects whose keys are data (an id, a date) would make a column of each.
+_MOST_COLUMNS = 2000
+
 
 def read_json(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
-    """Read one object per line, every value as text; a line that is no object is kept in `_malformed`."""
-    del source  # JSON needs no settings
-    rows = (
-        spark.read.option("primitivesAsString", "true")
-        .option("mode", "PERMISSIVE")
-        .option("columnNameOfCorruptRecord", "_malformed")
-        .json([literal_path(path) for path in paths])
+    """Read one object per line, every value as text; a line that is not exactly one object is malformed.
+
+    Raises:
+        ContractError: the objects have too many different keys.
+    """
+    objects = read_lines(spark, source, paths).withColumn("_object", _read_object(F.col(RAW)))
+    names = [*source.columns] if source.new_columns == "ignore" else _list_keys(objects)
+    return objects.select(
+        RAW,
+        F.lit(None).cast("string").alias(HEADER),
+        F.when(~F.col("_is_text"), NOT_TEXT).when(F.col("_object").isNull(), NO_OBJECT).alias("_malformed"),
+        "_source_file",
+        *[F.try_element_at("_object", F.lit(name)).cast("string").alias(name) for name in names],
     )
-    if "_malformed" not in rows.columns:
-        rows = rows.withColumn("_malformed", F.lit(None).cast("string"))
-    return rows.withColumn("_source_file", F.col("_metadata.file_path"))
+
+
+def _read_object(text: "Column") -> "Column":
+    """The object that is the whole line, as a map from key to value; null where the line is anything else.
+
+    Spark's parsers stop at the end of the first value and pass over the rest of the line without a word, so a second object
+    would be lost. Put into brackets, the line must be a list of one; and a bracket of the line's own cannot close ours early
+    when the line is the value of a key as well. A key that is there twice is refused by the parser itself.
+    """
+    alone = F.try_parse_json(F.concat(F.lit("["), text, F.lit("]"))).try_cast("array<variant>")
+    closes = ~F.contains(text, F.lit("]")) | F.try_parse_json(F.concat(F.lit('{"":'), text, F.lit("}"))).isNotNull()
+    return F.when((F.size(alone) == 1) & closes, F.get(alone, F.lit(0)).try_cast("map<string, variant>"))
+
+
+def _list_keys(objects: "DataFrame") -> list[str]:
+    keys = objects.select(F.explode(F.map_keys("_object")).alias("key")).distinct().limit(_MOST_COLUMNS + 1).collect()
+    if len(keys) > _MOST_COLUMNS:
+        raise ContractError(
+            f"the JSON objects have more than {_MOST_COLUMNS} different keys, for instance {keys[0]['key']!r}: are keys data? "
+            "With `new_columns: ignore` only the declared ones are read. The batch was refused; nothing was written."
+        )
+    return sorted(row["key"] for row in keys)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.ingestion.contract import HEADER, RAW
 from sparkml_ops.ingestion.files import literal_path
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ def read_parquet(spark: "SparkSession", source: "Source", paths: Sequence[str]) 
     """Read files by column name; the schemas of all files are merged."""
     del source  # Parquet needs no settings
     rows = spark.read.option("mergeSchema", "true").parquet(*(literal_path(path) for path in paths))
-    return rows.withColumn("_malformed", F.lit(None).cast("string")).withColumn(
-        "_source_file", F.col("_metadata.file_path")
+    return rows.select(
+        "*",
+        F.to_json(F.struct("*")).alias(RAW),
+        F.lit(None).cast("string").alias(HEADER),
+        F.lit(None).cast("string").alias("_malformed"),
+        F.col("_metadata.file_path").alias("_source_file"),
     )

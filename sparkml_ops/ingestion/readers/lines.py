@@ -1,0 +1,35 @@
+"""Lines of text: what CSV and JSON lines are read from, so that nothing of a line is lost before it is judged."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from sparkml_ops.ingestion.contract import RAW
+from sparkml_ops.ingestion.files import literal_path
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+    from sparkml_ops.config.sources import Source
+
+NOT_TEXT = "row: is not UTF-8; `encoding` of the source names another"
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_lines(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
+    """Lines that hold anything: `_raw`, `_is_text` (false where the bytes are not UTF-8), `_source_file`."""
+    lines = spark.read.text([literal_path(path) for path in paths])
+    text, is_text = _decode(source)
+    lines = lines.select(text.alias(RAW), is_text.alias("_is_text"), F.col("_metadata.file_path").alias("_source_file"))
+    return lines.where(F.trim(RAW) != "")
+
+
+def _decode(source: "Source") -> tuple["Column", "Column"]:
+    """Spark takes the bytes of a line for UTF-8 without looking."""
+    if source.encoding != "utf-8":
+        return F.decode(F.col("value").cast("binary"), source.encoding), F.lit(True)
+    is_text = F.is_valid_utf8("value")
+    return F.regexp_replace(
+        F.when(is_text, F.col("value")).otherwise(F.make_valid_utf8("value")), f"^{_BYTE_ORDER_MARK}", ""
+    ), is_text
