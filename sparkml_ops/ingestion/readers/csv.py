@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion.contract import HEADER, RAW, compare_columns
 from sparkml_ops.ingestion.files import plain_path, read_first_line
-from sparkml_ops.ingestion.readers.lines import NOT_TEXT, read_lines
+from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, NOT_TEXT, read_lines
 from sparkml_ops.lake.location import quote_identifier
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "
 def _read_alike(
     spark: "SparkSession", source: "Source", header: str, *, names: Sequence[str], paths: Sequence[str]
 ) -> "DataFrame":
-    lines = read_lines(spark, source, paths).where(F.col(RAW) != header)
+    lines = read_lines(spark, source, paths).where(~F.col(RAW).isin(header, BYTE_ORDER_MARK + header))
     schema = ", ".join(f"{quote_identifier(name)} string" for name in (*names, _CORRUPT))
     options = {
         "sep": source.delimiter,
@@ -68,7 +68,8 @@ def _read_alike(
 def _find_fault(source: "Source") -> "Column":
     # A quote left open in the last column swallows nothing, and Spark's parser passes over it.
     separator = re.escape(source.delimiter)
-    is_open = F.contains(RAW, F.lit('"')) & F.regexp_like(RAW, F.lit(f'(^|{separator})"([^"]|"")*+$'))
+    quotes = F.octet_length(RAW) - F.octet_length(F.replace(RAW, F.lit('"'), F.lit("")))
+    is_open = (quotes % 2 == 1) & F.regexp_like(RAW, F.lit(f'(^|{separator})"([^"]|"")*+$'))
     return (
         F.when(~F.col("_is_text"), NOT_TEXT)
         .when(is_open, OPEN_QUOTE)

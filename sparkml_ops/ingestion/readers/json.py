@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion.contract import HEADER, RAW
-from sparkml_ops.ingestion.readers.lines import NOT_TEXT, read_lines
+from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, NOT_TEXT, read_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -25,7 +25,7 @@ def read_json(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> 
     Raises:
         ContractError: the objects have too many different keys.
     """
-    objects = read_lines(spark, source, paths).withColumn("_object", _read_object(F.col(RAW)))
+    objects = read_lines(spark, source, paths).withColumn("_object", _read_object(F.ltrim(RAW, F.lit(BYTE_ORDER_MARK))))
     names = [*source.columns] if source.new_columns == "ignore" else _list_keys(objects)
     return objects.select(
         RAW,

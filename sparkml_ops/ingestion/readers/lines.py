@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sparkml_ops.config.sources import Source
 
 NOT_TEXT = "row: is not UTF-8; `encoding` of the source names another"
-_BYTE_ORDER_MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_lines(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
@@ -30,6 +30,4 @@ def _decode(source: "Source") -> tuple["Column", "Column"]:
     if source.encoding != "utf-8":
         return F.decode(F.col("value").cast("binary"), source.encoding), F.lit(True)
     is_text = F.is_valid_utf8("value")
-    return F.regexp_replace(
-        F.when(is_text, F.col("value")).otherwise(F.make_valid_utf8("value")), f"^{_BYTE_ORDER_MARK}", ""
-    ), is_text
+    return F.when(is_text, F.col("value")).otherwise(F.make_valid_utf8("value")), is_text
