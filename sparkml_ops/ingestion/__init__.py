@@ -2,5 +2,18 @@
 
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.ingest import IngestResult, SourceResult, find_batches, ingest
+from sparkml_ops.ingestion.quarantine import read_quarantine, summarise_quarantine
+from sparkml_ops.ingestion.replay import QuarantineResult, discard, replay
 
-__all__ = ["Batch", "IngestResult", "SourceResult", "find_batches", "ingest"]
+__all__ = [
+    "Batch",
+    "IngestResult",
+    "QuarantineResult",
+    "SourceResult",
+    "discard",
+    "find_batches",
+    "ingest",
+    "read_quarantine",
+    "replay",
+    "summarise_quarantine",
+]

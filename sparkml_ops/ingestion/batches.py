@@ -22,7 +22,7 @@ class Batch:
         batch_id: the same for the same files under the same contract.
         source: name of the source.
         contract_hash: of the source's configuration.
-        mode: append to what is there, replace it, or merge by key.
+        mode: append to what is there, replace it, merge by key, or replay rows of the quarantine.
         files: what is in it.
         started_at: the `_ingested_at` of its rows.
         reason: why there is a batch, in words.
@@ -31,7 +31,7 @@ class Batch:
     batch_id: str
     source: str
     contract_hash: str
-    mode: Literal["append", "replace", "merge"]
+    mode: Literal["append", "replace", "merge", "replay"]
     files: tuple[LandedFile, ...]
     started_at: datetime
     reason: str
@@ -95,9 +95,9 @@ class _BatchMaker:
 
 
 def _live_files(finished: Sequence[Batch]) -> tuple[LandedFile, ...]:
-    """Files whose rows are in the table: those since the last batch that replaced it."""
+    """Files whose rows are in the table: those since the last batch that replaced it. A replay brings no file."""
     live: list[LandedFile] = []
-    for batch in finished:
+    for batch in (batch for batch in finished if batch.mode != "replay"):
         live = [*batch.files] if batch.mode == "replace" else [*live, *batch.files]
     return tuple(live)
 

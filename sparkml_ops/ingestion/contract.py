@@ -1,12 +1,16 @@
 """A contract as columns: raw text in, typed values and the names of the violated rules out."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pyspark.errors import PySparkException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.errors import ContractError
 
 if TYPE_CHECKING:
@@ -19,7 +23,9 @@ VIOLATIONS = "_violations"
 RAW = "_raw"
 _BETWEEN_REASONS = "\x1f"  # the unit separator; `_reason` keeps it out of the reasons
 HEADER = "_header"
-READER_COLUMNS = ("_source_file", RAW, HEADER, "_malformed")
+IS_ROW = "_is_row"
+BLOCK, POSITION = "_block", "_position"
+READER_COLUMNS = ("_source_file", RAW, HEADER, "_malformed", IS_ROW, BLOCK, POSITION)
 
 
 def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFrame":
@@ -31,8 +37,8 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         name: the source's name, for messages.
 
     Returns:
-        One row per raw row: the clean columns, `_raw`, `_header`, `_violations` (all violated rules, in
-        the contract's order; empty for a good row), `_source_file`.
+        One row per raw row: the clean columns, `_violations` (all violated rules, in the contract's order; empty for a good
+        row), and the reader's own columns but `_malformed`.
 
     Raises:
         ContractError: a declared column is missing, or an undeclared one is there and `new_columns` is `fail`.
@@ -40,10 +46,7 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     added = compare_columns(raw.columns, source, place=f"source {name}")
     texts = {column: _null_texts(F.col(f"`{column}`"), source) for column in [*source.columns, *added]}
     typed = raw.select(
-        "_source_file",
-        RAW,
-        HEADER,
-        "_malformed",
+        *READER_COLUMNS,
         list_reasons(_column_violations(texts, source)).alias("_column_violations"),
         *[
             _typed(texts[column], rule).alias(column, metadata=_comment(rule))
@@ -57,10 +60,8 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     return typed.select(
         *source.column_names(),
         *added,
-        RAW,
-        HEADER,
         F.when(F.col("_malformed").isNotNull(), F.array("_malformed")).otherwise(judged).alias(VIOLATIONS),
-        "_source_file",
+        *[column for column in READER_COLUMNS if column != "_malformed"],
     )
 
 
@@ -84,6 +85,21 @@ def compare_columns(found: Sequence[str], source: "Source", *, place: str) -> li
             "The batch was refused; nothing was written. Mend the files, or `columns` of the source."
         )
     return new if source.new_columns == "add" else []
+
+
+def name_columns(found: Sequence[str], source: "Source", *, place: str) -> list[str]:
+    """The columns of a file that may have a place in a table: names that start with _ are ingestion's own.
+
+    Raises:
+        ContractError: there are such names, and `new_columns` does not ignore what is undeclared.
+    """
+    ours = [column for column in found if column.startswith("_")]
+    if ours and source.new_columns != "ignore":
+        raise ContractError(
+            f"{place}: the names of the columns {ours[:5]} start with _, which ingestion keeps for its own. The batch was refused; "
+            "nothing was written. Rename them in the files, or pass over them with `new_columns: ignore`."
+        )
+    return [column for column in found if column not in ours]
 
 
 def _hint(column: str, candidates: Sequence[str]) -> str:
@@ -138,3 +154,23 @@ def _reason(violated: Column, text: str) -> Column:
 
 def _comment(rule: "Rule") -> dict[str, str]:
     return {"comment": rule.comment} if rule.comment else {}
+
+
+def hash_contract(source: "Source") -> str:
+    """Hash of what the rows must hold; where the files lie is no part of it."""
+    return hash_config(json.loads(source.model_copy(update={"path": "-"}).model_dump_json(by_alias=True)))
+
+
+@contextmanager
+def blaming_expressions(source: str) -> Iterator[None]:
+    """Turn Spark's refusal of a value or a name in the user's SQL into an error of the user's."""
+    try:
+        yield
+    except PySparkException as error:
+        condition = error.getCondition()
+        if condition is None:
+            raise
+        raise ContractError(
+            f"source {source}: an expression in `derive` or `expect` failed with {condition}. Nothing was written. Where a "
+            "value can be bad, the try_ functions (try_cast, try_to_timestamp, try_divide, …) give null instead of failing."
+        ) from error

@@ -1,21 +1,27 @@
 """Raw files -> clean table + quarantine table, under a contract."""
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.errors import ConfigError, ContractError
 from sparkml_ops.ingestion.batches import Batch, decide_batch
-from sparkml_ops.ingestion.contract import HEADER, RAW, VIOLATIONS, apply_contract
+from sparkml_ops.ingestion.contract import (
+    HEADER,
+    IS_ROW,
+    RAW,
+    VIOLATIONS,
+    apply_contract,
+    blaming_expressions,
+    hash_contract,
+)
 from sparkml_ops.ingestion.files import list_files
-from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches
+from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches, stamp_rows
+from sparkml_ops.ingestion.positions import number_lines
 from sparkml_ops.ingestion.readers import READERS
 from sparkml_ops.ingestion.uniqueness import flag_duplicates, has_duplicates
 from sparkml_ops.lake import (
@@ -120,7 +126,7 @@ def _find_batch(
     lake: Lake, name: str, source: "Source", earlier: Sequence[tuple[Batch, bool]], *, full: bool
 ) -> Batch | None:
     landed = list_files(lake.spark, source, name=name)
-    return decide_batch(earlier, landed, source=name, mode=source.mode, contract_hash=_contract_hash(source), full=full)
+    return decide_batch(earlier, landed, source=name, mode=source.mode, contract_hash=hash_contract(source), full=full)
 
 
 def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, run_id: str) -> SourceResult:
@@ -130,7 +136,7 @@ def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, ru
         if batch is None:
             logger.info("source %s: nothing new", name)
             return SourceResult(name, "no_change")
-        with record_step(lake, run_id=run_id, step=f"ingest:{name}", config_hash=_contract_hash(source)) as record:
+        with record_step(lake, run_id=run_id, step=f"ingest:{name}", config_hash=hash_contract(source)) as record:
             record.note("batch_id", batch.batch_id)
             record.note(ATTEMPT, attempt_id(batch))
             record.note("files", len(batch.files))
@@ -140,11 +146,15 @@ def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, ru
 
 
 def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRecord, run_id: str) -> SourceResult:
-    with _judge(lake, source, batch) as judged:
-        with _blaming_expressions(batch.source):
+    with _judge(lake, source, batch) as (judged, lines):
+        with blaming_expressions(batch.source):
             counts = _count_violations(judged)
         _require_budget(source, batch, counts)
-        clean, quarantine = _write_clean(lake, source, batch, judged), _write_quarantine(lake, source, batch, judged)
+        clean = _write_clean(lake, source, batch, judged)
+        refused = judged.where(_is_refused(source))
+        # Counting lines is another pass over what is at hand, which good batches are spared.
+        refused = number_lines(refused, lines) if counts["rows_bad"] else refused.withColumn("_line", F.lit(0))
+        quarantine = _write_quarantine(lake, batch, refused)
     _require_balance(batch, counts["rows_in"], clean, quarantine)
     record.wrote(clean)
     record.wrote(quarantine)
@@ -158,22 +168,23 @@ def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRec
 
 
 @contextmanager
-def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator["DataFrame"]:
-    """The batch's rows with their violations, kept at hand while the block runs."""
+def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator[tuple["DataFrame", "DataFrame"]]:
+    """The batch's rows with their violations, and all lines that were read, kept at hand while the block runs."""
     raw = READERS[source.format](lake.spark, source, [file.path for file in batch.files])
     table = f"clean_{batch.source}"
     existing = None
     if batch.mode == "append" and table_exists(lake, table):
         # A batch that was killed after this commit must not meet its own rows.
         existing = read_table(lake, table).where(F.col("_batch_id") != batch.batch_id)
-    judged = apply_contract(raw, source, name=batch.source).persist()
+    lines = apply_contract(raw, source, name=batch.source).persist()
     try:
-        with _blaming_expressions(batch.source):
+        judged = lines.where(IS_ROW)
+        with blaming_expressions(batch.source):
             doubled = has_duplicates(judged, source.key, existing=existing)
         # Most batches have no duplicates, and are spared the shuffle of whole rows.
-        yield flag_duplicates(judged, source.key, existing=existing) if doubled else judged
+        yield (flag_duplicates(judged, source.key, existing=existing) if doubled else judged), lines
     finally:
-        judged.unpersist()
+        lines.unpersist()
 
 
 def _count_violations(judged: "DataFrame") -> dict[str, int]:
@@ -211,7 +222,7 @@ def _require_budget(source: "Source", batch: Batch, counts: dict[str, int]) -> N
 
 def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame") -> Commit:
     table, write_id = f"clean_{batch.source}", attempt_id(batch)
-    rows = _stamp(judged.where(~_is_refused(source)).drop(RAW, HEADER, VIOLATIONS), batch)
+    rows = stamp_rows(judged.where(~_is_refused(source)), batch)
     if batch.mode == "replace":
         return replace_table(lake, table, rows, write_id=write_id)
     if batch.mode == "merge":
@@ -219,21 +230,17 @@ def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame"
     return append_once(lake, table, rows, write_id=write_id)
 
 
-def _write_quarantine(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame") -> Commit:
+def _write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame") -> Commit:
     table, write_id = f"quarantine_{batch.source}", attempt_id(batch)
-    refused = judged.where(_is_refused(source)).select(
-        F.col(RAW).alias("raw"), F.col(HEADER).alias("header"), F.col(VIOLATIONS).alias("reasons"), "_source_file"
+    kept = refused.select(
+        F.col(RAW).alias("raw"),
+        F.col(HEADER).alias("header"),
+        F.col(VIOLATIONS).alias("reasons"),
+        F.col("_line").cast("bigint").alias("line"),
+        "_source_file",
     )
     write = replace_table if batch.mode == "replace" else append_once
-    return write(lake, table, _stamp(refused, batch), write_id=write_id)
-
-
-def _stamp(rows: "DataFrame", batch: Batch) -> "DataFrame":
-    file = F.col("_source_file")
-    others = [column for column in rows.columns if column != "_source_file"]
-    return rows.select(
-        *others, F.lit(batch.started_at).alias("_ingested_at"), F.lit(batch.batch_id).alias("_batch_id"), file
-    )
+    return write(lake, table, stamp_rows(kept, batch), write_id=write_id)
 
 
 def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Commit) -> None:
@@ -251,23 +258,3 @@ def _record_figures(lake: Lake, batch: Batch, counts: dict[str, int], *, run_id:
         for name, rows in sorted(counts.items())
     ]
     record_metrics(lake, figures, run_id=run_id, step=f"ingest:{batch.source}", write_id=f"ingest:{attempt_id(batch)}")
-
-
-def _contract_hash(source: "Source") -> str:
-    # Where the files lie is no part of what they must hold.
-    return hash_config(json.loads(source.model_copy(update={"path": "-"}).model_dump_json(by_alias=True)))
-
-
-@contextmanager
-def _blaming_expressions(source: str) -> Iterator[None]:
-    """Turn Spark's refusal of a value or a name in the user's SQL into an error of the user's."""
-    try:
-        yield
-    except PySparkException as error:
-        condition = error.getCondition()
-        if condition is None:
-            raise
-        raise ContractError(
-            f"source {source}: an expression in `derive` or `expect` failed with {condition}. Nothing was written. Where a "
-            "value can be bad, the try_ functions (try_cast, try_to_timestamp, try_divide, …) give null instead of failing."
-        ) from error

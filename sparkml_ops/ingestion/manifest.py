@@ -1,13 +1,17 @@
 """The manifest: which files belong to which batch, written before any of their rows."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import functions as F
 
 from sparkml_ops.ingestion.batches import Batch
+from sparkml_ops.ingestion.contract import READER_COLUMNS, VIOLATIONS
 from sparkml_ops.ingestion.files import LandedFile
 from sparkml_ops.lake import Commit, Lake, append_once, read_notes, read_table, table_exists
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 MANIFEST = "ingested_files"
 ATTEMPT = "attempt"  # what the ledger calls the taking-in that ended well
@@ -18,7 +22,10 @@ _SCHEMA = (
 
 
 def read_batches(lake: Lake, sources: Sequence[str]) -> dict[str, list[tuple[Batch, bool]]]:
-    """The batches of each source, oldest first, each with whether the ledger says that it was finished."""
+    """The batches of each source, oldest first, each with whether the ledger says that it was finished.
+
+    A replay is written down when its rows are in the table, so it is finished.
+    """
     batches: dict[str, list[tuple[Batch, bool]]] = {source: [] for source in sources}
     if not table_exists(lake, MANIFEST):
         return batches
@@ -28,7 +35,7 @@ def read_batches(lake: Lake, sources: Sequence[str]) -> dict[str, list[tuple[Bat
         attempts.setdefault((row["started_at"], row["batch_id"]), []).append(row)
     finished = read_notes(lake, steps=[f"ingest:{source}" for source in sources], key=ATTEMPT)
     for batch in map(_to_batch, attempts.values()):
-        batches[batch.source].append((batch, attempt_id(batch) in finished))
+        batches[batch.source].append((batch, batch.mode == "replay" or attempt_id(batch) in finished))
     return batches
 
 
@@ -45,6 +52,15 @@ def note_batch(lake: Lake, batch: Batch) -> Commit:
 def attempt_id(batch: Batch) -> str:
     """Names one taking-in of a batch: the same files may be taken in again later, in full."""
     return f"{batch.batch_id}@{batch.started_at.timestamp():.6f}"
+
+
+def stamp_rows(rows: "DataFrame", batch: Batch) -> "DataFrame":
+    """Rows as a table has them: without the reader's columns, and with the batch that they came in."""
+    file = F.col("_source_file")
+    others = [column for column in rows.columns if column not in (*READER_COLUMNS, VIOLATIONS)]
+    return rows.select(
+        *others, F.lit(batch.started_at).alias("_ingested_at"), F.lit(batch.batch_id).alias("_batch_id"), file
+    )
 
 
 def _to_batch(rows: Sequence[Any]) -> Batch:

@@ -20,7 +20,10 @@ def make_source(columns: dict[str, Any], **options: Any) -> Source:
 def judge(spark: SparkSession, source: Source, **values: str | None) -> tuple[dict[str, Any], list[str]]:
     """Type and judge one row."""
     columns = ", ".join(f"`{name}` string" for name in [*values, "_source_file", "_raw", "_header"])
-    rows = spark.createDataFrame([(*values.values(), "f.csv", "raw", None, None)], f"{columns}, _malformed string")
+    rows = spark.createDataFrame(
+        [(*values.values(), "f.csv", "raw", None, None, True, 0, 1)],
+        f"{columns}, _malformed string, _is_row boolean, _block bigint, _position bigint",
+    )
     row = apply_contract(rows, source, name="orders").collect()[0].asDict()
     return {name: row[name] for name in source.column_names()}, row[VIOLATIONS]
 

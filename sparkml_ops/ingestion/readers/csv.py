@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.contract import HEADER, RAW, compare_columns
+from sparkml_ops.ingestion.contract import BLOCK, HEADER, IS_ROW, POSITION, RAW, compare_columns, name_columns
 from sparkml_ops.ingestion.files import plain_path, read_first_line
 from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, NOT_TEXT, read_lines
 from sparkml_ops.lake.location import quote_identifier
@@ -28,7 +28,7 @@ _HEADERS_AT_A_TIME = 16  # opening a file in remote storage is waiting
 
 
 def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
-    """Read files that may order their columns each in its own way; a line that repeats the header is no row.
+    """Read files that may order their columns each in its own way; the header, wherever it is repeated, is no row.
 
     Raises:
         ContractError: a header names a column twice or not at all, or lacks a column of the contract.
@@ -39,14 +39,30 @@ def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "
         for path, line in zip(paths, lines, strict=True):
             by_header[line].append(path)
     names = {line: _split_header(line, source, path=files[0]) for line, files in by_header.items()}
-    parts = [_read_alike(spark, source, line, names=names[line], paths=files) for line, files in by_header.items()]
+    parts = [
+        _split_lines(read_lines(spark, source, files), source, line, names=names[line])
+        for line, files in by_header.items()
+    ]
+    return _put_together(parts)
+
+
+def split_again(lines: "DataFrame", source: "Source") -> "DataFrame":
+    """Take lines apart that were kept with the header above them (`_header`), as if they were read anew."""
+    headers = [row[HEADER] for row in lines.select(HEADER).distinct().collect()]
+    place = "quarantine"
+    parts = [
+        _split_lines(lines.where(F.col(HEADER) == line), source, line, names=_split_header(line, source, path=place))
+        for line in sorted(headers)
+    ]
+    return _put_together(parts)
+
+
+def _put_together(parts: Sequence["DataFrame"]) -> "DataFrame":
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
 
 
-def _read_alike(
-    spark: "SparkSession", source: "Source", header: str, *, names: Sequence[str], paths: Sequence[str]
-) -> "DataFrame":
-    lines = read_lines(spark, source, paths).where(~F.col(RAW).isin(header, BYTE_ORDER_MARK + header))
+def _split_lines(lines: "DataFrame", source: "Source", header: str, *, names: Sequence[str]) -> "DataFrame":
+    is_row = F.col(IS_ROW) & ~F.col(RAW).isin(header, BYTE_ORDER_MARK + header)
     schema = ", ".join(f"{quote_identifier(name)} string" for name in (*names, _CORRUPT))
     options = {
         "sep": source.delimiter,
@@ -55,13 +71,19 @@ def _read_alike(
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": _CORRUPT,
     }
-    parsed = lines.withColumn("_values", F.from_csv(RAW, F.lit(schema), options))
+    # What is no row gives no values, so that no expression of a contract ever meets the words of a header.
+    parsed = lines.withColumn(IS_ROW, is_row).withColumn(
+        "_values", F.from_csv(F.when(F.col(IS_ROW), F.col(RAW)), F.lit(schema), options)
+    )
     return parsed.select(
-        *[F.col("_values").getField(name).alias(name) for name in names],
+        *[F.col("_values").getField(name).alias(name) for name in names if not name.startswith("_")],
         RAW,
         F.lit(header).alias(HEADER),
         _find_fault(source).alias("_malformed"),
         "_source_file",
+        IS_ROW,
+        BLOCK,
+        POSITION,
     )
 
 
@@ -89,5 +111,5 @@ def _split_header(line: str, source: "Source", *, path: str) -> tuple[str, ...]:
             else "has a column without a name"
         )
         raise ContractError(f"{plain_path(path)} {what}. The batch was refused; nothing was written.")
-    compare_columns(names, source, place=plain_path(path))
+    compare_columns(name_columns(names, source, place=plain_path(path)), source, place=plain_path(path))
     return names

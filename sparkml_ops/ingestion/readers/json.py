@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.contract import HEADER, RAW
+from sparkml_ops.ingestion.contract import BLOCK, HEADER, IS_ROW, POSITION, RAW, name_columns
 from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, NOT_TEXT, read_lines
 
 if TYPE_CHECKING:
@@ -25,13 +25,25 @@ def read_json(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> 
     Raises:
         ContractError: the objects have too many different keys.
     """
-    objects = read_lines(spark, source, paths).withColumn("_object", _read_object(F.ltrim(RAW, F.lit(BYTE_ORDER_MARK))))
-    names = [*source.columns] if source.new_columns == "ignore" else _list_keys(objects)
+    return read_objects(read_lines(spark, source, paths), source)
+
+
+def read_objects(lines: "DataFrame", source: "Source") -> "DataFrame":
+    """Read the object of each line."""
+    objects = lines.withColumn("_object", _read_object(F.ltrim(RAW, F.lit(BYTE_ORDER_MARK))))
+    names = (
+        [*source.columns]
+        if source.new_columns == "ignore"
+        else name_columns(_list_keys(objects), source, place="JSON objects")
+    )
     return objects.select(
         RAW,
         F.lit(None).cast("string").alias(HEADER),
         F.when(~F.col("_is_text"), NOT_TEXT).when(F.col("_object").isNull(), NO_OBJECT).alias("_malformed"),
         "_source_file",
+        IS_ROW,
+        BLOCK,
+        POSITION,
         *[F.try_element_at("_object", F.lit(name)).cast("string").alias(name) for name in names],
     )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.ingestion.contract import RAW
+from sparkml_ops.ingestion.contract import BLOCK, IS_ROW, POSITION, RAW
 from sparkml_ops.ingestion.files import literal_path
 
 if TYPE_CHECKING:
@@ -18,11 +18,20 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def read_lines(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
-    """Lines that hold anything: `_raw`, `_is_text` (false where the bytes are not UTF-8), `_source_file`."""
+    """All lines: `_raw`, `_is_text` (false where the bytes are not UTF-8), `_is_row` (false for a blank line), and where each stands.
+
+    `_position` grows by one from line to line of a block, the part of a file that one task reads; `_block` is where that begins.
+    """
     lines = spark.read.text([literal_path(path) for path in paths])
     text, is_text = _decode(source)
-    lines = lines.select(text.alias(RAW), is_text.alias("_is_text"), F.col("_metadata.file_path").alias("_source_file"))
-    return lines.where(F.trim(RAW) != "")
+    lines = lines.select(
+        text.alias(RAW),
+        is_text.alias("_is_text"),
+        F.col("_metadata.file_path").alias("_source_file"),
+        F.col("_metadata.file_block_start").alias(BLOCK),
+        F.monotonically_increasing_id().alias(POSITION),
+    )
+    return lines.withColumn(IS_ROW, F.trim(RAW) != "")
 
 
 def _decode(source: "Source") -> tuple["Column", "Column"]:
