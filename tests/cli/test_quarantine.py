@@ -21,7 +21,7 @@ def call(tmp_path: Path, spark: SparkSession, capsys: pytest.CaptureFixture[str]
     for path, text in render_use_case("returns").items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    first = sorted((tmp_path / "data/landing/returns").rglob("*.csv"))[0]
+    first = min((tmp_path / "data/landing/returns").rglob("*.csv"))
     first.write_text(first.read_text() + "one,value,too,many,for,the,header,of,this,file\n")
 
     def run(*arguments: str, **settings: str) -> str:
