@@ -10,6 +10,11 @@ from sparkml_ops.config.use_case import UseCase
 
 Schema = dict[str, Any]
 
+_SHORT_FORMS = {
+    "Relation": "a table's name, or a query: select …",
+    "Expectation": "a rule over one row, in SQL",
+}
+"""Sections that may be written as one text."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -24,11 +29,12 @@ def use_case_schema() -> Schema:
 def model_schema(model: type[BaseModel]) -> Schema:
     """JSON schema of one section, with the short forms that its validators take."""
     schema: Schema = _tidy(model.model_json_schema(by_alias=True))
-    relation = schema.get("$defs", {}).get("Relation")
-    if relation is not None:
-        name = {"type": "string", "minLength": 1, "description": "a table's name, or a query: select …"}
-        described = {key: relation[key] for key in ("title", "description")}
-        schema["$defs"]["Relation"] = {**described, "anyOf": [name, _drop(_drop(relation, "title"), "description")]}
+    for name, meaning in _SHORT_FORMS.items():
+        section = schema.get("$defs", {}).get(name)
+        if section is not None:
+            text = {"type": "string", "minLength": 1, "description": meaning}
+            described = {key: section[key] for key in ("title", "description")}
+            schema["$defs"][name] = {**described, "anyOf": [text, _drop(_drop(section, "title"), "description")]}
     return schema
 
 

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at, use_case_schema
+from sparkml_ops.config.sources import Expectation
 from sparkml_ops.config.types import IDENTIFIER_PATTERN, Relation
 from sparkml_ops.config.use_case import UseCase
 
@@ -43,6 +44,7 @@ _PATTERNS = {
     r"^[\w.]+:\w+$": "package.module:function",
 }
 _RELATION = "a table's name, a query (select …), {sql: …}, or {python: package.module:function}"
+_EXPECTATION = "a rule over one row, or {rule: …, on_violation: …}"
 
 
 def translate_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]) -> list[Finding]:
@@ -75,8 +77,10 @@ def _translate(detail: ErrorDetails, schema: Schema, values: Mapping[str, Any]) 
     name_is_wrong = "[key]" in rest
     value = path[-1] if name_is_wrong else detail["input"]
     found = f"the name {show_value(value)}" if name_is_wrong else f"found {show_value(value)}"
-    if _is_relation(forms) and (kind in {"model_type", "model_attributes_type"} or "table" in rest):
+    if _is_titled(forms, Relation) and (kind in {"model_type", "model_attributes_type"} or "table" in rest):
         return Finding(path, found, _RELATION)
+    if kind in {"model_type", "model_attributes_type"} and _is_titled(forms, Expectation):
+        return Finding(path, found, _EXPECTATION)
     if kind in {"literal_error", "union_tag_invalid"}:
         names = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags"))))
         written = value if kind == "literal_error" else context["tag"]
@@ -111,7 +115,7 @@ def _missing(
         return Finding(path, "too few values", f"{numbers} numbers")
     key = str(rest[-1]) if rest else str(context["discriminator"]).strip("'")
     forms = schemas_at(schema, (*path, key), values)
-    if _is_relation(forms):
+    if _is_titled(forms, Relation):
         return Finding((*path, key), "missing", _RELATION)
     meaning = next((form["description"].splitlines()[0] for form in forms if "description" in form), None)
     allowed = "; ".join(dict.fromkeys(list_names(form["enum"]) for form in forms if "enum" in form))
@@ -120,8 +124,8 @@ def _missing(
     return Finding((*path, key), f"missing: {meaning}" if meaning and not allowed else "missing", allowed or None)
 
 
-def _is_relation(forms: list[Schema]) -> bool:
-    return any(form.get("title") == Relation.__name__ for form in forms)
+def _is_titled(forms: list[Schema], section: type[BaseModel]) -> bool:
+    return any(form.get("title") == section.__name__ for form in forms)
 
 
 def _written_path(location: tuple[int | str, ...], values: Any) -> tuple[KeyPath, KeyPath]:

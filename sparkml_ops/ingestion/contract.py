@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from sparkml_ops.config.sources import Column as Rule
-    from sparkml_ops.config.sources import Source
+    from sparkml_ops.config.sources import Severity, Source
 
 VIOLATIONS = "_violations"
 RAW = "_raw"
-_BETWEEN_REASONS = "\x1f"  # the unit separator; `_reason` keeps it out of the reasons
+_BETWEEN_REASONS = "\x1f"  # the unit separator; `_clean_text` keeps it out of the reasons
 HEADER = "_header"
 IS_ROW = "_is_row"
 BLOCK, POSITION = "_block", "_position"
@@ -47,7 +47,7 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     texts = {column: _null_texts(F.col(f"`{column}`"), source) for column in [*source.columns, *added]}
     typed = raw.select(
         *READER_COLUMNS,
-        list_reasons(_column_violations(texts, source)).alias("_column_violations"),
+        list_reasons(_flag(_list_column_rules(texts, source))).alias("_column_violations"),
         *[
             _typed(texts[column], rule).alias(column, metadata=_comment(rule))
             for column, rule in source.columns.items()
@@ -56,7 +56,8 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     )
     for column, expression in source.derive.items():
         typed = typed.withColumn(column, F.expr(expression))
-    judged = F.concat("_column_violations", list_reasons(_row_violations(source)))
+    keys = [(f"key: {key} is null", F.col(key).isNull()) for key in source.key]
+    judged = F.concat("_column_violations", list_reasons(_flag([*keys, *_list_row_rules(source)])))
     return typed.select(
         *source.column_names(),
         *added,
@@ -122,34 +123,61 @@ def _typed(value: Column, rule: "Rule") -> Column:
     return F.when(F.abs(typed) < float("inf"), typed) if rule.type == "double" else typed
 
 
-def _column_violations(texts: dict[str, Column], source: "Source") -> list[Column]:
-    found: list[Column] = []
-    for column, rule in source.columns.items():
-        typed = _typed(texts[column], rule)
-        if not rule.nullable:
-            found.append(_reason(texts[column].isNull(), f"{column}: is null"))
-        if rule.type != "string":
-            found.append(_reason(texts[column].isNotNull() & typed.isNull(), f"{column}: is no {rule.type}"))
-        if rule.between is not None:
-            low, high = rule.between
-            found.append(_reason(~typed.between(low, high), f"{column}: is outside {low:g} … {high:g}"))
-        if rule.allowed is not None:
-            found.append(_reason(~typed.isin(rule.allowed), f"{column}: is not one of the allowed values"))
-        if rule.matches is not None:
-            whole = F.lit(f"^(?:{rule.matches})$")
-            found.append(
-                _reason(~F.regexp_like(texts[column].cast("string"), whole), f"{column}: does not match {rule.matches}")
-            )
+def find_severities(source: "Source") -> dict[str, "Severity"]:
+    """What each rule asks for, by its reason.
+
+    Not among them are the reasons of keys and of readers: such a row has no place in the table at all.
+    """
+    of_columns = {
+        reason: rule.on_violation
+        for column, rule in source.columns.items()
+        for reason, _ in _list_rules_of(column, F.lit(None), source)
+    }
+    of_rows = {f"expect: {wanted.rule}": wanted.on_violation for wanted in source.expect}
+    return {_clean_text(reason): severity or source.on_violation for reason, severity in (of_columns | of_rows).items()}
+
+
+Rules = list[tuple[str, Column]]
+"""Reasons, each with what is true of a row that it is the reason for."""
+
+
+def _list_column_rules(texts: dict[str, Column], source: "Source") -> Rules:
+    return [rule for column in source.columns for rule in _list_rules_of(column, texts[column], source)]
+
+
+def _list_rules_of(column: str, text: Column, source: "Source") -> Rules:
+    rule = source.columns[column]
+    typed = _typed(text, rule)
+    found: Rules = []
+    if not rule.nullable:
+        found.append((f"{column}: is null", text.isNull()))
+    if rule.type != "string":
+        found.append((f"{column}: is no {rule.type}", text.isNotNull() & typed.isNull()))
+    if rule.between is not None:
+        low, high = rule.between
+        found.append((f"{column}: is outside {low:g} … {high:g}", ~typed.between(low, high)))
+    if rule.allowed is not None:
+        found.append((f"{column}: is not one of the allowed values", ~typed.isin(rule.allowed)))
+    if rule.length is not None:
+        fewest, most = rule.length
+        reason = f"{column}: does not have {fewest} … {most} characters"
+        found.append((reason, ~F.char_length(typed).between(fewest, most)))
+    if rule.matches is not None:
+        whole = F.lit(f"^(?:{rule.matches})$")
+        found.append((f"{column}: does not match {rule.matches}", ~F.regexp_like(text.cast("string"), whole)))
     return found
 
 
-def _row_violations(source: "Source") -> list[Column]:
-    keys = [_reason(F.col(key).isNull(), f"key: {key} is null") for key in source.key]
-    return keys + [_reason(~F.expr(rule).cast("boolean"), f"expect: {rule}") for rule in source.expect]
+def _list_row_rules(source: "Source") -> Rules:
+    return [(f"expect: {wanted.rule}", ~F.expr(wanted.rule).cast("boolean")) for wanted in source.expect]
 
 
-def _reason(violated: Column, text: str) -> Column:
-    return F.when(violated, F.lit(text.replace(_BETWEEN_REASONS, " ")))
+def _flag(rules: Rules) -> list[Column]:
+    return [F.when(violated, F.lit(_clean_text(reason))) for reason, violated in rules]
+
+
+def _clean_text(reason: str) -> str:
+    return reason.replace(_BETWEEN_REASONS, " ")
 
 
 def _comment(rule: "Rule") -> dict[str, str]:

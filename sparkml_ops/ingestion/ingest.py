@@ -17,14 +17,18 @@ from sparkml_ops.ingestion.contract import (
     VIOLATIONS,
     apply_contract,
     blaming_expressions,
+    find_severities,
     hash_contract,
 )
+from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
 from sparkml_ops.ingestion.files import list_files
 from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches, stamp_rows
 from sparkml_ops.ingestion.positions import number_lines
 from sparkml_ops.ingestion.readers import READERS
 from sparkml_ops.ingestion.uniqueness import flag_duplicates, has_duplicates
+from sparkml_ops.ingestion.verdicts import judge_freshness, judge_rows, judge_volume
 from sparkml_ops.lake import (
+    METRICS,
     Commit,
     Lake,
     MergeRules,
@@ -42,7 +46,7 @@ from sparkml_ops.lake import (
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from sparkml_ops.config.sources import Source
     from sparkml_ops.config.use_case import UseCase
@@ -146,24 +150,25 @@ def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, ru
 
 
 def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRecord, run_id: str) -> SourceResult:
+    is_refused = flag_refused(find_severities(source))
     with _judge(lake, source, batch) as (judged, lines):
         with blaming_expressions(batch.source):
-            counts = _count_violations(judged)
-        _require_budget(source, batch, counts)
-        clean = _write_clean(lake, source, batch, judged)
-        refused = judged.where(_is_refused(source))
+            counts = count_rows(judged, source, is_refused)
+        _require_kept(lake, source, batch, counts)
+        clean = _write_clean(lake, source, batch, judged.where(~is_refused))
+        refused = judged.where(is_refused)
         # Counting lines is another pass over what is at hand, which good batches are spared.
-        refused = number_lines(refused, lines) if counts["rows_bad"] else refused.withColumn("_line", F.lit(0))
+        refused = number_lines(refused, lines) if counts.rows_refused else refused.withColumn("_line", F.lit(0))
         quarantine = _write_quarantine(lake, batch, refused)
-    _require_balance(batch, counts["rows_in"], clean, quarantine)
+    _require_balance(batch, counts.rows_in, clean, quarantine)
     record.wrote(clean)
     record.wrote(quarantine)
-    for figure in ("rows_in", "rows_bad"):
-        record.note(figure, counts[figure])
-    rules = tuple(sorted((rule, rows) for rule, rows in counts.items() if rule not in {"rows_in", "rows_bad"}))
+    record.note("rows_in", counts.rows_in)
+    record.note("rows_bad", counts.rows_bad)
+    rules = tuple(sorted(counts.by_rule.items()))
     _record_figures(lake, batch, counts, run_id=run_id)
     return SourceResult(
-        batch.source, "ingested", batch.batch_id, counts["rows_in"], clean.rows, quarantine.rows, clean.version, rules
+        batch.source, "ingested", batch.batch_id, counts.rows_in, clean.rows, quarantine.rows, clean.version, rules
     )
 
 
@@ -187,42 +192,44 @@ def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator[tuple["DataFr
         lines.unpersist()
 
 
-def _count_violations(judged: "DataFrame") -> dict[str, int]:
-    """Rows in, rows with any violation, and rows by rule: one pass, which also fills the cache."""
-    is_bad = F.size(VIOLATIONS) > 0
-    rules = F.when(is_bad, F.col(VIOLATIONS)).otherwise(F.array(F.lit("")))
-    per_rule = judged.select(F.posexplode(rules).alias("place", "rule")).groupBy("rule")
-    rows = per_rule.agg(F.count("rule").alias("rows"), F.count_if(F.col("place") == 0).alias("firsts")).collect()
-    by_rule = {row["rule"]: int(row["rows"]) for row in rows if row["rule"]}
-    total = sum(int(row["firsts"]) for row in rows)
-    good = sum(int(row["rows"]) for row in rows if not row["rule"])
-    return {"rows_in": total, "rows_bad": total - good, **by_rule}
+def _require_kept(lake: Lake, source: "Source", batch: Batch, counts: BatchCounts) -> None:
+    """Refuse a batch that is not what it should be as a whole; what only warns is logged."""
+    verdicts = [(judge_rows(counts, source, find_severities(source)), "fail")]
+    if source.volume is not None:
+        earlier = _read_volumes(lake, batch, limit=source.volume.last_batches)
+        verdicts.append((judge_volume(counts.rows_in, earlier, source.volume), source.volume.on_violation))
+    if source.freshness is not None:
+        verdicts.append(
+            (judge_freshness(counts.newest, batch.started_at, source.freshness), source.freshness.on_violation)
+        )
+    for reason, severity in verdicts:
+        if reason is not None and severity == "warn":
+            logger.warning("source %s: batch %s: %s", batch.source, batch.batch_id, reason)
+    refusals = [reason for reason, severity in verdicts if reason is not None and severity == "fail"]
+    if refusals:
+        reasons = "\n".join(refusals)
+        raise ContractError(
+            f"source {batch.source}: batch {batch.batch_id} was refused whole: {reasons}\nNothing was written. Mend the files, "
+            f"or the contract in `sources.{batch.source}`."
+        )
 
 
-def _is_refused(source: "Source") -> "Column":
-    """Rows that go to quarantine; under `warn` only those that have no place in the table at all."""
-    if source.on_violation != "warn":
-        return F.size(VIOLATIONS) > 0
-    return F.exists(VIOLATIONS, lambda rule: rule.startswith("key: ") | rule.startswith("row: "))
-
-
-def _require_budget(source: "Source", batch: Batch, counts: dict[str, int]) -> None:
-    bad, total = counts["rows_bad"], counts["rows_in"]
-    limit = 0.0 if source.on_violation == "fail" else source.max_violation_ratio
-    if source.on_violation == "warn" or bad <= limit * total:
-        return
-    worst = sorted(((rows, rule) for rule, rows in counts.items() if rule not in {"rows_in", "rows_bad"}), reverse=True)
-    lines = "\n".join(f"  {rows:>8} rows  {rule}" for rows, rule in worst[:5])
-    raise ContractError(
-        f"source {batch.source}: batch {batch.batch_id} was refused whole: {bad} of {total} rows ({bad / total:.1%}) break the "
-        f"contract, and {limit:.1%} may (on_violation: {source.on_violation}, max_violation_ratio: {source.max_violation_ratio:g}).\n"
-        f"{lines}\nNothing was written. Mend the files, or the contract in `sources.{batch.source}`."
+def _read_volumes(lake: Lake, batch: Batch, *, limit: int) -> list[int]:
+    """Rows of the batches before this one, newest first."""
+    if not table_exists(lake, METRICS):
+        return []
+    figures = read_table(lake, METRICS).where(
+        (F.col("scope") == "ingestion")
+        & (F.col("subject") == batch.source)
+        & (F.col("name") == "rows_in")
+        & (F.col("batch_id") != batch.batch_id)
     )
+    return [int(row["value"]) for row in figures.orderBy(F.desc("recorded_at")).select("value").limit(limit).collect()]
 
 
-def _write_clean(lake: Lake, source: "Source", batch: Batch, judged: "DataFrame") -> Commit:
+def _write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -> Commit:
     table, write_id = f"clean_{batch.source}", attempt_id(batch)
-    rows = stamp_rows(judged.where(~_is_refused(source)), batch)
+    rows = stamp_rows(good, batch)
     if batch.mode == "replace":
         return replace_table(lake, table, rows, write_id=write_id)
     if batch.mode == "merge":
@@ -252,9 +259,10 @@ def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Comm
         )
 
 
-def _record_figures(lake: Lake, batch: Batch, counts: dict[str, int], *, run_id: str) -> None:
+def _record_figures(lake: Lake, batch: Batch, counts: BatchCounts, *, run_id: str) -> None:
+    rows = {"rows_in": counts.rows_in, "rows_bad": counts.rows_bad, **counts.by_rule}
     figures = [
-        Metric("ingestion", batch.source, name, float(rows), batch_id=batch.batch_id)
-        for name, rows in sorted(counts.items())
+        Metric("ingestion", batch.source, name, float(figure), batch_id=batch.batch_id)
+        for name, figure in sorted(rows.items())
     ]
     record_metrics(lake, figures, run_id=run_id, step=f"ingest:{batch.source}", write_id=f"ingest:{attempt_id(batch)}")

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import READER_COLUMNS, VIOLATIONS
 from sparkml_ops.ingestion.files import LandedFile
-from sparkml_ops.lake import Commit, Lake, append_once, read_notes, read_table, table_exists
+from sparkml_ops.lake import Commit, Lake, append_once, find_write, read_notes, read_table, table_exists
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -36,7 +36,15 @@ def read_batches(lake: Lake, sources: Sequence[str]) -> dict[str, list[tuple[Bat
     finished = read_notes(lake, steps=[f"ingest:{source}" for source in sources], key=ATTEMPT)
     for batch in map(_to_batch, attempts.values()):
         batches[batch.source].append((batch, batch.mode == "replay" or attempt_id(batch) in finished))
+    for found in batches.values():
+        # A batch that was refused, or killed before its first row, has left nothing: its files may be mended.
+        while found and not found[-1][1] and not _has_rows(lake, found[-1][0]):
+            found.pop()
     return batches
+
+
+def _has_rows(lake: Lake, batch: Batch) -> bool:
+    return find_write(lake, f"clean_{batch.source}", attempt_id(batch)) is not None
 
 
 def note_batch(lake: Lake, batch: Batch) -> Commit:

@@ -1,7 +1,7 @@
 """The only room that knows Delta: the session, reads at a version, writes that are exactly once, the run ledger."""
 
 from sparkml_ops.lake.location import Lake, open_lake
-from sparkml_ops.lake.metrics import Metric, record_metrics
+from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
 from sparkml_ops.lake.relations import query_tables, resolve_relation
 from sparkml_ops.lake.runs import (
     StepRecord,
@@ -26,6 +26,7 @@ from sparkml_ops.lake.writes import (
 )
 
 __all__ = [
+    "METRICS",
     "Commit",
     "Lake",
     "MergeRules",

@@ -8,6 +8,52 @@ from config_sample import BreakSample
 
 CASES = [
     pytest.param(
+        {"note: {type: string,": "note: {type: string, length: [9, 3],"},
+        ["18: sources.orders.columns.note.length: found [9, 3]; allowed: the fewest characters before the most"],
+        id="a length that is none",
+    ),
+    pytest.param(
+        {"note: {type: string,": "note: {type: string, length: [-1, 3.5],"},
+        [
+            "18: sources.orders.columns.note.length[0]: found -1; allowed: a number from 0 up",
+            "18: sources.orders.columns.note.length[1]: found 3.5; allowed: a whole number",
+        ],
+        id="a length of less than nothing",
+    ),
+    pytest.param(
+        {"returned: {type: int,": "returned: {type: int, length: [1, 1],"},
+        ["17: sources.orders.columns.returned.length: a length for a int; allowed: a type of string"],
+        id="a length of a number",
+    ),
+    pytest.param(
+        {
+            'expect: ["amount >= 0 or returned = 1"]': "expect: [7, {rul: amount > 0}, {rule: amout > 0, on_violation: wran}]"
+        },
+        [
+            "21: sources.orders.expect[0]: found 7; allowed: a rule over one row, or {rule: …, on_violation: …}",
+            "21: sources.orders.expect[1].rul: unknown key; allowed: rule, on_violation; did you mean 'rule'?",
+            "21: sources.orders.expect[1].rule: missing: false violates, null does not",
+            "21: sources.orders.expect[2].on_violation: found 'wran'; allowed: quarantine, fail, warn; did you mean 'warn'?",
+        ],
+        id="rules that are none",
+    ),
+    pytest.param(
+        {'expect: ["amount >= 0 or returned = 1"]': "freshness: {of: amount, within: 2d}"},
+        [
+            "21: sources.orders.freshness.of: no column 'amount' in the dates and timestamps of the contract; allowed: ordered_on, is_large"
+        ],
+        id="freshness of a column that is no moment",
+    ),
+    pytest.param(
+        {'expect: ["amount >= 0 or returned = 1"]': "volume: {at_least: -1, changed_more_than: 0, of_last: 3}"},
+        [
+            "21: sources.orders.volume.at_least: found -1; allowed: a number from 0 up",
+            "21: sources.orders.volume.changed_more_than: found 0; allowed: a number above 0",
+            "21: sources.orders.volume.of_last: unknown key; allowed: at_least, changed_more_than, last_batches, on_violation; did you mean 'at_least'?",
+        ],
+        id="a volume that cannot be",
+    ),
+    pytest.param(
         {"freshness: 2d": "freshness: 2 days"},
         ["75: monitoring.freshness: found '2 days'; allowed: a number with a unit: 90s, 15m, 6h or 7d"],
         id="a duration in words",

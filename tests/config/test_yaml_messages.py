@@ -11,7 +11,7 @@ CASES = [
         {"    columns:\n      order_id": "    colums:\n      order_id"},
         [
             "6: sources.orders.columns: missing",
-            "11: sources.orders.colums: unknown key; allowed: path, format, mode, key, columns, derive, expect, on_violation, max_violation_ratio, new_columns, null_values, delimiter, encoding, description; did you mean 'columns'?",
+            "11: sources.orders.colums: unknown key; allowed: path, format, mode, key, columns, derive, expect, on_violation, max_violation_ratio, volume, freshness, new_columns, null_values, delimiter, encoding, … (16 in all); did you mean 'columns'?",
         ],
         id="an unknown key",
     ),

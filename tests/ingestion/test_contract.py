@@ -54,6 +54,9 @@ CASES = [
     ({"type": "timestamp"}, "2013-01-01T10:00:00+02:00", datetime(2013, 1, 1, 8), []),
     ({"type": "decimal(5,2)"}, "12345.6", None, ["v: is no decimal(5,2)"]),
     ({"type": "string", "in": ["a", "b"]}, "c", "c", ["v: is not one of the allowed values"]),
+    ({"type": "string", "length": [1, 2]}, "名🛫", "名🛫", []),
+    ({"type": "string", "length": [1, 2]}, "abc", "abc", ["v: does not have 1 … 2 characters"]),
+    ({"type": "string", "length": [2, 9], "nullable": True}, None, None, []),
     ({"type": "string", "matches": "[A-Z]{3}"}, "ABCD", "ABCD", ["v: does not match [A-Z]{3}"]),
     ({"type": "string"}, "naïve 名前 \u202e\u0000 🛫", "naïve 名前 \u202e\u0000 🛫", []),
 ]

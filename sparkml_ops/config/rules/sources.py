@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sparkml_ops.config.mistakes import Finding, list_names, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
-from sparkml_ops.config.rules.scope import Scope, check_names, check_row_expression, find_twins
+from sparkml_ops.config.rules.scope import Scope, check_name, check_names, check_row_expression, find_twins
 from sparkml_ops.config.sources import Column, Source
 
 _NUMBERS = ("int", "long", "double", "decimal")
@@ -25,6 +25,7 @@ def check_sources(parts: Parts) -> Iterator[Finding]:
         if source is not None:
             yield from _check_names(path, source)
             yield from _check_expressions(path, source)
+            yield from _check_freshness((*path, "freshness"), source)
             for column, rule in source.columns.items():
                 yield from _check_column((*path, "columns", column), rule)
 
@@ -56,8 +57,18 @@ def _check_expressions(path: KeyPath, source: Source) -> Iterator[Finding]:
         title = "the contract, or derived above it"
         yield from check_row_expression((*path, "derive", name), sql, Scope(title, known))
         known.append(name)
-    for at, sql in enumerate(source.expect):
-        yield from check_row_expression((*path, "expect", at), sql, Scope("the contract", known))
+    for at, expectation in enumerate(source.expect):
+        yield from check_row_expression((*path, "expect", at), expectation.rule, Scope("the contract", known))
+
+
+def _check_freshness(path: KeyPath, source: Source) -> Iterator[Finding]:
+    if source.freshness is None:
+        return
+    of = source.freshness.of
+    moments = [name for name, rule in source.columns.items() if rule.type in _MOMENTS]
+    yield from check_name(
+        (*path, "of"), of, Scope("the dates and timestamps of the contract", [*moments, *source.derive])
+    )
 
 
 def _check_column(path: KeyPath, rule: Column) -> Iterator[Finding]:
@@ -67,6 +78,10 @@ def _check_column(path: KeyPath, rule: Column) -> Iterator[Finding]:
     elif rule.between is not None and rule.between[0] > rule.between[1]:
         low, high = rule.between
         yield Finding((*path, "between"), f"found [{low:g}, {high:g}]", "the lowest value before the highest")
+    if rule.length is not None and kind != "string":
+        yield Finding((*path, "length"), f"a length for a {rule.type}", "a type of string")
+    elif rule.length is not None and rule.length[0] > rule.length[1]:
+        yield Finding((*path, "length"), f"found {show_value(rule.length)}", "the fewest characters before the most")
     if rule.format is not None and kind not in _MOMENTS:
         yield Finding((*path, "format"), f"a datetime pattern for a {rule.type}", f"a type of {list_names(_MOMENTS)}")
     if rule.matches is not None:

@@ -1,0 +1,61 @@
+"""What a batch as a whole must keep: its budget of bad rows, its volume, its freshness."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING
+
+from sparkml_ops.config.types import format_duration
+from sparkml_ops.ingestion.counts import BatchCounts
+
+if TYPE_CHECKING:
+    from sparkml_ops.config.sources import Freshness, Severity, Source, Volume
+
+_REASONS_SHOWN = 5
+
+
+def judge_rows(counts: BatchCounts, source: "Source", severities: Mapping[str, "Severity"]) -> str | None:
+    """Why a batch must be refused for its rows: one breaks a rule that refuses a batch, or too many are refused; None if not."""
+    default = "fail" if source.on_violation == "fail" else "quarantine"  # keys, and rows that could not be taken apart
+    fatal = {rule: rows for rule, rows in counts.by_rule.items() if severities.get(rule, default) == "fail"}
+    limit = 0.0 if fatal else source.max_violation_ratio
+    bad = counts.rows_bad if fatal else counts.rows_refused
+    if not fatal and bad <= limit * counts.rows_in:
+        return None
+    worst = sorted(((rows, rule) for rule, rows in (fatal or counts.by_rule).items()), reverse=True)[:_REASONS_SHOWN]
+    policy = "on_violation: fail" if fatal else f"max_violation_ratio: {source.max_violation_ratio:g}"
+    head = f"{bad} of {counts.rows_in} rows ({bad / counts.rows_in:.1%}) break the contract, and {limit:.1%} may ({policy})."
+    return "\n".join([head, *(f"  {rows:>8} rows  {rule}" for rows, rule in worst)])
+
+
+def judge_volume(rows_in: int, earlier: Sequence[int], volume: "Volume") -> str | None:
+    """Why a batch has too few or too many rows; None if it has not.
+
+    Args:
+        rows_in: rows of the batch.
+        earlier: rows of the batches before it, newest first; without any there is nothing to compare with.
+        volume: the rule.
+    """
+    if rows_in < volume.at_least:
+        return f"{rows_in} rows came in, at least {volume.at_least} should (volume.at_least)"
+    compared = earlier[: volume.last_batches]
+    if volume.changed_more_than is None or not compared:
+        return None
+    usual = median(compared)
+    change = abs(rows_in - usual) / max(usual, 1)
+    if change <= volume.changed_more_than:
+        return None
+    return (
+        f"{rows_in} rows came in where {usual:g} are usual (the median of {len(compared)} batches): {change:.0%} off, "
+        f"{volume.changed_more_than:.0%} may be (volume.changed_more_than)"
+    )
+
+
+def judge_freshness(newest: datetime | None, now: datetime, freshness: "Freshness") -> str | None:
+    """Why the newest row of a batch is too old; None if it is not, and when the batch has no row."""
+    if newest is None or now - newest <= freshness.within:
+        return None
+    return (
+        f"the newest {freshness.of} is {newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {(now - newest).days} days before this batch; "
+        f"it may be {format_duration(freshness.within)} old (freshness.within)"
+    )
