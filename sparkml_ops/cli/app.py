@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import inspect, pipeline, quarantine, stages
+from sparkml_ops.cli import contract, inspect, pipeline, quarantine, stages
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -97,3 +97,4 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(contract.app, name="contract")
