@@ -55,6 +55,27 @@ def export(
 
 
 @app.command()
+def infer(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(help="A file, a folder or a pattern: CSV, JSON lines or Parquet.")],
+    name: Annotated[str, typer.Option(help="Name of the source.")] = "my_source",
+) -> int:
+    """Print a first contract from real files, with what was seen as comments.
+
+    Examples:
+        sparkml-ops contract infer "data/landing/orders/*.csv" --name orders
+    """
+    from sparkml_ops.config.load import load_environment
+
+    environment = load_environment(env=context.obj.env, conf_dir=context.obj.conf_dir)
+    from sparkml_ops.ingestion import infer_contract
+    from sparkml_ops.lake import open_session
+
+    typer.echo(infer_contract(open_session(environment), path, name=name), nl=False)
+    return 0
+
+
+@app.command()
 def diff(
     context: typer.Context,
     old: Annotated[Path, typer.Argument(help="The contract that consumers know, as ODCS YAML.")],

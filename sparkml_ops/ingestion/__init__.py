@@ -1,6 +1,7 @@
 """Raw files -> clean table + quarantine table, under a contract."""
 
 from sparkml_ops.ingestion.batches import Batch
+from sparkml_ops.ingestion.infer import infer_contract
 from sparkml_ops.ingestion.ingest import IngestResult, SourceResult, find_batches, ingest
 from sparkml_ops.ingestion.quarantine import read_quarantine, summarise_quarantine
 from sparkml_ops.ingestion.replay import QuarantineResult, discard, replay
@@ -12,6 +13,7 @@ __all__ = [
     "SourceResult",
     "discard",
     "find_batches",
+    "infer_contract",
     "ingest",
     "read_quarantine",
     "replay",
