@@ -35,7 +35,7 @@ class ColumnSeen:
         name: as the files have it.
         rows: rows that were read.
         nulls: rows whose text means null.
-        distinct: about how many different values there are; exact where it decides about a key.
+        distinct: how many different values there are; about, where there are many and it decides about no key.
         fits: rows that each type fits, by type.
         lowest: the lowest value, as a number where all are numbers, else as text.
         highest: the highest.
@@ -167,7 +167,8 @@ def _write_comment(column: ColumnSeen) -> str:
         said.append(f"{column.nulls / column.rows:.1%} null")
     if column.nulls == column.rows:
         return "nothing but nulls"
-    said.append(f"{column.distinct:,} different" if column.distinct != column.rows else "all different")
+    about = "" if column.values else "about "
+    said.append("all different" if column.distinct == column.rows else f"{about}{column.distinct:,} different")
     said.append(f"{_show(column.lowest)} … {_show(column.highest)}")
     if column.type == "string":
         fewest, most = column.lengths
@@ -218,7 +219,7 @@ def _to_seen(
         rows=rows,
         nulls=rows - figures["filled"],
         # An estimate must not look like a key.
-        distinct=distinct if distinct is not None else min(figures["distinct"], rows - 1),
+        distinct=distinct or len(values or ()) or min(figures["distinct"], rows - 1),
         fits={kind: figures[kind] for kind in _TYPES},
         lowest=figures["lowest"] if is_number else figures["least"],
         highest=figures["highest"] if is_number else figures["most"],
