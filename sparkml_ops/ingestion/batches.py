@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sparkml_ops.errors import ContractError
+from sparkml_ops.errors import ConfigError, ContractError
 from sparkml_ops.ingestion.files import LandedFile, count_files, plain_path, some_of
+
+BatchMode = Literal["append", "replace", "merge", "swap", "replay"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Batch:
         batch_id: the same for the same files under the same contract.
         source: name of the source.
         contract_hash: of the source's configuration.
-        mode: append to what is there, replace it, merge by key, or replay rows of the quarantine.
+        mode: append to what is there, replace it, merge by key, swap the rows of these files for new ones, or replay rows of
+            the quarantine.
         files: what is in it.
         started_at: the `_ingested_at` of its rows.
         reason: why there is a batch, in words.
@@ -31,20 +34,31 @@ class Batch:
     batch_id: str
     source: str
     contract_hash: str
-    mode: Literal["append", "replace", "merge", "replay"]
+    mode: BatchMode
     files: tuple[LandedFile, ...]
     started_at: datetime
     reason: str
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How files are to be taken in.
+
+    Attributes:
+        mode: incremental, snapshot or merge.
+        contract_hash: of the source's configuration as it is now.
+        full: everything again.
+        replaced: paths of files that were ingested and have new content by intent.
+    """
+
+    mode: str
+    contract_hash: str
+    full: bool = False
+    replaced: tuple[str, ...] = ()
+
+
 def decide_batch(
-    batches: Sequence[tuple[Batch, bool]],
-    landed: Sequence[LandedFile],
-    *,
-    source: str,
-    mode: str,
-    contract_hash: str,
-    full: bool = False,
+    batches: Sequence[tuple[Batch, bool]], landed: Sequence[LandedFile], *, source: str, wanted: Wanted
 ) -> Batch | None:
     """The batch to ingest now, or None when nothing is new.
 
@@ -52,13 +66,13 @@ def decide_batch(
         batches: earlier batches of this source, oldest first, each with whether it was finished.
         landed: the files that lie there now.
         source: name of the source.
-        mode: incremental, snapshot or merge.
-        contract_hash: of the source's configuration as it is now.
-        full: ingest everything again.
+        wanted: how they are to be taken in.
 
     Raises:
+        ConfigError: a path in `wanted.replaced` is none of such a file.
         ContractError: a file that was ingested has changed or is gone where it is needed.
     """
+    mode, contract_hash, full = wanted.mode, wanted.contract_hash, wanted.full
     make = _BatchMaker(source, contract_hash)
     unfinished = batches[-1][0] if batches and not batches[-1][1] else None
     if unfinished is not None and unfinished.contract_hash == contract_hash and not full:
@@ -66,15 +80,19 @@ def decide_batch(
         return unfinished
     live = _live_files([batch for batch, finished in batches if finished])
     last = next((batch for batch, finished in reversed(batches) if finished), None)
+    swapped = _find_swapped(source, wanted, live, landed)
     if last is None and unfinished is None:
         return make("replace", landed, "first batch")
     if full or unfinished is not None or last is None or last.contract_hash != contract_hash:
         if mode != "snapshot":
-            _require_unchanged(source, () if full else live, landed)
+            _require_unchanged(source, () if full else [file for file in live if file not in swapped], landed)
         return make("replace", landed, "asked for in full" if full else "the contract changed")
     if mode == "snapshot":
         return None if set(live) == set(landed) else make("replace", landed, "the files changed")
-    _require_same_content(source, live, landed)
+    _require_same_content(source, [file for file in live if file not in swapped], landed)
+    if swapped:
+        there = {file.path: file for file in landed}
+        return make("swap", [there[file.path] for file in swapped], count_files(len(swapped), "replaced file"))
     known = {file.path for file in live}
     new = [file for file in landed if file.path not in known]
     return make("merge" if mode == "merge" else "append", new, count_files(len(new), "new file")) if new else None
@@ -85,7 +103,7 @@ class _BatchMaker:
     source: str
     contract_hash: str
 
-    def __call__(self, mode: Literal["append", "replace", "merge"], files: Sequence[LandedFile], reason: str) -> Batch:
+    def __call__(self, mode: BatchMode, files: Sequence[LandedFile], reason: str) -> Batch:
         started_at = datetime.now(UTC)
         text = f"{self.contract_hash}|{mode}|" + "|".join(
             f"{f.path}:{f.size_bytes}:{f.modified_at}" for f in sorted(files)
@@ -98,8 +116,31 @@ def _live_files(finished: Sequence[Batch]) -> tuple[LandedFile, ...]:
     """Files whose rows are in the table: those since the last batch that replaced it. A replay brings no file."""
     live: list[LandedFile] = []
     for batch in (batch for batch in finished if batch.mode != "replay"):
-        live = [*batch.files] if batch.mode == "replace" else [*live, *batch.files]
+        paths = {file.path for file in batch.files}
+        kept = [] if batch.mode == "replace" else [file for file in live if file.path not in paths]
+        live = [*kept, *batch.files]
     return tuple(live)
+
+
+def _find_swapped(
+    source: str, wanted: Wanted, live: Sequence[LandedFile], landed: Sequence[LandedFile]
+) -> list[LandedFile]:
+    """The files as they were ingested whose new content is to take the place of the old."""
+    if not wanted.replaced:
+        return []
+    if wanted.mode != "incremental":
+        raise ConfigError(
+            f"source {source} has the mode {wanted.mode}: only files of an incremental source can be replaced"
+        )
+    there = {file.path: file for file in landed}
+    changed = {plain_path(old.path): old for old in live if there.get(old.path, old) != old}
+    strange = [path for path in wanted.replaced if path not in changed]
+    if strange:
+        raise ConfigError(
+            f"source {source}: {some_of(strange)} has not changed since it was ingested, or never was; "
+            f"files that have: {some_of(sorted(changed)) or 'none'}"
+        )
+    return [changed[path] for path in wanted.replaced]
 
 
 def _require_unchanged(source: str, needed: Sequence[LandedFile], landed: Sequence[LandedFile]) -> None:
@@ -119,6 +160,7 @@ def _require_same_content(source: str, known: Sequence[LandedFile], landed: Sequ
     if changed:
         raise ContractError(
             f"source {source}: {count_files(len(changed))} changed after being ingested: {some_of(changed)}. Files must not "
-            "change once they have landed: give the new content a name of its own, or take everything in anew with "
-            f"`sparkml-ops ingest … --source {source} --full`. Nothing was written."
+            "change once they have landed: give the new content a name of its own, or say that it takes the place of the old with "
+            f"`sparkml-ops ingest … --source {source} --replaced {changed[0]}`, or take everything in anew with --full. "
+            "Nothing was written."
         )

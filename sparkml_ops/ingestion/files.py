@@ -124,6 +124,11 @@ def literal_path(path: str) -> str:
     return re.sub(r"([\\{}\[\]*?])", r"\\\1", path)
 
 
+def encoded_path(spark: "SparkSession", path: str) -> str:
+    """A path as Spark tells it of a row (`_source_file`)."""
+    return str(spark._jvm.org.apache.hadoop.fs.Path(path).toUri().toString())  # type: ignore[union-attr]  # noqa: SLF001
+
+
 def plain_path(path: str) -> str:
     """A path as the user wrote it: without the scheme of local files."""
     return unquote(path.removeprefix("file://").removeprefix("file:"))

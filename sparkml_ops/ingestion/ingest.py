@@ -1,6 +1,7 @@
 """Raw files -> clean table + quarantine table, under a contract."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,12 +10,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConfigError, ContractError
-from sparkml_ops.ingestion.batches import Batch, decide_batch
+from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch
 from sparkml_ops.ingestion.contract import (
-    HEADER,
     IS_ROW,
-    RAW,
-    VIOLATIONS,
     apply_contract,
     blaming_expressions,
     find_severities,
@@ -22,25 +20,22 @@ from sparkml_ops.ingestion.contract import (
 )
 from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
 from sparkml_ops.ingestion.files import list_files
-from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches, stamp_rows
+from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches
 from sparkml_ops.ingestion.positions import number_lines
 from sparkml_ops.ingestion.readers import READERS
 from sparkml_ops.ingestion.uniqueness import flag_duplicates, has_duplicates
 from sparkml_ops.ingestion.verdicts import judge_freshness, judge_rows, judge_volume
+from sparkml_ops.ingestion.write import list_encoded, write_clean, write_quarantine
 from sparkml_ops.lake import (
     METRICS,
     Commit,
     Lake,
-    MergeRules,
     Metric,
     StepRecord,
-    append_once,
-    merge_rows,
     new_run_id,
     read_table,
     record_metrics,
     record_step,
-    replace_table,
     table_exists,
 )
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
@@ -93,6 +88,7 @@ def ingest(
     *,
     sources: Sequence[str] | None = None,
     full: bool = False,
+    replaced: Sequence[str] = (),
     run_id: str | None = None,
 ) -> IngestResult:
     """Take in what is new at the sources.
@@ -102,10 +98,12 @@ def ingest(
         lake: where the tables are.
         sources: names of the sources to look at; all by default.
         full: take in everything again, in place of what is there.
+        replaced: files that were ingested and have new content by intent: its rows take the place of the old ones. Asks for
+            one source.
         run_id: the run that this belongs to.
 
     Raises:
-        ConfigError: an unknown source.
+        ConfigError: an unknown source, or a replaced file that is none.
         ContractError: a batch does not keep its contract; it was refused whole.
         SetupError: no files, or storage cannot be read or written.
         ConflictError: somebody else is ingesting the same source.
@@ -115,28 +113,40 @@ def ingest(
     if unknown:
         raise ConfigError(f"unknown sources {unknown}; {use_case.name} has {sorted(use_case.sources)}")
     names = [name for name in use_case.sources if sources is None or name in sources]
-    return IngestResult(run_id, tuple(_ingest_source(use_case, lake, name, full=full, run_id=run_id) for name in names))
+    if replaced and len(names) != 1:
+        raise ConfigError("a replaced file wants the one source that it belongs to: --source NAME --replaced FILE")
+    named = tuple(path if "://" in path else os.path.abspath(path) for path in replaced)  # noqa: PTH100  # links stay links
+    found = [_ingest_source(use_case, lake, name, full=full, replaced=named, run_id=run_id) for name in names]
+    return IngestResult(run_id, tuple(found))
 
 
-def find_batches(
-    use_case: "UseCase", lake: Lake, sources: Sequence[str], *, full: bool = False
-) -> dict[str, Batch | None]:
+def find_batches(use_case: "UseCase", lake: Lake, sources: Sequence[str]) -> dict[str, Batch | None]:
     """The batch of each source that `ingest` would take in now, or None; writes nothing."""
     earlier = read_batches(lake, sources)
-    return {name: _find_batch(lake, name, use_case.sources[name], earlier[name], full=full) for name in sources}
+    return {name: _find_batch(lake, name, use_case.sources[name], earlier[name]) for name in sources}
 
 
 def _find_batch(
-    lake: Lake, name: str, source: "Source", earlier: Sequence[tuple[Batch, bool]], *, full: bool
+    lake: Lake,
+    name: str,
+    source: "Source",
+    earlier: Sequence[tuple[Batch, bool]],
+    *,
+    full: bool = False,
+    replaced: tuple[str, ...] = (),
 ) -> Batch | None:
     landed = list_files(lake.spark, source, name=name)
-    return decide_batch(earlier, landed, source=name, mode=source.mode, contract_hash=hash_contract(source), full=full)
+    wanted = Wanted(source.mode, hash_contract(source), full=full, replaced=replaced)
+    return decide_batch(earlier, landed, source=name, wanted=wanted)
 
 
-def _ingest_source(use_case: "UseCase", lake: Lake, name: str, *, full: bool, run_id: str) -> SourceResult:
+def _ingest_source(
+    use_case: "UseCase", lake: Lake, name: str, *, full: bool, replaced: tuple[str, ...], run_id: str
+) -> SourceResult:
     source = use_case.sources[name]
     with hold_lease(lake, f"ingest-{name}", wait_seconds=STAGE_WAIT_SECONDS):
-        batch = find_batches(use_case, lake, [name], full=full)[name]
+        earlier = read_batches(lake, [name])[name]
+        batch = _find_batch(lake, name, source, earlier, full=full, replaced=replaced)
         if batch is None:
             logger.info("source %s: nothing new", name)
             return SourceResult(name, "no_change")
@@ -155,11 +165,11 @@ def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRec
         with blaming_expressions(batch.source):
             counts = count_rows(judged, source, is_refused)
         _require_kept(lake, source, batch, counts)
-        clean = _write_clean(lake, source, batch, judged.where(~is_refused))
+        clean = write_clean(lake, source, batch, judged.where(~is_refused))
         refused = judged.where(is_refused)
         # Counting lines is another pass over what is at hand, which good batches are spared.
         refused = number_lines(refused, lines) if counts.rows_refused else refused.withColumn("_line", F.lit(0))
-        quarantine = _write_quarantine(lake, batch, refused)
+        quarantine = write_quarantine(lake, batch, refused)
     _require_balance(batch, counts.rows_in, clean, quarantine)
     record.wrote(clean)
     record.wrote(quarantine)
@@ -178,9 +188,11 @@ def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator[tuple["DataFr
     raw = READERS[source.format](lake.spark, source, [file.path for file in batch.files])
     table = f"clean_{batch.source}"
     existing = None
-    if batch.mode == "append" and table_exists(lake, table):
-        # A batch that was killed after this commit must not meet its own rows.
+    if batch.mode in {"append", "swap"} and table_exists(lake, table):
+        # A batch that was killed after this commit must not meet its own rows, nor those that it is to replace.
         existing = read_table(lake, table).where(F.col("_batch_id") != batch.batch_id)
+        if batch.mode == "swap":
+            existing = existing.where(~F.col("_source_file").isin(list_encoded(lake, batch)))
     lines = apply_contract(raw, source, name=batch.source).persist()
     try:
         judged = lines.where(IS_ROW)
@@ -225,29 +237,6 @@ def _read_volumes(lake: Lake, batch: Batch, *, limit: int) -> list[int]:
         & (F.col("batch_id") != batch.batch_id)
     )
     return [int(row["value"]) for row in figures.orderBy(F.desc("recorded_at")).select("value").limit(limit).collect()]
-
-
-def _write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -> Commit:
-    table, write_id = f"clean_{batch.source}", attempt_id(batch)
-    rows = stamp_rows(good, batch)
-    if batch.mode == "replace":
-        return replace_table(lake, table, rows, write_id=write_id)
-    if batch.mode == "merge":
-        return merge_rows(lake, table, rows, rules=MergeRules(source.key), write_id=write_id)
-    return append_once(lake, table, rows, write_id=write_id)
-
-
-def _write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame") -> Commit:
-    table, write_id = f"quarantine_{batch.source}", attempt_id(batch)
-    kept = refused.select(
-        F.col(RAW).alias("raw"),
-        F.col(HEADER).alias("header"),
-        F.col(VIOLATIONS).alias("reasons"),
-        F.col("_line").cast("bigint").alias("line"),
-        "_source_file",
-    )
-    write = replace_table if batch.mode == "replace" else append_once
-    return write(lake, table, stamp_rows(kept, batch), write_id=write_id)
 
 
 def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Commit) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+Slice = Mapping[str, str | int | Sequence[str]]
+"""Rows of a table: a value, or several, of each of some columns."""
+
+
 @dataclass(frozen=True)
 class Commit:
     """What a write did.
@@ -90,9 +94,9 @@ def append_rows(lake: Lake, table: str, rows: "DataFrame") -> None:
 
 
 def replace_slice(
-    lake: Lake, table: str, rows: "DataFrame", *, where: Mapping[str, str | int], write_id: str, fingerprint: str = ""
+    lake: Lake, table: str, rows: "DataFrame", *, where: Slice, write_id: str, fingerprint: str = ""
 ) -> Commit:
-    """Replace exactly the rows whose columns equal `where`; all given rows must match it.
+    """Replace exactly the rows whose columns equal `where`, or one of its values; all given rows must match it.
 
     Nothing is written when the newest write of this `write_id` has the same fingerprint. So a slice wants a `write_id` of
     its own, and its fingerprint tells what the content was made from.
@@ -242,8 +246,14 @@ def _merge(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, mark
     merge.execute()
 
 
-def _equal(values: Mapping[str, str | int], *, of: str = "") -> str:
-    return " AND ".join(f"{of}{quote_identifier(name)} = {_literal(value)}" for name, value in values.items())
+def _equal(values: Slice, *, of: str = "") -> str:
+    return " AND ".join(f"{of}{quote_identifier(name)} {_equals(value)}" for name, value in values.items())
+
+
+def _equals(value: str | int | Sequence[str]) -> str:
+    if isinstance(value, str | int):
+        return f"= {_literal(value)}"
+    return f"IN ({', '.join(_literal(one) for one in value)})"
 
 
 def _literal(value: str | int) -> str:

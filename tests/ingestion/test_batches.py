@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.batches import Batch, decide_batch
+from sparkml_ops.errors import ConfigError, ContractError
+from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch
 from sparkml_ops.ingestion.files import LandedFile
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -17,9 +17,8 @@ def landed(*names: str, size: int = 10) -> list[LandedFile]:
 
 
 def decide(batches: list[tuple[Batch, bool]], files: list[LandedFile], **options: Any) -> Batch | None:
-    return decide_batch(
-        batches, files, **({"source": "orders", "mode": "incremental", "contract_hash": "c1"} | options)
-    )
+    wanted = Wanted(**({"mode": "incremental", "contract_hash": "c1"} | options))
+    return decide_batch(batches, files, source="orders", wanted=wanted)
 
 
 def first_batch(*names: str) -> Batch:
@@ -104,3 +103,27 @@ def test_a_snapshot_is_replaced_whenever_its_files_differ(files: list[LandedFile
 
 def test_an_unchanged_snapshot_is_left_alone() -> None:
     assert decide([(first_batch("a"), True)], landed("a"), mode="snapshot") is None
+
+
+def test_a_replaced_file_is_swapped_before_new_ones_are_looked_at() -> None:
+    first = first_batch("a", "b")
+    files = [*landed("a"), *landed("b", size=11), *landed("c")]
+    batch = decide([(first, True)], files, replaced=("/landing/b",))
+    assert batch is not None
+    assert (batch.mode, batch.files, batch.reason) == ("swap", tuple(landed("b", size=11)), "1 replaced file")
+    after = decide([(first, True), (batch, True)], files)
+    assert after is not None
+    assert (after.mode, after.files) == ("append", tuple(landed("c")))
+
+
+def test_only_what_was_ingested_and_has_changed_can_be_replaced() -> None:
+    files = [*landed("a"), *landed("b", size=11)]
+    for path in ("/landing/a", "/landing/nope"):
+        with pytest.raises(ConfigError, match=f"{path} has not changed .* files that have: /landing/b"):
+            decide([(first_batch("a", "b"), True)], files, replaced=(path,))
+
+
+def test_another_file_that_changed_is_refused_all_the_same() -> None:
+    files = landed("a", "b", size=11)
+    with pytest.raises(ContractError, match="1 file changed after being ingested: /landing/a"):
+        decide([(first_batch("a", "b"), True)], files, replaced=("/landing/b",))

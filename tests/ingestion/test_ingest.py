@@ -213,7 +213,7 @@ def test_volume_and_freshness_are_held_against_the_batches_before(
         take_in(strict, lake)
 
 
-@pytest.mark.parametrize("ends_after", ["note_batch", "_write_clean", "_write_quarantine", "_record_figures"])
+@pytest.mark.parametrize("ends_after", ["note_batch", "write_clean", "write_quarantine", "_record_figures"])
 def test_a_batch_that_ended_early_is_finished_with_the_same_rows(
     lake: Lake, landing: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch, ends_after: str
 ) -> None:
@@ -336,3 +336,42 @@ def test_a_rule_that_is_written_twice_does_not_count_its_rows_twice(
     (landing / "a.csv").write_text(GOOD)
     result = take_in(shop(landing, environment, expect=["amount > 15", "amount > 15"]), lake)
     assert (result.sources[0].rows_in, result.sources[0].rows_clean, result.sources[0].rows_quarantined) == (2, 1, 1)
+
+
+def test_a_replaced_file_gives_its_rows_anew_and_no_others(lake: Lake, landing: Path, environment: Environment) -> None:
+    use_case = shop(landing, environment)
+    (landing / "a.csv").write_text(GOOD)
+    (landing / "b c.csv").write_text("id,amount,day\n5,5,2026-01-05\n6,x,2026-01-06\n")
+    take_in(use_case, lake)
+    (landing / "b c.csv").write_text("id,amount,day\n6,6,2026-01-06\n2,1,2026-01-02\n5,50,2026-01-05\n")
+    with pytest.raises(ContractError, match=r"1 file changed .*--replaced /.*/b c\.csv"):
+        take_in(use_case, lake)
+    result = take_in(use_case, lake, sources=["orders"], replaced=[str(landing / "b c.csv")]).sources[0]
+    assert (result.rows_in, result.rows_clean, dict(result.violations)) == (
+        3,
+        2,
+        {"key: id is in the table already": 1},
+    )
+    assert clean(lake) == [
+        (1, 10.5, "2026-01-01"),
+        (2, 20.0, "2026-01-02"),
+        (5, 50.0, "2026-01-05"),
+        (6, 6.0, "2026-01-06"),
+    ]
+    assert [raw for raw, _ in quarantined(lake)] == ["2,1,2026-01-02"]
+    assert take_in(use_case, lake).sources[0].status == "no_change"
+    (landing / "b c.csv").write_text("id,amount,day\n")
+    take_in(use_case, lake, sources=["orders"], replaced=[str(landing / "b c.csv")])
+    assert [row[0] for row in clean(lake)] == [1, 2]
+
+
+def test_what_cannot_be_replaced(lake: Lake, landing: Path, environment: Environment) -> None:
+    (landing / "a.csv").write_text(GOOD)
+    use_case = shop(landing, environment)
+    take_in(use_case, lake)
+    with pytest.raises(
+        ConfigError, match=r"a\.csv has not changed since it was ingested, or never was; files that have: none"
+    ):
+        take_in(use_case, lake, replaced=[str(landing / "a.csv")])
+    with pytest.raises(ConfigError, match="has the mode merge: only files of an incremental source can be replaced"):
+        take_in(shop(landing, environment, mode="merge"), lake, replaced=[str(landing / "a.csv")])
