@@ -35,13 +35,11 @@ def list_rows(
         sparkml-ops quarantine list flights
     """
     loaded, lake = open_both(use_case, context.obj)
-    from sparkml_ops.errors import ConfigError
-    from sparkml_ops.ingestion import read_quarantine, summarise_quarantine
+    from sparkml_ops.ingestion import find_source, read_quarantine, summarise_quarantine
     from sparkml_ops.lake import table_exists
 
-    unknown = sorted(set(source or ()) - set(loaded.sources))
-    if unknown:
-        raise ConfigError(f"unknown sources {unknown}; {loaded.name} has {sorted(loaded.sources)}")
+    for name in source or ():
+        find_source(loaded, name)
     names = [n for n in loaded.sources if (not source or n in source) and table_exists(lake, f"quarantine_{n}")]
     found = [
         {"source": name, **row.asDict()}
@@ -76,11 +74,9 @@ def show(  # noqa: PLR0913  # an option is an argument
     loaded, lake = open_both(use_case, context.obj)
     from pyspark.sql import functions as F
 
-    from sparkml_ops.errors import ConfigError
-    from sparkml_ops.ingestion import read_quarantine
+    from sparkml_ops.ingestion import find_source, read_quarantine
 
-    if source not in loaded.sources:
-        raise ConfigError(f"unknown source {source!r}; {loaded.name} has {sorted(loaded.sources)}")
+    find_source(loaded, source)
     kept = read_quarantine(lake, source)
     kept = kept if decided else kept.where("status = 'open'")
     kept = kept if batch is None else kept.where(F.col("_batch_id") == batch)

@@ -57,19 +57,14 @@ class TableColumn:
     comment: str | None = None
 
 
-def write_contract(
-    use_case: "UseCase", tables: Mapping[str, Sequence[TableColumn]], *, described: Mapping[str, str] | None = None
-) -> str:
+def write_contract(use_case: "UseCase", tables: Mapping[str, Sequence[TableColumn]]) -> str:
     """The contract of a use case's tables as ODCS YAML.
 
     Args:
         use_case: gives name, owner and description, and the rules of its sources' clean tables.
         tables: columns of each table; for a clean table that is not there yet, `list_columns` gives those of the contract.
-        described: what each table is for.
     """
-    objects = [
-        _describe_table(use_case, name, columns, (described or {}).get(name)) for name, columns in tables.items()
-    ]
+    objects = [_describe_table(use_case, name, columns) for name, columns in tables.items()]
     members = [TeamMember(username=use_case.owner, role="owner")] if use_case.owner else []
     contract = OpenDataContractStandard(
         apiVersion=API_VERSION,
@@ -120,18 +115,16 @@ def list_columns(source: Source) -> list[TableColumn]:
     ]
 
 
-def _describe_table(
-    use_case: "UseCase", table: str, columns: Sequence[TableColumn], description: str | None
-) -> SchemaObject:
+def _describe_table(use_case: "UseCase", table: str, columns: Sequence[TableColumn]) -> SchemaObject:
     source = use_case.sources.get(table.removeprefix("clean_")) if table.startswith("clean_") else None
     return SchemaObject(
         name=table,
         physicalName=table,
         physicalType="table",
         logicalType="object",
-        description=description or (source.description if source else None),
+        description=source.description if source else None,
         properties=[_describe_column(column, source) for column in columns],
-        quality=[*_describe_rules(source)] or None if source else None,
+        quality=[*_describe_rules(source)] if source else None,
     )
 
 

@@ -53,7 +53,9 @@ class Volume(Section):
 
     at_least: int = Field(default=1, ge=0, description="rows")
     changed_more_than: float | None = Field(
-        default=None, gt=0, description="share by which the rows may differ from the median of the last batches"
+        default=None,
+        gt=0,
+        description="share by which the rows of a file may differ from the median of the last batches",
     )
     last_batches: int = Field(default=5, ge=1, le=100)
     on_violation: Literal["fail", "warn"] = "fail"

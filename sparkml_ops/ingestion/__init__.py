@@ -3,7 +3,7 @@
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.infer import infer_contract
 from sparkml_ops.ingestion.ingest import IngestResult, SourceResult, find_batches, ingest
-from sparkml_ops.ingestion.quarantine import read_quarantine, summarise_quarantine
+from sparkml_ops.ingestion.quarantine import find_source, read_quarantine, summarise_quarantine
 from sparkml_ops.ingestion.replay import QuarantineResult, discard, replay
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SourceResult",
     "discard",
     "find_batches",
+    "find_source",
     "infer_contract",
     "ingest",
     "read_quarantine",

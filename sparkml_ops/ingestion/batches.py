@@ -74,9 +74,10 @@ def decide_batch(
     """
     mode, contract_hash, full = wanted.mode, wanted.contract_hash, wanted.full
     make = _BatchMaker(source, contract_hash)
+    may_replace = mode == "incremental"
     unfinished = batches[-1][0] if batches and not batches[-1][1] else None
     if unfinished is not None and unfinished.contract_hash == contract_hash and not full:
-        _require_unchanged(source, unfinished.files, landed)
+        _require_unchanged(source, unfinished.files, landed, may_replace=False)
         return unfinished
     live = _live_files([batch for batch, finished in batches if finished])
     last = next((batch for batch, finished in reversed(batches) if finished), None)
@@ -85,11 +86,13 @@ def decide_batch(
         return make("replace", landed, "first batch")
     if full or unfinished is not None or last is None or last.contract_hash != contract_hash:
         if mode != "snapshot":
-            _require_unchanged(source, () if full else [file for file in live if file not in swapped], landed)
+            needed = () if full else [file for file in live if file not in swapped]
+            _require_unchanged(source, needed, landed, may_replace=may_replace)
         return make("replace", landed, "asked for in full" if full else "the contract changed")
     if mode == "snapshot":
         return None if set(live) == set(landed) else make("replace", landed, "the files changed")
-    _require_same_content(source, [file for file in live if file not in swapped], landed)
+    kept = [file for file in live if file not in swapped]
+    _require_same_content(source, kept, landed, may_replace=may_replace)
     if swapped:
         there = {file.path: file for file in landed}
         return make("swap", [there[file.path] for file in swapped], count_files(len(swapped), "replaced file"))
@@ -140,11 +143,13 @@ def _find_swapped(
             f"source {source}: {some_of(strange)} has not changed since it was ingested, or never was; "
             f"files that have: {some_of(sorted(changed)) or 'none'}"
         )
-    return [changed[path] for path in wanted.replaced]
+    return [changed[path] for path in dict.fromkeys(wanted.replaced)]
 
 
-def _require_unchanged(source: str, needed: Sequence[LandedFile], landed: Sequence[LandedFile]) -> None:
-    _require_same_content(source, needed, landed)
+def _require_unchanged(
+    source: str, needed: Sequence[LandedFile], landed: Sequence[LandedFile], *, may_replace: bool
+) -> None:
+    _require_same_content(source, needed, landed, may_replace=may_replace)
     there = {file.path for file in landed}
     gone = [plain_path(file.path) for file in needed if file.path not in there]
     if gone:
@@ -154,13 +159,17 @@ def _require_unchanged(source: str, needed: Sequence[LandedFile], landed: Sequen
         )
 
 
-def _require_same_content(source: str, known: Sequence[LandedFile], landed: Sequence[LandedFile]) -> None:
+def _require_same_content(
+    source: str, known: Sequence[LandedFile], landed: Sequence[LandedFile], *, may_replace: bool
+) -> None:
     before = {file.path: file for file in known}
     changed = [plain_path(file.path) for file in landed if file.path in before and before[file.path] != file]
     if changed:
+        # A batch that was begun ends with the files that it began with.
+        swap = f"say that it takes the place of the old (`… --source {source} --replaced {changed[0]}`), "
+        instead = swap if may_replace else ""
         raise ContractError(
             f"source {source}: {count_files(len(changed))} changed after being ingested: {some_of(changed)}. Files must not "
-            "change once they have landed: give the new content a name of its own, or say that it takes the place of the old with "
-            f"`sparkml-ops ingest … --source {source} --replaced {changed[0]}`, or take everything in anew with --full. "
-            "Nothing was written."
+            f"change once they have landed: give the new content a name of its own, {instead}or take everything in anew with "
+            f"`sparkml-ops ingest … --source {source} --full`. Nothing was written."
         )

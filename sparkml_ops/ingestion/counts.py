@@ -24,7 +24,7 @@ class BatchCounts:
         rows_bad: rows that break any rule.
         rows_refused: rows that have no place in the table.
         by_rule: rows by the rule that they break.
-        newest: the newest moment of the column that freshness looks at; None when there is no row, or nobody asked.
+        newest: the newest moment, in rows that are not refused, of the column that freshness looks at; None when there is none.
     """
 
     rows_in: int
@@ -54,7 +54,7 @@ def count_rows(judged: "DataFrame", source: "Source", refused: "Column") -> Batc
             F.count("rule").alias("rows"),
             F.count_if(is_first).alias("firsts"),
             F.count_if(is_first & F.col("refused")).alias("refused"),
-            F.max("moment").alias("newest"),
+            F.max(F.when(~F.col("refused"), F.col("moment"))).alias("newest"),
         )
         .collect()
     )

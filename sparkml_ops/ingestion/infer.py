@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NULLS = ("", "NA")  # the defaults of `null_values`
 MOST_VALUES = 30  # a column with more different texts is no list of allowed ones
 ROWS_PER_VALUE = 20  # nor is one whose texts come less often than this
+_EXACT = 2**53  # past it a double is no longer exact to the unit
 _SUFFIXES = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
 _TYPES = ("boolean", "int", "long", "double", "date", "timestamp")
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
@@ -179,7 +180,8 @@ def _write_comment(column: ColumnSeen) -> str:
 
 
 def _show(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    text = f"{value:.0f}" if is_whole else f"{value:g}" if isinstance(value, float) else str(value)
     text = text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004  # of a long text the start is enough
     return re.sub(r"\s+", " ", text)
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_VOLUMES_READ = 200  # replays among them, and at most 100 are compared (`Volume.last_batches`)
+
 
 @dataclass(frozen=True)
 class SourceResult:
@@ -156,15 +158,18 @@ def _ingest_source(
             record.note("files", len(batch.files))
             record.note("reason", batch.reason)
             note_batch(lake, batch)
-            return _ingest_batch(lake, source, batch, record=record, run_id=run_id)
+            finished = [known for known, is_finished in earlier if is_finished]
+            return _ingest_batch(lake, source, batch, earlier=finished, record=record, run_id=run_id)
 
 
-def _ingest_batch(lake: Lake, source: "Source", batch: Batch, *, record: StepRecord, run_id: str) -> SourceResult:
+def _ingest_batch(
+    lake: Lake, source: "Source", batch: Batch, *, earlier: Sequence[Batch], record: StepRecord, run_id: str
+) -> SourceResult:
     is_refused = flag_refused(find_severities(source))
     with _judge(lake, source, batch) as (judged, lines):
         with blaming_expressions(batch.source):
             counts = count_rows(judged, source, is_refused)
-        _require_kept(lake, source, batch, counts)
+        _require_kept(lake, source, batch, counts, earlier=earlier)
         clean = write_clean(lake, source, batch, judged.where(~is_refused))
         refused = judged.where(is_refused)
         # Counting lines is another pass over what is at hand, which good batches are spared.
@@ -204,12 +209,12 @@ def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator[tuple["DataFr
         lines.unpersist()
 
 
-def _require_kept(lake: Lake, source: "Source", batch: Batch, counts: BatchCounts) -> None:
+def _require_kept(lake: Lake, source: "Source", batch: Batch, counts: BatchCounts, *, earlier: Sequence[Batch]) -> None:
     """Refuse a batch that is not what it should be as a whole; what only warns is logged."""
     verdicts = [(judge_rows(counts, source, find_severities(source)), "fail")]
     if source.volume is not None:
-        earlier = _read_volumes(lake, batch, limit=source.volume.last_batches)
-        verdicts.append((judge_volume(counts.rows_in, earlier, source.volume), source.volume.on_violation))
+        volumes = _read_volumes(lake, batch, earlier[-_VOLUMES_READ:])
+        verdicts.append((judge_volume(counts.rows_in, volumes, source.volume), source.volume.on_violation))
     if source.freshness is not None:
         verdicts.append(
             (judge_freshness(counts.newest, batch.started_at, source.freshness), source.freshness.on_violation)
@@ -226,17 +231,15 @@ def _require_kept(lake: Lake, source: "Source", batch: Batch, counts: BatchCount
         )
 
 
-def _read_volumes(lake: Lake, batch: Batch, *, limit: int) -> list[int]:
-    """Rows of the batches before this one, newest first."""
-    if not table_exists(lake, METRICS):
+def _read_volumes(lake: Lake, batch: Batch, earlier: Sequence[Batch]) -> list[float]:
+    """Rows that each of the batches before would have had with as many files as this one, newest first."""
+    files = {b.batch_id: len(b.files) for b in earlier if b.mode != "replay" and b.batch_id != batch.batch_id}
+    if not files or not table_exists(lake, METRICS):
         return []
-    figures = read_table(lake, METRICS).where(
-        (F.col("scope") == "ingestion")
-        & (F.col("subject") == batch.source)
-        & (F.col("name") == "rows_in")
-        & (F.col("batch_id") != batch.batch_id)
-    )
-    return [int(row["value"]) for row in figures.orderBy(F.desc("recorded_at")).select("value").limit(limit).collect()]
+    is_volume = (F.col("scope") == "ingestion") & (F.col("subject") == batch.source) & (F.col("name") == "rows_in")
+    figures = read_table(lake, METRICS).where(is_volume & F.col("batch_id").isin([*files])).orderBy("recorded_at")
+    rows = {row["batch_id"]: row["value"] for row in figures.select("batch_id", "value").collect()}
+    return [rows[name] / files[name] * len(batch.files) for name in reversed(files) if name in rows]
 
 
 def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Commit) -> None:

@@ -9,16 +9,31 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.errors import ConfigError
 from sparkml_ops.ingestion.manifest import MANIFEST
 from sparkml_ops.lake import Lake, read_table, table_exists
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from sparkml_ops.config.sources import Source
+    from sparkml_ops.config.use_case import UseCase
+
 DECISIONS = "quarantine_decisions"
 ROW = ("_batch_id", "_ingested_at", "_source_file", "line")
 """What names a row of a quarantine table."""
 REASONS_SHOWN = 100  # combinations of reasons; more than that is no list that a person reads
+
+
+def find_source(use_case: "UseCase", name: str) -> "Source":
+    """A source by its name.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in use_case.sources:
+        raise ConfigError(f"unknown source {name!r}; {use_case.name} has {sorted(use_case.sources)}")
+    return use_case.sources[name]
 
 
 def read_quarantine(lake: Lake, source: str) -> "DataFrame":

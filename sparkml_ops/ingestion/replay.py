@@ -1,7 +1,7 @@
 """Quarantine that is worked off: rows are taken in after all, or put aside for good."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from sparkml_ops.ingestion.contract import (
 )
 from sparkml_ops.ingestion.files import LandedFile
 from sparkml_ops.ingestion.manifest import note_batch, stamp_rows
-from sparkml_ops.ingestion.quarantine import DECISIONS, ROW, read_decisions, read_quarantine
+from sparkml_ops.ingestion.quarantine import DECISIONS, ROW, find_source, read_decisions, read_quarantine
 from sparkml_ops.ingestion.readers import REREADERS
 from sparkml_ops.ingestion.readers.lines import NOT_TEXT
 from sparkml_ops.ingestion.uniqueness import flag_duplicates
@@ -88,17 +88,18 @@ def replay(use_case: "UseCase", lake: Lake, source: str, *, run_id: str | None =
     Raises:
         ConfigError: an unknown source.
         TableNotFoundError: nothing was ever ingested from it.
-        ContractError: the contract has other columns now than the table.
+        ContractError: the contract has other columns, or types, now than the table.
         ConflictError: somebody else is ingesting the same source.
     """
-    contract = _find_source(use_case, source)
+    contract = find_source(use_case, source)
     with _work_off(lake, contract, source, run_id) as (record, run):
-        _require_same_columns(lake, source, contract)
+        _require_same_columns(lake, source, contract, dict.fromkeys(contract.column_names()))
         batch = _name_batch(source, contract)
         rows = read_quarantine(lake, source).where("status = 'open'")
         if rows.isEmpty():
             return _tell(record, run, source, 0, 0)
         with _judge_again(lake, contract, batch, rows) as (opened, sound):
+            _require_same_columns(lake, source, contract, _own_columns(sound))
             rows_open = opened.count()
             with blaming_expressions(source):
                 rows_sound = sound.count()
@@ -136,7 +137,7 @@ def discard(
         TableNotFoundError: nothing was ever ingested from the source.
         ConflictError: somebody else is ingesting the same source.
     """
-    contract = _find_source(use_case, source)
+    contract = find_source(use_case, source)
     if not why.strip():
         raise ConfigError(
             "a reason is needed: it is what an auditor will read, for instance --reason 'test rows of the vendor'"
@@ -150,17 +151,11 @@ def discard(
             raise ConfigError(
                 f"source {source}: batch {batch!r} has no open rows in quarantine; batches that have: {there}"
             )
-        if chosen.isEmpty():
-            return _tell(record, run, source, rows_open, 0)
+        if not rows_open:
+            return _tell(record, run, source, 0, 0)
         decided = _decide(lake, _name_batch(source, contract), chosen, decision="discarded", why=why, run=run)
         record.wrote(decided)
         return _tell(record, run, source, rows_open, decided.rows)
-
-
-def _find_source(use_case: "UseCase", source: str) -> "Source":
-    if source not in use_case.sources:
-        raise ConfigError(f"unknown source {source!r}; {use_case.name} has {sorted(use_case.sources)}")
-    return use_case.sources[source]
 
 
 @contextmanager
@@ -194,16 +189,26 @@ def _make_batch(source: str, batch_id: str, contract_hash: str, started_at: date
     return Batch(batch_id, source, contract_hash, "replay", (rows,), started_at, "replay of the quarantine")
 
 
-def _require_same_columns(lake: Lake, source: str, contract: "Source") -> None:
-    there = {name for name in read_table(lake, f"clean_{source}").columns if not name.startswith("_")}
-    wanted = set(contract.column_names())
-    if contract.new_columns != "add" and there != wanted:
-        lines = [f"  - {name}: in the table, not in the contract" for name in sorted(there - wanted)]
-        lines += [f"  + {name}: in the contract, not in the table" for name in sorted(wanted - there)]
+def _require_same_columns(lake: Lake, source: str, contract: "Source", found: Mapping[str, str | None]) -> None:
+    """Columns, and where they are known their types, are those of the table: an append would fail, or fill up with nulls."""
+    table = _own_columns(read_table(lake, f"clean_{source}"))
+    gone = [] if contract.new_columns == "add" else sorted(set(table) - set(found))
+    lines = [f"  - {name}: in the table, not in the contract" for name in gone]
+    lines += [f"  + {name}: in the contract, not in the table" for name in sorted(set(found) - set(table))]
+    lines += [
+        f"  ~ {name}: {table[name]} in the table, {kind} in the contract"
+        for name, kind in found.items()
+        if kind is not None and table.get(name, kind) != kind
+    ]
+    if lines:
         raise ContractError(
             f"source {source}: the contract has other columns now than clean_{source}:\n" + "\n".join(lines) + "\n"
             "Nothing was written. `sparkml-ops ingest` takes all files in anew under the changed contract."
         )
+
+
+def _own_columns(rows: "DataFrame") -> dict[str, str]:
+    return {name: kind for name, kind in rows.dtypes if not name.startswith("_")}
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def judge_rows(counts: BatchCounts, source: "Source", severities: Mapping[str, "
     default = "fail" if source.on_violation == "fail" else "quarantine"  # keys, and rows that could not be taken apart
     fatal = {rule: rows for rule, rows in counts.by_rule.items() if severities.get(rule, default) == "fail"}
     limit = 0.0 if fatal else source.max_violation_ratio
-    bad = counts.rows_bad if fatal else counts.rows_refused
+    bad = counts.rows_refused
     if not fatal and bad <= limit * counts.rows_in:
         return None
     worst = sorted(((rows, rule) for rule, rows in (fatal or counts.by_rule).items()), reverse=True)[:_REASONS_SHOWN]
@@ -28,12 +28,13 @@ def judge_rows(counts: BatchCounts, source: "Source", severities: Mapping[str, "
     return "\n".join([head, *(f"  {rows:>8} rows  {rule}" for rows, rule in worst)])
 
 
-def judge_volume(rows_in: int, earlier: Sequence[int], volume: "Volume") -> str | None:
+def judge_volume(rows_in: int, earlier: Sequence[float], volume: "Volume") -> str | None:
     """Why a batch has too few or too many rows; None if it has not.
 
     Args:
         rows_in: rows of the batch.
-        earlier: rows of the batches before it, newest first; without any there is nothing to compare with.
+        earlier: rows that the batches before it would have had with as many files, newest first; without any there is nothing
+            to compare with.
         volume: the rule.
     """
     if rows_in < volume.at_least:

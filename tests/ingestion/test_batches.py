@@ -123,6 +123,12 @@ def test_only_what_was_ingested_and_has_changed_can_be_replaced() -> None:
             decide([(first_batch("a", "b"), True)], files, replaced=(path,))
 
 
+def test_a_batch_that_was_begun_cannot_be_given_another_file() -> None:
+    with pytest.raises(ContractError, match=r"1 file changed") as raised:
+        decide([(first_batch("a"), False)], landed("a", size=11), replaced=("/landing/a",))
+    assert "--replaced" not in str(raised.value)
+
+
 def test_another_file_that_changed_is_refused_all_the_same() -> None:
     files = landed("a", "b", size=11)
     with pytest.raises(ContractError, match="1 file changed after being ingested: /landing/a"):

@@ -213,6 +213,17 @@ def test_volume_and_freshness_are_held_against_the_batches_before(
         take_in(strict, lake)
 
 
+def test_volume_is_compared_file_by_file(lake: Lake, landing: Path, environment: Environment) -> None:
+    use_case = shop(landing, environment, volume={"changed_more_than": 0.5})
+    for name in ("a", "b", "c"):  # a first batch of three files, then one
+        (landing / f"{name}.csv").write_text(
+            f"id,amount,day\n{ord(name)},1,2026-01-01\n{ord(name) + 100},1,2026-01-01\n"
+        )
+    take_in(use_case, lake)
+    (landing / "d.csv").write_text("id,amount,day\n1,1,2026-01-01\n2,1,2026-01-01\n")
+    assert take_in(use_case, lake).sources[0].rows_clean == 2
+
+
 @pytest.mark.parametrize("ends_after", ["note_batch", "write_clean", "write_quarantine", "_record_figures"])
 def test_a_batch_that_ended_early_is_finished_with_the_same_rows(
     lake: Lake, landing: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch, ends_after: str

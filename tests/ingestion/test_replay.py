@@ -145,6 +145,17 @@ def test_what_cannot_be_asked(lake: Lake, strict: UseCase, landing: Path, enviro
         replay(other, lake, "orders")
 
 
+def test_a_type_that_the_table_has_not_is_told_before_anything_is_written(
+    lake: Lake, landing: Path, environment: Environment, strict: UseCase
+) -> None:
+    other = shop(landing, environment, columns={**WIDER, "id": {"type": "long"}})
+    with pytest.raises(
+        ContractError, match=r"other columns now than clean_orders:\n  ~ id: int in the table, bigint in the"
+    ):
+        replay(other, lake, "orders")
+    assert set(statuses(lake).values()) == {"open"}
+
+
 def test_nothing_was_ever_ingested(lake: Lake, landing: Path, environment: Environment) -> None:
     with pytest.raises(TableNotFoundError, match="has no table clean_orders"):
         replay(shop(landing, environment), lake, "orders")
