@@ -1,16 +1,40 @@
 """One Spark session for the whole suite, and a fresh lake for each test."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.lake import Lake, open_session
-from tests.flow_project import cli, project
+from sparkml_ops.lake.jars import POSTGRESQL_DRIVER
+from tests.cold_start import quick_start
+from tests.flow_project import GROUPS, cli, made, project, untouched
 
-__all__ = ["cli", "project"]
+__all__ = ["cli", "made", "project", "untouched"]
+
+
+class ByModule(LoadScopeScheduling):
+    """Each module in one process, and those of one group in the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return GROUPS.get(module, module)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    """Side by side, modules are what is handed out."""
+    return ByModule(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that start processes of their own come first, or the last of them would run alone."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +51,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
                     "spark.sql.shuffle.partitions": 2,
                     "spark.driver.memory": "3g",
                     "spark.sql.warehouse.dir": str(root / "warehouse"),
+                    # Delta keeps a table's files in its checksum as well, which makes the first commit half as long again.
+                    "spark.databricks.delta.allFilesInCrc.enabled": False,
                 }
             },
         }
@@ -35,7 +61,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture(scope="session")
 def spark(environment: Environment) -> Iterator[SparkSession]:
-    session = open_session(environment)
+    os.environ |= quick_start()
+    session = open_session(environment, packages=[POSTGRESQL_DRIVER[1]])
     yield session
     session.stop()
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import contract, inspect, pipeline, quarantine, stages
+from sparkml_ops.cli import contract, ingest, inspect, pipeline, quarantine, stages, tables
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -79,7 +79,7 @@ def share_options(  # noqa: PLR0913  # an option is an argument
 for verb in (
     pipeline.run,
     pipeline.plan,
-    stages.ingest,
+    ingest.ingest,
     stages.features,
     stages.dataset,
     stages.train,
@@ -88,6 +88,8 @@ for verb in (
     stages.score,
     stages.monitor,
     stages.report,
+    tables.maintain,
+    tables.catalog,
     inspect.validate,
     inspect.runs,
     inspect.sql,

@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 
 Source = Annotated[str, typer.Option("--source", help="Name of the source.")]
+_WITHHELD = "(may hold personal data: --reveal shows it)"
 _SHOWN_CHARACTERS = 120  # of a row's raw text; --json has all of it
 
 
@@ -64,9 +65,14 @@ def show(  # noqa: PLR0913  # an option is an argument
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Rows to show.")] = 20,
     *,
     decided: Annotated[bool, typer.Option("--decided", help="Also rows that were replayed or discarded.")] = False,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show the text of rows that may hold personal data.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Show rows as they came, with their file, line and all reasons.
+
+    Where a column of the contract is personal data (`pii: true`) the text of the rows is withheld unless --reveal is given.
 
     Examples:
         sparkml-ops quarantine show flights --source weather --limit 5
@@ -76,8 +82,10 @@ def show(  # noqa: PLR0913  # an option is an argument
 
     from sparkml_ops.ingestion import find_source, read_quarantine
 
-    find_source(loaded, source)
+    personal = find_source(loaded, source).personal_columns()
     kept = read_quarantine(lake, source)
+    if personal and not reveal:
+        kept = kept.withColumn("raw", F.lit(_WITHHELD))
     kept = kept if decided else kept.where("status = 'open'")
     kept = kept if batch is None else kept.where(F.col("_batch_id") == batch)
     found = [row.asDict() for row in kept.orderBy("_ingested_at", "_source_file", "line").limit(limit).collect()]

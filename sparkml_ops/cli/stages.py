@@ -11,40 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def ingest(  # noqa: PLR0913  # an option is an argument
-    context: typer.Context,
-    use_case: UseCaseName,
-    source: Annotated[list[str] | None, typer.Option("--source", help="Only this source; repeatable.")] = None,
-    replaced: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--replaced", help="A file whose new content takes the place of the old; repeatable.", metavar="FILE"
-        ),
-    ] = None,
-    run_id: RunId = None,
-    *,
-    full: Annotated[bool, typer.Option("--full", help="Take everything in again, in place of what is there.")] = False,
-    as_json: Json = False,
-) -> int:
-    """Take in what is new at the sources, under their contracts.
-
-    Examples:
-        sparkml-ops ingest flights
-
-        sparkml-ops ingest flights --source weather --full
-
-        sparkml-ops ingest flights --source flights --replaced data/landing/flights/2013-03.csv
-    """
-    loaded, lake = open_both(use_case, context.obj)
-    from sparkml_ops.ingestion import ingest as take_in
-
-    result = take_in(loaded, lake, sources=source or None, full=full, replaced=replaced or (), run_id=run_id)
-    columns = ("source", "status", "rows in", "clean", "quarantined", "batch")
-    rows = [(s.source, s.status, s.rows_in, s.rows_clean, s.rows_quarantined, s.batch_id) for s in result.sources]
-    broken = [f"  {s.source}: {rows} rows  {rule}" for s in result.sources for rule, rows in s.violations]
-    return print_result(result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *broken])
-
-
 def features(
     context: typer.Context,
     use_case: UseCaseName,

@@ -3,12 +3,23 @@
 from sparkml_ops.config.mistakes import Finding, first_per_path
 from sparkml_ops.config.parts import Parts, take_apart
 from sparkml_ops.config.rules.decisions import check_dataset
+from sparkml_ops.config.rules.references import check_references
 from sparkml_ops.config.rules.serving import check_gates, check_model, check_scoring
 from sparkml_ops.config.rules.sources import check_sources
+from sparkml_ops.config.rules.upkeep import check_maintenance
 from sparkml_ops.config.rules.views import check_views
 from sparkml_ops.config.use_case import UseCase
 
-_CHECKS = (check_sources, check_views, check_dataset, check_model, check_gates, check_scoring)
+_CHECKS = (
+    check_sources,
+    check_references,
+    check_views,
+    check_dataset,
+    check_model,
+    check_gates,
+    check_scoring,
+    check_maintenance,
+)
 
 
 def check_use_case(use_case: UseCase) -> list[Finding]:

@@ -18,10 +18,12 @@ from sparkml_ops.config.locations import (
     show_file,
 )
 from sparkml_ops.config.mistakes import Finding, Mistake, first_per_path, locate_finding, raise_mistakes, show_value
+from sparkml_ops.config.odcs_source import lay_contracts
 from sparkml_ops.config.overrides import Overrides, apply_overrides, read_overrides
 from sparkml_ops.config.parts import salvage_parts, take_apart
 from sparkml_ops.config.paths import resolve_environment, resolve_sources
 from sparkml_ops.config.places import Document, Place, merge_documents
+from sparkml_ops.config.rules.source_kinds import find_plain_secrets
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.config.variables import Variable, fill_variables, read_variables
 from sparkml_ops.config.wording import translate_errors
@@ -140,10 +142,13 @@ def _read_use_case(
     document: Document, surroundings: _Surroundings, *, expected_name: str | None = None
 ) -> tuple[UseCase | None, list[Mistake]]:
     filled = fill_variables(document, surroundings.variables, os.environ)
-    values = resolve_sources(filled.document.values, surroundings.project)
-    findings = list(filled.findings)
+    laid = lay_contracts(filled.document, surroundings.project)
+    values = resolve_sources(laid.document.values, surroundings.project)
+    findings = [*filled.findings, *laid.findings]
     if "environment" in values:
         findings.append(Finding(("environment",), "not part of a use case", "base.yml and its overlays"))
+    if expected_name is not None:  # what Python code hands over stands in no file
+        findings += find_plain_secrets(laid.document)
     environment = surroundings.environment or _NOWHERE
     use_case, refused = _validate(UseCase, {**values, "environment": environment})
     findings += refused
@@ -152,7 +157,7 @@ def _read_use_case(
             Finding(("name",), f"found {show_value(use_case.name)}", f"{expected_name}, as the file is called")
         )
     findings += check_parts(take_apart(use_case) if use_case else salvage_parts(values))
-    return use_case, _locate(findings, filled.document)
+    return use_case, _locate(findings, laid.document)
 
 
 def _validate(model: type[AnyModel], values: Mapping[str, Any]) -> tuple[AnyModel | None, list[Finding]]:

@@ -16,6 +16,7 @@ try:
         DataQuality,
         Description,
         OpenDataContractStandard,
+        Relationship,
         SchemaObject,
         SchemaProperty,
         ServiceLevelAgreementProperty,
@@ -145,6 +146,9 @@ def _describe_column(column: TableColumn, source: Source | None) -> SchemaProper
         primaryKey=is_key or None,
         primaryKeyPosition=key.index(column.name) + 1 if is_key else None,
         description=column.comment,
+        classification="confidential" if source and column.name in source.personal_columns() else None,
+        tags=["pii"] if source and column.name in source.personal_columns() else None,
+        relationships=[_describe_reference(promised)] if promised and promised.references else None,
         quality=[_describe_values(promised)] if promised and promised.allowed else None,
     )
 
@@ -160,6 +164,10 @@ def _list_options(rule: Column) -> dict[str, Any] | None:
     return options or None
 
 
+def _describe_reference(rule: Column) -> Relationship:
+    return Relationship(type="foreignKey", to=f"clean_{rule.references}")
+
+
 def _plain(number: float) -> float:
     return int(number) if number.is_integer() else number
 
@@ -171,7 +179,8 @@ def _describe_values(rule: Column) -> DataQuality:
 
 
 def _describe_rules(source: Source) -> Iterable[DataQuality]:
-    yield DataQuality(type="library", metric="duplicateValues", arguments={"properties": list(source.key)}, mustBe=0)
+    unique = [*source.key, *source.history_columns()[:1]]
+    yield DataQuality(type="library", metric="duplicateValues", arguments={"properties": unique}, mustBe=0)
     for wanted in source.expect:
         severity = wanted.on_violation or source.on_violation
         yield DataQuality(

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
+from sparkml_ops.config.maintenance import Maintenance
 from sparkml_ops.config.model import Model
 from sparkml_ops.config.scoring import Scoring
 from sparkml_ops.config.sources import Source
@@ -31,13 +32,14 @@ class Parts:
     model: Model | None
     gates: Gates | None
     scoring: Scoring | None
+    maintenance: Maintenance | None = None
 
     def source_columns(self, name: str) -> list[str] | None:
         """Columns of a source's clean table; None when they are not known."""
         source = self.sources.get(name.removeprefix("clean_") if name not in self.sources else name)
         if source is None or source.new_columns == "add":
             return None
-        return [*source.column_names(), *INGESTION_COLUMNS]
+        return [*source.column_names(), *source.history_columns(), *INGESTION_COLUMNS]
 
     def feature_columns(self) -> list[str] | None:
         """Looked-up columns of a training row, without the derived ones; None when they are not all known."""
@@ -51,7 +53,13 @@ class Parts:
 def take_apart(use_case: UseCase) -> Parts:
     """The parts of a sound use case."""
     return Parts(
-        use_case.sources, use_case.features, use_case.dataset, use_case.model, use_case.gates, use_case.scoring
+        use_case.sources,
+        use_case.features,
+        use_case.dataset,
+        use_case.model,
+        use_case.gates,
+        use_case.scoring,
+        use_case.maintenance,
     )
 
 
@@ -69,6 +77,7 @@ def salvage_parts(values: Mapping[str, Any]) -> Parts:
         _read(Model, values.get("model")),
         _read(Gates, values.get("gates", {})),
         _read(Scoring, values.get("scoring")),
+        _read(Maintenance, values.get("maintenance", {})),
     )
 
 

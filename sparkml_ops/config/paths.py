@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+CATALOG_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}")  # a folder of such a name is written ./like.this
 _SQLITE = "sqlite:///"
 _MLFLOW_WORDS = re.compile(r"databricks|uc$")  # names of services that look like relative paths
 
@@ -42,8 +43,15 @@ def resolve_sources(values: Mapping[str, Any], project: Path | None) -> dict[str
     sources = values.get("sources")
     if project is None or not isinstance(sources, Mapping):
         return dict(values)
-    resolved = {name: _change(source, ("path",), resolve_path, project) for name, source in sources.items()}
+    resolved = {name: _change(source, _paths_of(source), resolve_path, project) for name, source in sources.items()}
     return {**values, "sources": resolved}
+
+
+def _paths_of(source: Any) -> tuple[str, ...]:
+    """The keys of a source that are paths: a function's name and a table's name in a catalog are none."""
+    kind, path = (source.get("format"), source.get("path")) if isinstance(source, Mapping) else (None, None)
+    is_name = kind == "python" or (kind == "delta" and isinstance(path, str) and CATALOG_NAME.fullmatch(path))
+    return () if is_name else ("path",)
 
 
 def _change(values: Any, keys: tuple[str, ...], resolve: Callable[[str, Path], str], project: Path) -> Any:

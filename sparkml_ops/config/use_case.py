@@ -10,6 +10,7 @@ from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
+from sparkml_ops.config.maintenance import Maintenance
 from sparkml_ops.config.model import Model
 from sparkml_ops.config.monitoring import Monitoring
 from sparkml_ops.config.scoring import Scoring
@@ -18,7 +19,7 @@ from sparkml_ops.config.types import Identifier, Section
 
 
 class UseCase(Section):
-    """One use case: sources, features, dataset, model, gates, scoring and monitoring."""
+    """One use case: sources, features, dataset, model, gates, scoring, monitoring and maintenance."""
 
     name: Identifier
     description: str = ""
@@ -30,6 +31,7 @@ class UseCase(Section):
     gates: Gates = Gates()
     scoring: Scoring
     monitoring: Monitoring = Monitoring()
+    maintenance: Maintenance = Maintenance()
     environment: Environment = Field(exclude=True)
 
     def feature_columns(self) -> list[str]:

@@ -5,7 +5,7 @@ from sparkml_ops.features.create import create_training_set, recreate_training_s
 from sparkml_ops.features.definitions import hash_dataset, hash_view
 from sparkml_ops.features.lookup import features_table, look_up_features
 from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
-from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, read_training_set
+from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, list_training_sets, read_training_set
 
 __all__ = [
     "FeaturesResult",
@@ -18,6 +18,7 @@ __all__ = [
     "hash_dataset",
     "hash_view",
     "join_point_in_time",
+    "list_training_sets",
     "look_up_features",
     "read_training_set",
     "recreate_training_set",

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.definitions import hash_view
 from sparkml_ops.features.events import find_events, says_nothing
 from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.observations import observe_events
 from sparkml_ops.features.windows import aggregate_events
-from sparkml_ops.lake import Commit, new_run_id, record_step, replace_table, resolve_relation
+from sparkml_ops.lake import Commit, change_versions, new_run_id, record_step, replace_table, resolve_relation
+from sparkml_ops.lake.describe import with_comments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +83,9 @@ def _build_view(view: "FeatureView", lake: "Lake", *, name: str, run_id: str) ->
     definition = hash_view(view)
     with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=definition) as record:
         rows, inputs = resolve_relation(lake, view.relation)
-        features = compute_features(rows, view, name=name)
-        commit = replace_table(lake, features_table(name), features, write_id=_name_write(name, definition, inputs))
+        features = with_comments(compute_features(rows, view, name=name), comment_view(view))
+        write_id = _name_write(name, definition, change_versions(lake, inputs))
+        commit = replace_table(lake, features_table(name), features, write_id=write_id)
         for table, version in inputs.items():
             record.read(table, version)
         record.wrote(commit)

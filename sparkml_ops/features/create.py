@@ -36,7 +36,16 @@ from sparkml_ops.features.training_sets import (
     training_set_table,
     with_definition,
 )
-from sparkml_ops.lake import Commit, append_once, new_run_id, read_table, record_step, resolve_relation, table_version
+from sparkml_ops.lake import (
+    Commit,
+    append_once,
+    change_versions,
+    new_run_id,
+    read_table,
+    record_step,
+    resolve_relation,
+    table_version,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -79,7 +88,8 @@ def create_training_set(
         order = _take_order(use_case, lake, as_of=_to_utc(as_of), versions=None)
         counts = count_decisions(order.decisions, timestamp=use_case.dataset.timestamp)
         require_both_classes(counts)
-        version = name_version(hash_dataset(use_case), order.inputs, counts.newest or order.as_of)
+        rows_from = change_versions(lake, order.inputs)
+        version = name_version(hash_dataset(use_case), rows_from, counts.newest or order.as_of)
         found = find_training_set(lake, version)
         training_set = found or _write_version(order, lake, version=version, counts=counts, run_id=run)
         _record(record, training_set)

@@ -102,7 +102,7 @@ def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingS
     Raises:
         TableNotFoundError: there is no such version, or none at all.
     """
-    versions = _list_versions(lake)
+    versions = list_training_sets(lake)
     if not versions:
         raise TableNotFoundError(
             f"{lake.use_case} has no training set yet. `sparkml-ops train {lake.use_case}` makes one."
@@ -116,7 +116,7 @@ def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingS
 
 def find_training_set(lake: "Lake", version: str) -> TrainingSet | None:
     """A version of the training set, or None."""
-    return next((one for one in _list_versions(lake) if one.version == version), None)
+    return next((one for one in list_training_sets(lake) if one.version == version), None)
 
 
 def to_row(training_set: TrainingSet) -> dict[str, Any]:
@@ -148,8 +148,8 @@ def with_definition(use_case: "UseCase", definition: str) -> "UseCase":
     return use_case.model_copy(update={"dataset": dataset, "features": {**use_case.features, **views}})
 
 
-def _list_versions(lake: "Lake") -> list[TrainingSet]:
-    """All versions, oldest first."""
+def list_training_sets(lake: "Lake") -> list[TrainingSet]:
+    """All versions of the training set, oldest first."""
     if not table_exists(lake, TRAINING_SETS):
         return []
     # Instants as numbers: collected timestamps would come in the zone of this process.

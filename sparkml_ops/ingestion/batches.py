@@ -1,4 +1,6 @@
-"""Which files make the next batch: a pure decision on what lies there and what the manifest says.
+"""Which pieces make the next batch: a pure decision on what a source has and what the manifest says.
+
+A piece is a file, or what another kind of source has ready under a name (`readers/__init__.py`); the names here say file.
 
 The manifest (table `ingested_files`) has a batch's files before any row is written, and the ledger (`runs`) has its success
 after the last one. A batch that was killed in between is finished first, with exactly its files.
@@ -49,12 +51,25 @@ class Wanted:
         contract_hash: of the source's configuration as it is now.
         full: everything again.
         replaced: paths of files that were ingested and have new content by intent.
+        noun: what a piece of the source is called.
+        cuts: the source cuts its pieces itself: it always has those that it gave, and starts over with others.
     """
 
     mode: str
     contract_hash: str
     full: bool = False
     replaced: tuple[str, ...] = ()
+    noun: str = "file"
+    cuts: bool = False
+
+
+def find_taken(batches: Sequence[tuple[Batch, bool]], wanted: Wanted) -> tuple[LandedFile, ...]:
+    """The pieces whose rows are in the table and stay there, oldest first; none when everything is taken in anew."""
+    finished = [batch for batch, is_finished in batches if is_finished]
+    begun = batches[-1][0] if batches and not batches[-1][1] else None
+    last = begun or (finished[-1] if finished else None)
+    stays = last is not None and last.contract_hash == wanted.contract_hash and not wanted.full
+    return _live_files(finished) if stays else ()
 
 
 def decide_batch(
@@ -77,7 +92,8 @@ def decide_batch(
     may_replace = mode == "incremental"
     unfinished = batches[-1][0] if batches and not batches[-1][1] else None
     if unfinished is not None and unfinished.contract_hash == contract_hash and not full:
-        _require_unchanged(source, unfinished.files, landed, may_replace=False)
+        if not wanted.cuts:
+            _require_unchanged(source, unfinished.files, landed, may_replace=False)
         return unfinished
     live = _live_files([batch for batch, finished in batches if finished])
     last = next((batch for batch, finished in reversed(batches) if finished), None)
@@ -85,12 +101,12 @@ def decide_batch(
     if last is None and unfinished is None:
         return make("replace", landed, "first batch")
     if full or unfinished is not None or last is None or last.contract_hash != contract_hash:
-        if mode != "snapshot":
+        if mode != "snapshot" and not wanted.cuts:
             needed = () if full else [file for file in live if file not in swapped]
             _require_unchanged(source, needed, landed, may_replace=may_replace)
         return make("replace", landed, "asked for in full" if full else "the contract changed")
     if mode == "snapshot":
-        return None if set(live) == set(landed) else make("replace", landed, "the files changed")
+        return None if set(live) == set(landed) else make("replace", landed, f"the {wanted.noun}s changed")
     kept = [file for file in live if file not in swapped]
     _require_same_content(source, kept, landed, may_replace=may_replace)
     if swapped:
@@ -98,7 +114,11 @@ def decide_batch(
         return make("swap", [there[file.path] for file in swapped], count_files(len(swapped), "replaced file"))
     known = {file.path for file in live}
     new = [file for file in landed if file.path not in known]
-    return make("merge" if mode == "merge" else "append", new, count_files(len(new), "new file")) if new else None
+    return (
+        make("merge" if mode == "merge" else "append", new, count_files(len(new), f"new {wanted.noun}"))
+        if new
+        else None
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A contract as columns: raw text in, typed values and the names of the violated rules out."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -21,9 +20,11 @@ if TYPE_CHECKING:
 
 VIOLATIONS = "_violations"
 RAW = "_raw"
-_BETWEEN_REASONS = "\x1f"  # the unit separator; `_clean_text` keeps it out of the reasons
+_OF_COLUMNS, _OF_ROWS = "_of_columns", "_of_rows"
 HEADER = "_header"
 IS_ROW = "_is_row"
+_PANDAS_YEARS = 1678, 2261  # what pandas holds in nanoseconds: another instant would end every hand-over to Python
+_YEARS = 1, 9999  # what Python and other readers hold; "1234567" is a date to Spark
 BLOCK, POSITION = "_block", "_position"
 READER_COLUMNS = ("_source_file", RAW, HEADER, "_malformed", IS_ROW, BLOCK, POSITION)
 
@@ -44,32 +45,38 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         ContractError: a declared column is missing, or an undeclared one is there and `new_columns` is `fail`.
     """
     added = compare_columns(raw.columns, source, place=f"source {name}")
-    texts = {column: _null_texts(F.col(f"`{column}`"), source) for column in [*source.columns, *added]}
-    typed = raw.select(
+    # Each step's columns are computed once, however many rules of the next look at them.
+    texts = raw.select(
         *READER_COLUMNS,
-        list_reasons(_flag(_list_column_rules(texts, source))).alias("_column_violations"),
-        *[
-            _typed(texts[column], rule).alias(column, metadata=_comment(rule))
-            for column, rule in source.columns.items()
-        ],
-        *[texts[column].alias(column) for column in added],
+        *[_null_texts(F.col(f"`{column}`"), source).alias(_text_of(column)) for column in source.columns],
+        *[_null_texts(F.col(f"`{column}`"), source).alias(column) for column in added],
     )
+    typed = texts.withColumns(
+        {
+            column: _typed(F.col(_text_of(column)), rule).alias(column, metadata=_comment(rule))
+            for column, rule in source.columns.items()
+        }
+    )
+    judged = typed.withColumn(_OF_COLUMNS, list_reasons(_flag(_list_column_rules(source))))
     for column, expression in source.derive.items():
-        typed = typed.withColumn(column, F.expr(expression))
+        judged = judged.withColumn(column, F.expr(expression))
     keys = [(f"key: {key} is null", F.col(key).isNull()) for key in source.key]
-    judged = F.concat("_column_violations", list_reasons(_flag([*keys, *_list_row_rules(source)])))
-    return typed.select(
+    judged = judged.withColumn(_OF_ROWS, list_reasons(_flag([*keys, *_list_row_rules(source)])))
+    return judged.select(
         *source.column_names(),
         *added,
-        F.when(F.col("_malformed").isNotNull(), F.array("_malformed")).otherwise(judged).alias(VIOLATIONS),
+        F.when(F.col("_malformed").isNotNull(), F.array("_malformed"))
+        .otherwise(F.concat(_OF_COLUMNS, _OF_ROWS))
+        .alias(VIOLATIONS),
         *[column for column in READER_COLUMNS if column != "_malformed"],
     )
 
 
 def list_reasons(reasons: Sequence[Column]) -> Column:
-    """The reasons that are not null, as a list: compiled code, where `array_compact` would be interpreted row by row."""
-    text = F.concat_ws(_BETWEEN_REASONS, *reasons)
-    return F.when(text == "", F.array().cast("array<string>")).otherwise(F.split(text, _BETWEEN_REASONS))
+    """The reasons that are not null, as a list."""
+    # Good rows, which are most, get no further than the first branch: compiled code, where `filter` is interpreted.
+    found = F.filter(F.array(*reasons), lambda reason: reason.isNotNull())
+    return F.when(F.coalesce(F.lit(None), *reasons).isNull(), F.array().cast("array<string>")).otherwise(found)
 
 
 def compare_columns(found: Sequence[str], source: "Source", *, place: str) -> list[str]:
@@ -109,6 +116,10 @@ def _hint(column: str, candidates: Sequence[str]) -> str:
     return f"; renamed to {near}?" if near else ""
 
 
+def _text_of(column: str) -> str:
+    return f"_text_{column}"
+
+
 def _null_texts(value: Column, source: "Source") -> Column:
     return F.when(value.cast("string").isin(source.null_values), F.lit(None)).otherwise(value)
 
@@ -116,9 +127,11 @@ def _null_texts(value: Column, source: "Source") -> Column:
 def _typed(value: Column, rule: "Rule") -> Column:
     if rule.type == "string":
         return value.cast("string")
-    if rule.format is not None:
-        return F.try_to_timestamp(value.cast("string"), F.lit(rule.format)).cast(rule.type)
     typed = value.try_cast(rule.type)
+    if rule.format is not None:
+        typed = F.try_to_timestamp(value.cast("string"), F.lit(rule.format)).cast(rule.type)
+    if rule.type == "date":
+        return F.when(F.year(typed).between(*_YEARS), typed)
     # "NaN" and "Infinity" are doubles to Spark, and would poison every sum.
     return F.when(F.abs(typed) < float("inf"), typed) if rule.type == "double" else typed
 
@@ -131,28 +144,40 @@ def find_severities(source: "Source") -> dict[str, "Severity"]:
     of_columns = {
         reason: rule.on_violation
         for column, rule in source.columns.items()
-        for reason, _ in _list_rules_of(column, F.lit(None), source)
+        for reason, _ in _list_rules_of(column, rule)
+    }
+    of_columns |= {
+        reference_reason(column, rule): rule.on_violation
+        for column, rule in source.columns.items()
+        if rule.references is not None
     }
     of_rows = {f"expect: {wanted.rule}": wanted.on_violation for wanted in source.expect}
-    return {_clean_text(reason): severity or source.on_violation for reason, severity in (of_columns | of_rows).items()}
+    return {reason: severity or source.on_violation for reason, severity in (of_columns | of_rows).items()}
+
+
+def reference_reason(column: str, rule: "Rule") -> str:
+    """The reason of a row whose value is not in the table that it refers to."""
+    return f"{column}: is not in {rule.references}"
 
 
 Rules = list[tuple[str, Column]]
 """Reasons, each with what is true of a row that it is the reason for."""
 
 
-def _list_column_rules(texts: dict[str, Column], source: "Source") -> Rules:
-    return [rule for column in source.columns for rule in _list_rules_of(column, texts[column], source)]
+def _list_column_rules(source: "Source") -> Rules:
+    return [found for column, rule in source.columns.items() for found in _list_rules_of(column, rule)]
 
 
-def _list_rules_of(column: str, text: Column, source: "Source") -> Rules:
-    rule = source.columns[column]
-    typed = _typed(text, rule)
+def _list_rules_of(column: str, rule: "Rule") -> Rules:
+    text, typed = F.col(_text_of(column)), F.col(column)
     found: Rules = []
     if not rule.nullable:
         found.append((f"{column}: is null", text.isNull()))
     if rule.type != "string":
         found.append((f"{column}: is no {rule.type}", text.isNotNull() & typed.isNull()))
+    if rule.type == "timestamp":
+        first, last = _PANDAS_YEARS
+        found.append((f"{column}: is outside {first} … {last}", ~F.year(typed).between(first, last)))
     if rule.between is not None:
         low, high = rule.between
         found.append((f"{column}: is outside {low:g} … {high:g}", ~typed.between(low, high)))
@@ -173,11 +198,7 @@ def _list_row_rules(source: "Source") -> Rules:
 
 
 def _flag(rules: Rules) -> list[Column]:
-    return [F.when(violated, F.lit(_clean_text(reason))) for reason, violated in rules]
-
-
-def _clean_text(reason: str) -> str:
-    return reason.replace(_BETWEEN_REASONS, " ")
+    return [F.when(violated, F.lit(reason)) for reason, violated in rules]
 
 
 def _comment(rule: "Rule") -> dict[str, str]:
@@ -185,8 +206,19 @@ def _comment(rule: "Rule") -> dict[str, str]:
 
 
 def hash_contract(source: "Source") -> str:
-    """Hash of what the rows must hold; where the files lie is no part of it."""
-    return hash_config(json.loads(source.model_copy(update={"path": "-"}).model_dump_json(by_alias=True)))
+    """Hash of what the rows must hold and are taken from; where that lies, how it is reached, and comments are no part of it.
+
+    What is left at its default is no part of it either, so that a key that a later release adds changes no hash.
+    """
+    kept = {"jdbc": {"table", "query", "high_water"}, "delta": {"changes"}}
+    asked = source.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    values = {
+        key: value for key, value in asked.items() if key not in {"path", "contract", "python", "description", *kept}
+    }
+    values["columns"] = {name: {**rule, "comment": None} for name, rule in values["columns"].items()}
+    for section, keys in kept.items():
+        values[section] = {key: value for key, value in (asked.get(section) or {}).items() if key in keys}
+    return hash_config(values)
 
 
 @contextmanager
@@ -196,9 +228,9 @@ def blaming_expressions(source: str) -> Iterator[None]:
         yield
     except PySparkException as error:
         condition = error.getCondition()
-        if condition is None:
+        if condition is None or condition.startswith("FAILED_READ_FILE"):
             raise
         raise ContractError(
-            f"source {source}: an expression in `derive` or `expect` failed with {condition}. Nothing was written. Where a "
+            f"source {source}: an expression in `derive`, `expect` or `deleted_when` failed with {condition}. Nothing was written. Where a "
             "value can be bad, the try_ functions (try_cast, try_to_timestamp, try_divide, …) give null instead of failing."
         ) from error

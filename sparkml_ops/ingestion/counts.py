@@ -1,7 +1,7 @@
 """How many rows of a batch keep the contract, and which do not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from sparkml_ops.config.sources import Severity, Source
 
+_REFUSED = "_refused"
+
 
 @dataclass(frozen=True)
 class BatchCounts:
@@ -25,6 +27,7 @@ class BatchCounts:
         rows_refused: rows that have no place in the table.
         by_rule: rows by the rule that they break.
         newest: the newest moment, in rows that are not refused, of the column that freshness looks at; None when there is none.
+        figures: the figures asked for.
     """
 
     rows_in: int
@@ -32,6 +35,7 @@ class BatchCounts:
     rows_refused: int
     by_rule: Mapping[str, int]
     newest: datetime | None = None
+    figures: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def flag_refused(severities: Mapping[str, "Severity"]) -> "Column":
@@ -40,25 +44,40 @@ def flag_refused(severities: Mapping[str, "Severity"]) -> "Column":
     return F.size(F.array_except(VIOLATIONS, F.array(*warnings)) if warnings else F.col(VIOLATIONS)) > 0
 
 
-def count_rows(judged: "DataFrame", source: "Source", refused: "Column") -> BatchCounts:
-    """Rows in, bad rows, refused rows, rows by rule, and the newest moment: one pass."""
-    rules = F.when(F.size(VIOLATIONS) > 0, F.col(VIOLATIONS)).otherwise(F.array(F.lit("")))
+def count_rows(
+    judged: "DataFrame", source: "Source", refused: "Column", *, figures: Mapping[str, "Column"] | None = None
+) -> BatchCounts:
+    """Count the rows; where any is bad, look at the bad ones again for their rules.
+
+    Args:
+        judged: rows with `_violations`.
+        source: the contract.
+        refused: true of rows that have no place in the table.
+        figures: aggregates over all rows to compute on the way, by name.
+    """
+    marked = judged.withColumn(_REFUSED, refused)
     moment = F.col(source.freshness.of).cast("timestamp") if source.freshness else F.lit(None).cast("timestamp")
-    per_rule = judged.select(
-        F.posexplode(rules).alias("place", "rule"), refused.alias("refused"), moment.alias("moment")
-    )
-    is_first = F.col("place") == 0
-    rows = (
-        per_rule.groupBy("rule")
-        .agg(
-            F.count("rule").alias("rows"),
-            F.count_if(is_first).alias("firsts"),
-            F.count_if(is_first & F.col("refused")).alias("refused"),
-            F.max(F.when(~F.col("refused"), F.col("moment"))).alias("newest"),
-        )
-        .collect()
-    )
-    by_rule = {row["rule"]: int(row["rows"]) for row in rows if row["rule"]}
-    total, good = sum(int(row["firsts"]) for row in rows), sum(int(row["rows"]) for row in rows if not row["rule"])
-    newest = max((row["newest"].astimezone() for row in rows if row["newest"] is not None), default=None)
-    return BatchCounts(total, total - good, sum(int(row["refused"]) for row in rows), by_rule, newest)
+    asked = dict(figures or {})
+    totals = marked.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(F.size(VIOLATIONS) > 0).alias("bad"),
+        F.count_if(_REFUSED).alias("refused"),
+        F.max(F.when(~F.col(_REFUSED), moment)).alias("newest"),
+        F.struct(*[column.alias(name) for name, column in asked.items()] or [F.lit(1)]).alias("figures"),
+    ).collect()[0]
+    newest = totals["newest"].astimezone() if totals["newest"] is not None else None
+    by_rule = _count_rules(marked) if totals["bad"] else {}
+    found = {name: totals["figures"][name] for name in asked}
+    return BatchCounts(totals["rows"], totals["bad"], totals["refused"], by_rule, newest, found)
+
+
+def _count_rules(judged: "DataFrame") -> dict[str, int]:
+    rules = judged.where(F.size(VIOLATIONS) > 0).select(F.explode(VIOLATIONS).alias("rule"))
+    return {row["rule"]: int(row["rows"]) for row in rules.groupBy("rule").agg(F.count("*").alias("rows")).collect()}
+
+
+def find_most_frequent(rows: "DataFrame", column: str) -> tuple[str, int] | None:
+    """The value that most rows have, as text, and how many have it; None where all are null."""
+    counted = rows.where(F.col(column).isNotNull()).groupBy(F.col(column).cast("string").alias("value"))
+    first = counted.agg(F.count("*").alias("rows")).orderBy(F.desc("rows"), "value").first()
+    return None if first is None else (str(first["value"]), int(first["rows"]))

@@ -27,15 +27,22 @@ _STATUS = re.compile(
 
 @dataclass(frozen=True, order=True)
 class LandedFile:
-    """A raw file as it was when it was listed; the same name with another size or time is another file."""
+    """A raw file, or another piece of a source, as it was when it was listed.
+
+    The same name with another size or time is another piece. A piece that is no file has 0 bytes.
+    """
 
     path: str
     size_bytes: int
     modified_at: datetime
 
 
-def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[LandedFile]:
+def list_files(
+    spark: "SparkSession", source: "Source", *, name: str, taken: Sequence[LandedFile] = ()
+) -> list[LandedFile]:
     """The files at the source's path and in the folders there, sorted by path; their content is not read.
+
+    What was taken in already is listed like any other.
 
     The file system is asked itself, because Spark's own listing passes over files of 0 bytes without a word.
 
@@ -45,6 +52,7 @@ def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[La
     """
     from py4j.protocol import Py4JJavaError
 
+    del taken
     try:
         landed = sorted(_list_path(spark, source.path))
     except Py4JJavaError as error:
@@ -64,6 +72,21 @@ def list_files(spark: "SparkSession", source: "Source", *, name: str) -> list[La
     return landed
 
 
+def require_unchanged(spark: "SparkSession", source: "Source", files: Sequence[LandedFile], *, name: str) -> None:
+    """Hold files that were read against those that were listed: what came in between was read in part, or not at all.
+
+    Raises:
+        ContractError: a file has another size or time now, or is gone.
+    """
+    there = {file.path: file for file in _list_path(spark, source.path)}
+    changed = [plain_path(file.path) for file in files if there.get(file.path) != file]
+    if changed:
+        raise ContractError(
+            f"source {name}: {count_files(len(changed))} changed while being read: {some_of(changed)}. Nothing was written. Files must "
+            "land whole: write them under a name that starts with _ and rename them. Run again when they are."
+        )
+
+
 def _list_path(spark: "SparkSession", pattern: str) -> list[LandedFile]:
     jvm: Any = spark._jvm  # noqa: SLF001  # pyspark has no other way to list files in any storage
     path = jvm.org.apache.hadoop.fs.Path(pattern)
@@ -71,7 +94,8 @@ def _list_path(spark: "SparkSession", pattern: str) -> list[LandedFile]:
     found, landed = _read_statuses(jvm, files.globStatus(path)), []
     while found:
         status = found.pop()
-        if status["path"].rstrip("/").rpartition("/")[2].startswith(("_", ".")):
+        name = status["path"].rstrip("/").rpartition("/")[2]
+        if name.startswith(("_", ".")) or name.endswith("._COPYING_"):  # Spark passes over these as well
             continue
         if status["is_folder"] == "true":
             found += _read_statuses(jvm, files.listStatus(jvm.org.apache.hadoop.fs.Path(status["path"])))
@@ -94,7 +118,10 @@ def _read_statuses(jvm: Any, statuses: Any) -> list[dict[str, str]]:
 
 
 def read_first_line(spark: "SparkSession", path: str, *, encoding: str) -> str:
-    """The first line of a text file, packed or not, without its byte order mark; at most a million bytes of it."""
+    """The first line of a text file, packed or not, without its byte order mark; at most a million bytes of it.
+
+    It ends at the first byte that is a line feed, which in UTF-16 is half of one.
+    """
     jvm: Any = spark._jvm  # noqa: SLF001  # a job of Spark for each file would take a hundred times as long
     hadoop, settings = jvm.org.apache.hadoop, spark._jsc.hadoopConfiguration()  # noqa: SLF001
     file = hadoop.fs.Path(path)
@@ -104,7 +131,8 @@ def read_first_line(spark: "SparkSession", path: str, *, encoding: str) -> str:
     try:
         line = hadoop.io.Text()
         lines.readLine(line, _LONGEST_HEADER_BYTES)
-        return bytes(line.copyBytes()).decode(encoding, errors="replace").removeprefix("\ufeff")
+        text = bytes(line.copyBytes()).decode(encoding, errors="replace").removeprefix("\ufeff")
+        return text.rstrip("\r\ufffd") if encoding == "utf-16" else text
     finally:
         lines.close()
 

@@ -13,7 +13,7 @@ from sparkml_ops.config.types import IDENTIFIER_PATTERN
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.ingestion.contract import IS_ROW, READER_COLUMNS
 from sparkml_ops.ingestion.files import LandedFile, list_files, plain_path, read_first_line
-from sparkml_ops.ingestion.readers import READERS
+from sparkml_ops.ingestion.readers import KINDS
 from sparkml_ops.lake.location import quote_identifier
 
 if TYPE_CHECKING:
@@ -82,13 +82,21 @@ def infer_contract(spark: "SparkSession", path: str, *, name: str) -> str:
         raise ConfigError(f"{name!r} is no name of a source: letters, digits and _, not starting with a digit")
     # Listing and reading want a contract; this one asks for nothing.
     blank = Source.model_construct(
-        path=path, key=[], format="csv", encoding="utf-8", delimiter=",", columns={}, new_columns="add"
+        path=path,
+        key=[],
+        format="csv",
+        encoding="utf-8",
+        delimiter=",",
+        columns={},
+        new_columns="add",
+        multiline=False,
+        partition_columns=[],
     )
     landed = list_files(spark, blank, name=name)
     form = _find_format(landed)
     paths = [file.path for file in landed]
     source = blank.model_copy(update={"format": form, "delimiter": _find_delimiter(spark, paths[0], form)})
-    rows = READERS[form](spark, source, paths)
+    rows = KINDS[form].read(spark, source, paths)
     lines = rows.where(IS_ROW).persist()
     try:
         sound = lines.where("_malformed IS NULL")

@@ -2,53 +2,44 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.errors import ConfigError, ContractError
-from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch
-from sparkml_ops.ingestion.contract import (
-    IS_ROW,
-    apply_contract,
-    blaming_expressions,
-    find_severities,
-    hash_contract,
-)
-from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
-from sparkml_ops.ingestion.files import list_files
+from sparkml_ops.config.sources import order_sources
+from sparkml_ops.errors import ConfigError, ContractError, SetupError
+from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch, find_taken
+from sparkml_ops.ingestion.contract import find_severities, hash_contract
+from sparkml_ops.ingestion.counts import count_rows, flag_refused
+from sparkml_ops.ingestion.damage import blaming_files
+from sparkml_ops.ingestion.judge import judge_batch
 from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches
+from sparkml_ops.ingestion.merge import Taken
 from sparkml_ops.ingestion.positions import number_lines
-from sparkml_ops.ingestion.readers import READERS
-from sparkml_ops.ingestion.uniqueness import flag_duplicates, has_duplicates
-from sparkml_ops.ingestion.verdicts import judge_freshness, judge_rows, judge_volume
-from sparkml_ops.ingestion.write import list_encoded, write_clean, write_quarantine
+from sparkml_ops.ingestion.preflight import require_room
+from sparkml_ops.ingestion.profile import list_figures, profile_rows
+from sparkml_ops.ingestion.readers import KINDS
+from sparkml_ops.ingestion.refuse import require_kept
+from sparkml_ops.ingestion.write import write_clean, write_quarantine
 from sparkml_ops.lake import (
-    METRICS,
     Commit,
     Lake,
     Metric,
     StepRecord,
     new_run_id,
-    read_table,
     record_metrics,
     record_step,
-    table_exists,
 )
+from sparkml_ops.lake.failed_reads import blaming_tables
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from sparkml_ops.config.sources import Source
     from sparkml_ops.config.use_case import UseCase
 
 logger = logging.getLogger(__name__)
-
-_VOLUMES_READ = 200  # replays among them, and at most 100 are compared (`Volume.last_batches`)
 
 
 @dataclass(frozen=True)
@@ -64,6 +55,8 @@ class SourceResult:
         rows_quarantined: rows in the quarantine table's commit.
         clean_version: version of the clean table that holds the batch.
         violations: rows by violated rule.
+        rows_deleted: rows that said that their key is gone; only where changes are merged by an order, as the next.
+        rows_superseded: rows that changed nothing, because a later change of their key was known, or the same.
     """
 
     source: str
@@ -74,11 +67,13 @@ class SourceResult:
     rows_quarantined: int = 0
     clean_version: int | None = None
     violations: tuple[tuple[str, int], ...] = ()
+    rows_deleted: int = 0
+    rows_superseded: int = 0
 
 
 @dataclass(frozen=True)
 class IngestResult:
-    """What became of each source, in the order of the configuration."""
+    """What became of each source, in the order of the configuration, but after those that it refers to."""
 
     run_id: str
     sources: tuple[SourceResult, ...]
@@ -111,15 +106,24 @@ def ingest(
         ConflictError: somebody else is ingesting the same source.
     """
     run_id = run_id or new_run_id()
-    unknown = sorted(set(sources or ()) - set(use_case.sources))
-    if unknown:
-        raise ConfigError(f"unknown sources {unknown}; {use_case.name} has {sorted(use_case.sources)}")
-    names = [name for name in use_case.sources if sources is None or name in sources]
+    names = choose_sources(use_case, sources)
     if replaced and len(names) != 1:
         raise ConfigError("a replaced file wants the one source that it belongs to: --source NAME --replaced FILE")
     named = tuple(path if "://" in path else os.path.abspath(path) for path in replaced)  # noqa: PTH100  # links stay links
     found = [_ingest_source(use_case, lake, name, full=full, replaced=named, run_id=run_id) for name in names]
     return IngestResult(run_id, tuple(found))
+
+
+def choose_sources(use_case: "UseCase", wanted: Sequence[str] | None) -> list[str]:
+    """Names of sources, all by default, each after those that it refers to.
+
+    Raises:
+        ConfigError: an unknown source.
+    """
+    unknown = sorted(set(wanted or ()) - set(use_case.sources))
+    if unknown:
+        raise ConfigError(f"unknown sources {unknown}; {use_case.name} has {sorted(use_case.sources)}")
+    return [name for name in order_sources(use_case.sources) if wanted is None or name in wanted]
 
 
 def find_batches(use_case: "UseCase", lake: Lake, sources: Sequence[str]) -> dict[str, Batch | None]:
@@ -137,8 +141,15 @@ def _find_batch(
     full: bool = False,
     replaced: tuple[str, ...] = (),
 ) -> Batch | None:
-    landed = list_files(lake.spark, source, name=name)
-    wanted = Wanted(source.mode, hash_contract(source), full=full, replaced=replaced)
+    kind = KINDS[source.format]
+    # A snapshot that was landed needs nothing of the source any more.
+    cuts = kind.cuts or (kind.attempt is not None and source.mode == "snapshot")
+    wanted = Wanted(source.mode, hash_contract(source), full=full, replaced=replaced, noun=kind.noun, cuts=cuts)
+    landed = kind.list_pieces(lake.spark, source, name=name, taken=find_taken(earlier, wanted))
+    if not landed:
+        raise SetupError(
+            f"source {name}: {source.path} has nothing to take in yet: not one {kind.noun}. Check `sources.{name}`."
+        )
     return decide_batch(earlier, landed, source=name, wanted=wanted)
 
 
@@ -157,6 +168,7 @@ def _ingest_source(
             record.note(ATTEMPT, attempt_id(batch))
             record.note("files", len(batch.files))
             record.note("reason", batch.reason)
+            require_room(lake, batch)
             note_batch(lake, batch)
             finished = [known for known, is_finished in earlier if is_finished]
             return _ingest_batch(lake, source, batch, earlier=finished, record=record, run_id=run_id)
@@ -166,95 +178,69 @@ def _ingest_batch(
     lake: Lake, source: "Source", batch: Batch, *, earlier: Sequence[Batch], record: StepRecord, run_id: str
 ) -> SourceResult:
     is_refused = flag_refused(find_severities(source))
-    with _judge(lake, source, batch) as (judged, lines):
-        with blaming_expressions(batch.source):
-            counts = count_rows(judged, source, is_refused)
-        _require_kept(lake, source, batch, counts, earlier=earlier)
-        clean = write_clean(lake, source, batch, judged.where(~is_refused))
-        refused = judged.where(is_refused)
+    with blaming_files(), blaming_tables(lake), judge_batch(lake, source, batch) as judged:
+        rows = judged.rows
+        counts = count_rows(rows, source, is_refused, figures=list_figures(rows, source, taken=~is_refused))
+        KINDS[source.format].require_unchanged(lake.spark, source, batch.files, name=batch.source)
+        good, refused = rows.where(~is_refused), rows.where(is_refused)
+        warnings = require_kept(lake, source, batch, good, counts=counts, earlier=earlier)
+        if warnings:
+            record.note("warnings", "\n".join(warnings))
+        rows_good = counts.rows_in - counts.rows_refused
+        profile = profile_rows(good, source, batch, figures=counts.figures, rows_taken=rows_good)
+        taken = write_clean(lake, source, batch, good)
         # Counting lines is another pass over what is at hand, which good batches are spared.
-        refused = number_lines(refused, lines) if counts.rows_refused else refused.withColumn("_line", F.lit(0))
+        refused = number_lines(refused, judged.lines) if counts.rows_refused else refused.withColumn("_line", F.lit(0))
         quarantine = write_quarantine(lake, batch, refused)
-    _require_balance(batch, counts.rows_in, clean, quarantine)
-    record.wrote(clean)
-    record.wrote(quarantine)
+    _require_balance(batch, counts.rows_in, taken, quarantine)
+    for table, version in judged.referred.items():
+        record.read(table, version)
+    for commit in (taken.clean, quarantine, taken.deleted):
+        if commit is not None:
+            record.wrote(commit)
     record.note("rows_in", counts.rows_in)
     record.note("rows_bad", counts.rows_bad)
+    for name, figure in _list_changes(source, taken).items():
+        record.note(name, figure)
     rules = tuple(sorted(counts.by_rule.items()))
-    _record_figures(lake, batch, counts, run_id=run_id)
+    counted = {"rows_in": counts.rows_in, "rows_bad": counts.rows_bad, **_list_changes(source, taken), **counts.by_rule}
+    _record_figures(lake, batch, counted, profile=profile, run_id=run_id)
     return SourceResult(
-        batch.source, "ingested", batch.batch_id, counts.rows_in, clean.rows, quarantine.rows, clean.version, rules
+        batch.source,
+        "ingested",
+        batch.batch_id,
+        counts.rows_in,
+        taken.rows_put_in,
+        quarantine.rows,
+        taken.clean.version,
+        rules,
+        rows_deleted=taken.rows_deleted,
+        rows_superseded=taken.superseded,
     )
 
 
-@contextmanager
-def _judge(lake: Lake, source: "Source", batch: Batch) -> Iterator[tuple["DataFrame", "DataFrame"]]:
-    """The batch's rows with their violations, and all lines that were read, kept at hand while the block runs."""
-    raw = READERS[source.format](lake.spark, source, [file.path for file in batch.files])
-    table = f"clean_{batch.source}"
-    existing = None
-    if batch.mode in {"append", "swap"} and table_exists(lake, table):
-        # A batch that was killed after this commit must not meet its own rows, nor those that it is to replace.
-        existing = read_table(lake, table).where(F.col("_batch_id") != batch.batch_id)
-        if batch.mode == "swap":
-            existing = existing.where(~F.col("_source_file").isin(list_encoded(lake, batch)))
-    lines = apply_contract(raw, source, name=batch.source).persist()
-    try:
-        judged = lines.where(IS_ROW)
-        with blaming_expressions(batch.source):
-            doubled = has_duplicates(judged, source.key, existing=existing)
-        # Most batches have no duplicates, and are spared the shuffle of whole rows.
-        yield (flag_duplicates(judged, source.key, existing=existing) if doubled else judged), lines
-    finally:
-        lines.unpersist()
-
-
-def _require_kept(lake: Lake, source: "Source", batch: Batch, counts: BatchCounts, *, earlier: Sequence[Batch]) -> None:
-    """Refuse a batch that is not what it should be as a whole; what only warns is logged."""
-    verdicts = [(judge_rows(counts, source, find_severities(source)), "fail")]
-    if source.volume is not None:
-        volumes = _read_volumes(lake, batch, earlier[-_VOLUMES_READ:])
-        verdicts.append((judge_volume(counts.rows_in, volumes, source.volume), source.volume.on_violation))
-    if source.freshness is not None:
-        verdicts.append(
-            (judge_freshness(counts.newest, batch.started_at, source.freshness), source.freshness.on_violation)
-        )
-    for reason, severity in verdicts:
-        if reason is not None and severity == "warn":
-            logger.warning("source %s: batch %s: %s", batch.source, batch.batch_id, reason)
-    refusals = [reason for reason, severity in verdicts if reason is not None and severity == "fail"]
-    if refusals:
-        reasons = "\n".join(refusals)
+def _require_balance(batch: Batch, rows_in: int, taken: Taken, quarantine: Commit) -> None:
+    clean = taken.clean
+    if taken.rows + quarantine.rows != rows_in:
         raise ContractError(
-            f"source {batch.source}: batch {batch.batch_id} was refused whole: {reasons}\nNothing was written. Mend the files, "
-            f"or the contract in `sources.{batch.source}`."
-        )
-
-
-def _read_volumes(lake: Lake, batch: Batch, earlier: Sequence[Batch]) -> list[float]:
-    """Rows that each of the batches before would have had with as many files as this one, newest first."""
-    files = {b.batch_id: len(b.files) for b in earlier if b.mode != "replay" and b.batch_id != batch.batch_id}
-    if not files or not table_exists(lake, METRICS):
-        return []
-    is_volume = (F.col("scope") == "ingestion") & (F.col("subject") == batch.source) & (F.col("name") == "rows_in")
-    figures = read_table(lake, METRICS).where(is_volume & F.col("batch_id").isin([*files])).orderBy("recorded_at")
-    rows = {row["batch_id"]: row["value"] for row in figures.select("batch_id", "value").collect()}
-    return [rows[name] / files[name] * len(batch.files) for name in reversed(files) if name in rows]
-
-
-def _require_balance(batch: Batch, rows_in: int, clean: Commit, quarantine: Commit) -> None:
-    if clean.rows + quarantine.rows != rows_in:
-        raise ContractError(
-            f"source {batch.source}: batch {batch.batch_id} does not balance: {rows_in} rows in, {clean.rows} clean "
-            f"(v{clean.version}) + {quarantine.rows} quarantined (v{quarantine.version}). This is a bug of ours: please report "
+            f"source {batch.source}: batch {batch.batch_id} does not balance: {rows_in} rows in, {taken.rows_put_in} clean "
+            f"(v{clean.version}) + {taken.rows_deleted} deletions + {taken.superseded} superseded + {quarantine.rows} quarantined (v{quarantine.version}). This is a bug of ours: please report "
             f"it. `RESTORE` {clean.table} to the version before, and run again."
         )
 
 
-def _record_figures(lake: Lake, batch: Batch, counts: BatchCounts, *, run_id: str) -> None:
-    rows = {"rows_in": counts.rows_in, "rows_bad": counts.rows_bad, **counts.by_rule}
+def _list_changes(source: "Source", taken: Taken) -> dict[str, int]:
+    if source.merge is None:
+        return {}
+    return {"rows_put_in": taken.rows_put_in, "rows_deleted": taken.rows_deleted, "rows_superseded": taken.superseded}
+
+
+def _record_figures(
+    lake: Lake, batch: Batch, counted: Mapping[str, int], *, profile: Sequence[Metric], run_id: str
+) -> None:
     figures = [
         Metric("ingestion", batch.source, name, float(figure), batch_id=batch.batch_id)
-        for name, figure in sorted(rows.items())
+        for name, figure in sorted(counted.items())
     ]
+    figures += profile
     record_metrics(lake, figures, run_id=run_id, step=f"ingest:{batch.source}", write_id=f"ingest:{attempt_id(batch)}")

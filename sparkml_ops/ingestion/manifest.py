@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.comments import INGESTION_COMMENTS
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import READER_COLUMNS, VIOLATIONS
 from sparkml_ops.ingestion.files import LandedFile
 from sparkml_ops.lake import Commit, Lake, append_once, find_write, read_notes, read_table, table_exists
+from sparkml_ops.lake.describe import with_comments
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -44,7 +46,9 @@ def read_batches(lake: Lake, sources: Sequence[str]) -> dict[str, list[tuple[Bat
 
 
 def _has_rows(lake: Lake, batch: Batch) -> bool:
-    return find_write(lake, f"clean_{batch.source}", attempt_id(batch)) is not None
+    # A merge that changes nothing leaves no commit in the clean table.
+    tables = (f"{kind}_{batch.source}" for kind in ("clean", "deleted", "quarantine"))
+    return any(find_write(lake, table, attempt_id(batch)) is not None for table in tables)
 
 
 def note_batch(lake: Lake, batch: Batch) -> Commit:
@@ -62,13 +66,16 @@ def attempt_id(batch: Batch) -> str:
     return f"{batch.batch_id}@{batch.started_at.timestamp():.6f}"
 
 
+def write_name(batch: Batch) -> str:
+    """Names the writes of a batch: of a replay, which is taken in once, its own name, by which the decisions know it."""
+    return batch.batch_id if batch.mode == "replay" else attempt_id(batch)
+
+
 def stamp_rows(rows: "DataFrame", batch: Batch) -> "DataFrame":
     """Rows as a table has them: without the reader's columns, and with the batch that they came in."""
-    file = F.col("_source_file")
     others = [column for column in rows.columns if column not in (*READER_COLUMNS, VIOLATIONS)]
-    return rows.select(
-        *others, F.lit(batch.started_at).alias("_ingested_at"), F.lit(batch.batch_id).alias("_batch_id"), file
-    )
+    stamps = {"_ingested_at": F.lit(batch.started_at), "_batch_id": F.lit(batch.batch_id)}
+    return with_comments(rows.withColumns(stamps).select(*others, *stamps, "_source_file"), INGESTION_COMMENTS)
 
 
 def _to_batch(rows: Sequence[Any]) -> Batch:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def number_lines(rows: "DataFrame", lines: "DataFrame") -> "DataFrame":
-    """Add `_line`, which counts from 1, as an editor does; for Parquet it is the number of the row.
+    """Add `_line`, which counts from 1, as an editor does; for Parquet and for JSON with `multiline` it is the number of the row.
 
     A file is read in blocks, side by side, so a line is counted from the first of its block, after all lines of the blocks before.
 

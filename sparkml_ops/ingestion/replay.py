@@ -19,17 +19,20 @@ from sparkml_ops.ingestion.contract import (
     IS_ROW,
     POSITION,
     RAW,
-    VIOLATIONS,
     apply_contract,
     blaming_expressions,
+    find_severities,
     hash_contract,
 )
+from sparkml_ops.ingestion.counts import flag_refused
 from sparkml_ops.ingestion.files import LandedFile
-from sparkml_ops.ingestion.manifest import note_batch, stamp_rows
+from sparkml_ops.ingestion.judge import hold_together
+from sparkml_ops.ingestion.manifest import note_batch
 from sparkml_ops.ingestion.quarantine import DECISIONS, ROW, find_source, read_decisions, read_quarantine
-from sparkml_ops.ingestion.readers import REREADERS
-from sparkml_ops.ingestion.readers.lines import NOT_TEXT
-from sparkml_ops.ingestion.uniqueness import flag_duplicates
+from sparkml_ops.ingestion.readers import KINDS
+from sparkml_ops.ingestion.readers.splitters import FAULTS
+from sparkml_ops.ingestion.references import read_parents
+from sparkml_ops.ingestion.write import write_clean
 from sparkml_ops.lake import (
     Commit,
     Lake,
@@ -93,7 +96,9 @@ def replay(use_case: "UseCase", lake: Lake, source: str, *, run_id: str | None =
     """
     contract = find_source(use_case, source)
     with _work_off(lake, contract, source, run_id) as (record, run):
-        _require_same_columns(lake, source, contract, dict.fromkeys(contract.column_names()))
+        _require_same_columns(
+            lake, source, contract, dict.fromkeys([*contract.column_names(), *contract.history_columns()])
+        )
         batch = _name_batch(source, contract)
         rows = read_quarantine(lake, source).where("status = 'open'")
         if rows.isEmpty():
@@ -107,15 +112,19 @@ def replay(use_case: "UseCase", lake: Lake, source: str, *, run_id: str | None =
                 return _tell(record, run, source, rows_open, 0)
             chosen = opened.join(sound.select(POSITION), POSITION, "left_semi")
             decided = _decide(lake, batch, chosen, decision="replayed", why=batch.reason, run=run)
-            clean = append_once(lake, f"clean_{source}", stamp_rows(sound, batch), write_id=batch.batch_id)
-        if not rows_sound == decided.rows == clean.rows:
+            taken = write_clean(lake, contract, batch, sound)
+        if not rows_sound == decided.rows == taken.rows:
             raise ContractError(
                 f"source {source}: replay {batch.batch_id} does not balance: {rows_sound} rows keep the contract, {decided.rows} were "
-                f"chosen, {clean.rows} are in clean_{source} v{clean.version}. This is a bug of ours: please report it."
+                f"chosen, {taken.rows} were taken into clean_{source} v{taken.clean.version}. This is a bug of ours: please report it."
             )
         note_batch(lake, batch)
-        for commit in (decided, clean):
-            record.wrote(commit)
+        for commit in (decided, taken.clean, taken.deleted):
+            if commit is not None:
+                record.wrote(commit)
+        if contract.merge is not None:
+            record.note("rows_deleted", taken.rows_deleted)
+            record.note("rows_superseded", taken.superseded)
         return _tell(record, run, source, rows_open, decided.rows, batch_id=batch.batch_id)
 
 
@@ -220,19 +229,22 @@ def _judge_again(
     lines = opened.select(
         F.col("raw").alias(RAW),
         F.col("header").alias(HEADER),
-        (~F.array_contains("reasons", NOT_TEXT)).alias("_is_text"),
+        F.get(F.array_intersect("reasons", F.array(*map(F.lit, FAULTS))), F.lit(0)).alias("_fault"),
         "_source_file",
         F.lit(True).alias(IS_ROW),
         F.lit(0).cast("bigint").alias(BLOCK),
         POSITION,
     )
-    judged = apply_contract(REREADERS[contract.format](lines, contract), contract, name=batch.source)
-    existing = read_table(lake, f"clean_{batch.source}")
-    sound = flag_duplicates(judged, contract.key, existing=existing).where(F.size(VIOLATIONS) == 0).persist()
+    judged = apply_contract(KINDS[contract.format].reread(lines, contract), contract, name=batch.source)
+    parents, _ = read_parents(lake, contract, name=batch.source)
     try:
-        yield opened, sound
+        with hold_together(lake, contract, batch, judged, parents=parents) as held:
+            sound = held.where(~flag_refused(find_severities(contract))).persist()
+            try:
+                yield opened, sound
+            finally:
+                sound.unpersist()
     finally:
-        sound.unpersist()
         opened.unpersist()
 
 

@@ -9,36 +9,42 @@ from pyspark.sql.window import Window
 from sparkml_ops.ingestion.contract import RAW, VIOLATIONS, list_reasons
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
+
+_IS_TAKEN, _IS_KNOWN = "_is_taken", "_is_known"
 
 
-def has_duplicates(judged: "DataFrame", key: Sequence[str], *, existing: "DataFrame | None" = None) -> bool:
-    """Whether two good rows of the batch have the same key, or one has a key of the table; looks at the keys only."""
-    keys = judged.where(F.size(VIOLATIONS) == 0).select(*key)
+def has_duplicates(
+    judged: "DataFrame", key: Sequence[str], *, refused: "Column", existing: "DataFrame | None" = None
+) -> bool:
+    """Whether two rows of the batch that are taken in have the same key, or one has a key of the table; looks at keys only."""
+    keys = judged.where(~refused).select(*key)
     if not keys.groupBy(*key).count().where("count > 1").isEmpty():
         return True
     return existing is not None and not keys.join(existing.select(*key), [*key], "left_semi").isEmpty()
 
 
-def flag_duplicates(judged: "DataFrame", key: Sequence[str], *, existing: "DataFrame | None" = None) -> "DataFrame":
-    """Add a violation to each good row whose key a good row of the batch, or of the table, has already.
+def flag_duplicates(
+    judged: "DataFrame", key: Sequence[str], *, refused: "Column", existing: "DataFrame | None" = None
+) -> "DataFrame":
+    """Add a violation to each row whose key a row of the batch that is taken in, or of the table, has already.
 
     Of several rows of a batch the first by file and content is kept, so that a retry keeps the same one.
 
     Args:
         judged: rows with the key columns, `_raw`, `_violations`, `_source_file`.
         key: the key columns.
+        refused: true of rows that are refused for what they are; they stand in no other row's way.
         existing: rows of the table with the key columns, if there are any.
     """
-    good = F.size(VIOLATIONS) == 0
-    first_wins = Window.partitionBy(*key, good).orderBy("_source_file", F.xxhash64(RAW), RAW)
-    reasons = [
-        F.when(
-            good & (F.row_number().over(first_wins) > 1), F.lit(f"key: {', '.join(key)} is there twice in the batch")
-        )
-    ]
+    marked = judged.withColumn(_IS_TAKEN, ~refused)
+    first_wins = Window.partitionBy(*key, _IS_TAKEN).orderBy("_source_file", F.xxhash64(RAW), RAW)
+    is_twice = F.col(_IS_TAKEN) & (F.row_number().over(first_wins) > 1)
+    reasons = [F.when(is_twice, F.lit(f"key: {', '.join(key)} is there twice in the batch"))]
     if existing is not None:
-        known = existing.select(*key).distinct().withColumn("_known", F.lit(True))
-        judged = judged.join(known, [*key], "left")
-        reasons.append(F.when(good & F.col("_known"), F.lit(f"key: {', '.join(key)} is in the table already")))
-    return judged.withColumn(VIOLATIONS, F.concat(F.col(VIOLATIONS), list_reasons(reasons))).drop("_known")
+        known = existing.select(*key).distinct().withColumn(_IS_KNOWN, F.lit(True))
+        marked = marked.join(known, [*key], "left")
+        is_known = F.col(_IS_TAKEN) & F.col(_IS_KNOWN)
+        reasons.append(F.when(is_known, F.lit(f"key: {', '.join(key)} is in the table already")))
+    flagged = marked.withColumn(VIOLATIONS, F.concat(F.col(VIOLATIONS), list_reasons(reasons)))
+    return flagged.drop(_IS_TAKEN, _IS_KNOWN)

@@ -1,4 +1,4 @@
-"""What a batch as a whole must keep: its budget of bad rows, its volume, its freshness."""
+"""What a batch as a whole must keep: its budget of bad rows, its volume, freshness and skew."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,9 +9,11 @@ from sparkml_ops.config.types import format_duration
 from sparkml_ops.ingestion.counts import BatchCounts
 
 if TYPE_CHECKING:
-    from sparkml_ops.config.sources import Freshness, Severity, Source, Volume
+    from sparkml_ops.config.sources import Freshness, Severity, Skew, Source, Volume
 
 _REASONS_SHOWN = 5
+_LONGEST_VALUE = 50  # characters
+_FEWEST_ROWS = 2
 
 
 def judge_rows(counts: BatchCounts, source: "Source", severities: Mapping[str, "Severity"]) -> str | None:
@@ -59,4 +61,23 @@ def judge_freshness(newest: datetime | None, now: datetime, freshness: "Freshnes
     return (
         f"the newest {freshness.of} is {newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {(now - newest).days} days before this batch; "
         f"it may be {format_duration(freshness.within)} old (freshness.within)"
+    )
+
+
+def judge_skew(frequent: tuple[str, int] | None, rows: int, skew: "Skew", *, column: str, is_shown: bool) -> str | None:
+    """Why too many rows of a batch have one value of a column; None if they have not, and when there is nothing to compare.
+
+    Args:
+        frequent: the most frequent value, and the rows that have it.
+        rows: rows that are taken in; a single one says nothing.
+        skew: the rule.
+        column: name of the column.
+        is_shown: whether the value may be told.
+    """
+    if frequent is None or rows < _FEWEST_ROWS or frequent[1] <= skew.at_most * rows:
+        return None
+    shown = repr(frequent[0][:_LONGEST_VALUE])
+    value = f"{shown} as {column}" if is_shown else f"one value of {column}, which is personal data"
+    return (
+        f"{frequent[1]} of {rows} rows ({frequent[1] / rows:.1%}) have {value}, {skew.at_most:.1%} may (skew.at_most)"
     )

@@ -4,11 +4,16 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.comments import comment_source
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import HEADER, RAW, VIOLATIONS
+from sparkml_ops.ingestion.evolve import match_table
 from sparkml_ops.ingestion.files import encoded_path
-from sparkml_ops.ingestion.manifest import attempt_id, stamp_rows
+from sparkml_ops.ingestion.manifest import attempt_id, stamp_rows, write_name
+from sparkml_ops.ingestion.merge import Taken, write_changes
 from sparkml_ops.lake import Commit, Lake, MergeRules, append_once, merge_rows, replace_slice, replace_table
+from sparkml_ops.lake.describe import with_comments
+from sparkml_ops.lake.statistics import hide_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -16,17 +21,22 @@ if TYPE_CHECKING:
     from sparkml_ops.config.sources import Source
 
 
-def write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -> Commit:
+def write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -> Taken:
     """Write the rows that keep the contract as the batch's mode says."""
-    table, write_id = f"clean_{batch.source}", attempt_id(batch)
+    good = hide_columns(with_comments(good, comment_source(source)), source.personal_columns())
+    if source.merge is not None:
+        return write_changes(lake, source, batch, good)
+    table, write_id = f"clean_{batch.source}", write_name(batch)
     rows = stamp_rows(good, batch)
     if batch.mode == "replace":
-        return replace_table(lake, table, rows, write_id=write_id)
+        return Taken(replace_table(lake, table, rows, write_id=write_id, never_null=source.key))
+    rows = match_table(lake, source, table, rows)
     if batch.mode == "swap":
-        return replace_slice(lake, table, rows, where={"_source_file": list_encoded(lake, batch)}, write_id=write_id)
+        where = {"_source_file": list_encoded(lake, batch)}
+        return Taken(replace_slice(lake, table, rows, where=where, write_id=write_id))
     if batch.mode == "merge":
-        return merge_rows(lake, table, rows, rules=MergeRules(source.key), write_id=write_id)
-    return append_once(lake, table, rows, write_id=write_id)
+        return Taken(merge_rows(lake, table, rows, rules=MergeRules(source.key), write_id=write_id))
+    return Taken(append_once(lake, table, rows, write_id=write_id))
 
 
 def write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame") -> Commit:
@@ -39,7 +49,7 @@ def write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame") -> Commit:
         F.col("_line").cast("bigint").alias("line"),
         "_source_file",
     )
-    rows = stamp_rows(kept, batch)
+    rows = hide_columns(stamp_rows(kept, batch), ["raw", "header"])  # nobody looks for a row by its text
     if batch.mode == "swap":
         return replace_slice(lake, table, rows, where={"_source_file": list_encoded(lake, batch)}, write_id=write_id)
     write = replace_table if batch.mode == "replace" else append_once

@@ -1,6 +1,7 @@
 """The only room that knows Delta: the session, reads at a version, writes that are exactly once, the run ledger."""
 
 from sparkml_ops.lake.location import Lake, open_lake
+from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
 from sparkml_ops.lake.relations import query_tables, resolve_relation
 from sparkml_ops.lake.runs import (
@@ -13,20 +14,32 @@ from sparkml_ops.lake.runs import (
     record_step,
 )
 from sparkml_ops.lake.session import open_session
-from sparkml_ops.lake.tables import create_table, list_tables, read_table, table_exists, table_version
+from sparkml_ops.lake.staging import stage_rows
+from sparkml_ops.lake.tables import (
+    change_version,
+    change_versions,
+    create_table,
+    list_tables,
+    read_table,
+    table_exists,
+    table_version,
+)
 from sparkml_ops.lake.writes import (
     Commit,
-    MergeRules,
     append_once,
     append_rows,
     find_write,
     merge_rows,
+    read_before,
     replace_slice,
     replace_table,
 )
 
 __all__ = [
+    "DELETE",
     "METRICS",
+    "PATCH",
+    "UPSERT",
     "Commit",
     "Lake",
     "MergeRules",
@@ -35,6 +48,8 @@ __all__ = [
     "StepRun",
     "append_once",
     "append_rows",
+    "change_version",
+    "change_versions",
     "code_version",
     "create_table",
     "find_write",
@@ -45,6 +60,7 @@ __all__ = [
     "open_lake",
     "open_session",
     "query_tables",
+    "read_before",
     "read_notes",
     "read_table",
     "record_metrics",
@@ -52,6 +68,7 @@ __all__ = [
     "replace_slice",
     "replace_table",
     "resolve_relation",
+    "stage_rows",
     "table_exists",
     "table_version",
 ]

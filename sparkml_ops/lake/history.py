@@ -12,6 +12,15 @@ from typing import Any
 
 NO_RESTORE = -1
 
+KEEPS_ROWS = frozenset(
+    {
+        *("OPTIMIZE", "REORG", "CLUSTER BY", "VACUUM START", "VACUUM END", "COMPUTE STATS"),
+        *("SET TBLPROPERTIES", "UNSET TBLPROPERTIES", "UPGRADE PROTOCOL", "ADD CONSTRAINT", "DROP CONSTRAINT"),
+        *("CHANGE COLUMN", "CHANGE COLUMNS", "UPDATE COLUMN METADATA"),
+    }
+)
+"""Operations after which a table has the rows that it had before; any that is not named here counts as a change."""
+
 
 @dataclass(frozen=True)
 class WrittenBy:
@@ -47,6 +56,12 @@ def commits_in_effect(history: Iterable[Any]) -> list[WrittenBy]:
 def last_restore(history: Iterable[Any]) -> int:
     """Version of the newest RESTORE, or NO_RESTORE."""
     return max((entry["version"] for entry in history if entry["operation"] == "RESTORE"), default=NO_RESTORE)
+
+
+def find_change(history: Iterable[Any], *, at: int | None = None) -> int | None:
+    """The newest version, up to `at`, that changed rows; None when the history that is given does not reach so far back."""
+    changes = (e["version"] for e in history if e["operation"] not in KEEPS_ROWS and (at is None or e["version"] <= at))
+    return max(changes, default=None)
 
 
 def rows_written(metrics: dict[str, str] | None) -> int:

@@ -2,7 +2,8 @@
 
 Delta's log store for `file:` checks that a commit does not exist and then renames: two processes can both succeed, and one
 commit is lost (delta#683, delta#7567). A lease is a lock on a file, taken from the operating system, so it is freed the
-moment its holder dies and nobody has to judge whether a lease is stale.
+moment its holder dies and nobody has to judge whether a lease is stale. What may live on for a moment is the JVM of a
+killed process, with a commit under way: its end is waited for.
 """
 
 import fcntl
@@ -11,15 +12,15 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 from sparkml_ops.errors import ConflictError, SetupError
 from sparkml_ops.lake.location import Lake, local_root
 
-WAIT_SECONDS = 60.0  # a commit takes seconds; a minute of waiting means that something is wrong
+WAIT_SECONDS = 300.0  # a commit takes seconds, but several may wait in line for a machine that has just started Spark
 STAGE_WAIT_SECONDS = 5.0  # a stage takes minutes: better tell the second runner at once
 _POLL_SECONDS = 0.05
 
@@ -43,17 +44,18 @@ def hold_lease(lake: Lake, name: str, *, wait_seconds: float = WAIT_SECONDS) -> 
         raise SetupError(
             f"cannot write to the lake at {root}: {error.strerror}. Check its path, rights and space."
         ) from error
+    deadline = time.monotonic() + wait_seconds
     with file:
-        _wait_for_lock(file, name, wait_seconds)
-        _write_holder(file)
+        _wait_for_lock(file, name, wait_seconds, deadline=deadline)
+        _wait_for_orphan(lake, file, name, deadline=deadline)
+        _write_holder(lake, file)
         try:
             yield
         finally:
             file.truncate(0)
 
 
-def _wait_for_lock(file: IO[str], name: str, wait_seconds: float) -> None:
-    deadline = time.monotonic() + wait_seconds
+def _wait_for_lock(file: IO[str], name: str, wait_seconds: float, *, deadline: float) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,18 +70,64 @@ def _wait_for_lock(file: IO[str], name: str, wait_seconds: float) -> None:
             return
 
 
-def _write_holder(file: IO[str]) -> None:
+def _wait_for_orphan(lake: Lake, file: IO[str], name: str, *, deadline: float) -> None:
+    """Who lets a lease go empties its file; what stands there was left by a process that died."""
+    jvm = _read_holder(file).get("jvm")
+    while jvm is not None and _is_alive(lake, jvm):
+        if time.monotonic() >= deadline:
+            raise ConflictError(
+                f"{name} was being written by {_describe_holder(file)}. That process is gone, but its JVM, process {jvm['pid']}, is "
+                "still at work. Nothing was written. End it, or run again when it has ended."
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _write_holder(lake: Lake, file: IO[str]) -> None:
     file.truncate(0)
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "user": getpass.getuser(), "since": time.time()}
-    file.write(json.dumps(holder))
+    file.write(json.dumps(holder | {"jvm": _identify_jvm(lake)}))
     file.flush()
 
 
-def _describe_holder(file: IO[str]) -> str:
+def _read_holder(file: IO[str]) -> dict[str, Any]:
     file.seek(0)
     try:
-        holder = json.loads(file.read())
-    except ValueError:  # the holder is between taking the lock and writing its name
+        return dict(json.loads(file.read()))
+    except ValueError:  # nobody, or one who is between taking the lock and writing its name
+        return {}
+
+
+def _identify_jvm(lake: Lake) -> dict[str, Any] | None:
+    """The process where the lake's Spark runs; a number alone may be another's by now, so it goes with its start."""
+    handles = _find_handles(lake)
+    if handles is None:
+        return None
+    process = handles.current()
+    return {"host": socket.gethostname(), "pid": process.pid(), "since": _tell_start(process)}
+
+
+def _is_alive(lake: Lake, jvm: Mapping[str, Any]) -> bool:
+    """Whether the JVM of somebody else is still there; of another machine nothing is known."""
+    handles = _find_handles(lake)
+    if handles is None or jvm["host"] != socket.gethostname() or jvm == _identify_jvm(lake):
+        return False
+    found = handles.of(jvm["pid"])
+    return bool(found.isPresent() and found.get().isAlive() and _tell_start(found.get()) == jvm["since"])
+
+
+def _find_handles(lake: Lake) -> Any:
+    """Java's view of processes; None where a lake has no JVM."""
+    jvm: Any = getattr(lake.spark, "_jvm", None)
+    return None if jvm is None else jvm.java.lang.ProcessHandle
+
+
+def _tell_start(process: Any) -> str:
+    return str(process.info().startInstant().toString())
+
+
+def _describe_holder(file: IO[str]) -> str:
+    holder = _read_holder(file)
+    if not holder:
         return "another process"
     since = datetime.fromtimestamp(holder["since"], UTC)
     age = int(time.time() - holder["since"])

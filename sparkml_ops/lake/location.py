@@ -40,11 +40,12 @@ def open_lake(use_case: "UseCase", spark: "SparkSession | None" = None) -> Lake:
     Raises:
         SetupError: no usable Spark session.
     """
+    from sparkml_ops.lake.jars import list_drivers
     from sparkml_ops.lake.session import open_session, require_delta, with_required_conf
 
     place = use_case.environment.lake
     if spark is None:
-        session = open_session(use_case.environment)
+        session = open_session(use_case.environment, packages=list_drivers(use_case))
     else:
         require_delta(spark)
         session = with_required_conf(spark)

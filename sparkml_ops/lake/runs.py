@@ -14,6 +14,8 @@ from typing import Any
 
 import sparkml_ops
 from sparkml_ops.errors import SparkMLOpsError
+from sparkml_ops.lake.failed_reads import blaming_tables
+from sparkml_ops.lake.failed_writes import blaming_storage
 from sparkml_ops.lake.location import Lake
 from sparkml_ops.lake.tables import read_table, table_exists
 from sparkml_ops.lake.writes import Commit, append_rows
@@ -114,7 +116,8 @@ def record_step(lake: Lake, *, run_id: str, step: str, config_hash: str) -> Iter
     """Run a step and write its row to `runs` when it ends, however it ends; the error goes on to the caller."""
     record, start = StepRecord(), _StepStart(run_id, step, config_hash, datetime.now(UTC))
     try:
-        yield record
+        with blaming_storage(lake), blaming_tables(lake):
+            yield record
     except BaseException as error:
         record.status = "refused" if isinstance(error, SparkMLOpsError) and error.exit_code == 1 else "failed"
         try:
@@ -122,7 +125,8 @@ def record_step(lake: Lake, *, run_id: str, step: str, config_hash: str) -> Iter
         except Exception:  # the first error is the one to show; this one must not hide it
             logger.exception("the failure of %s could not be written to `runs`", step)
         raise
-    _append_run(lake, record, start, error=None)
+    with blaming_storage(lake):
+        _append_run(lake, record, start, error=None)
 
 
 def last_successes(lake: Lake) -> dict[str, StepRun]:

@@ -1,11 +1,10 @@
 """A Spark session that works with nothing set by hand, and that never overrides what somebody else has set."""
 
-import json
 import logging
 import os
 import shutil
 import sys
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,15 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.config.environment import Environment, Scalar
 from sparkml_ops.errors import SetupError
+from sparkml_ops.lake.jars import (
+    PACKAGES,
+    delta_coordinate,
+    jar_conf,
+    list_packages,
+    read_jar_list,
+    resolving_alone,
+    write_jar_list,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +45,8 @@ DEFAULT_CONF: dict[str, Scalar] = {
     # Java never compiles a method of more than 8,000 bytes. Spark's own limit of 65,535 lets the one method that it makes
     # for a wide row be interpreted, which costs more than the splitting into small methods that it falls back to.
     "spark.sql.codegen.hugeMethodLimit": 8000,
+    # Or each call of a function of columns asks the JVM seven times for the place in the code that an error could name.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -53,16 +63,17 @@ LOCAL_CONF = {
 }
 
 
-def open_session(environment: Environment) -> SparkSession:
+def open_session(environment: Environment, *, packages: Sequence[str] = ()) -> SparkSession:
     """Return a session with Delta and UTC: the active one if there is one, otherwise a new one.
 
     Args:
         environment: gives `spark.conf`, used only where spark-submit, `spark-defaults.conf` or a notebook say nothing.
+        packages: Maven coordinates of the drivers that the sources need, for a new session.
 
     Raises:
         SetupError: Java is missing or too old, Spark does not start, or the session came without Delta.
     """
-    session = SparkSession.getActiveSession() or _start_session(environment)
+    session = SparkSession.getActiveSession() or _start_session(environment, packages)
     require_delta(session)
     return with_required_conf(session)
 
@@ -101,15 +112,12 @@ def require_delta(session: SparkSession) -> None:
     )
 
 
-def delta_coordinate() -> str:
-    """Maven coordinate of the Delta jar that fits the installed pyspark and delta-spark."""
-    spark_minor = ".".join(version("pyspark").split(".")[:2])
-    return f"io.delta:delta-spark_{spark_minor}_2.13:{version('delta-spark')}"
-
-
-def choose_conf(environment: Environment, already_set: dict[str, str], jars: list[str]) -> dict[str, str]:
+def choose_conf(
+    environment: Environment, already_set: Mapping[str, str], jars: list[str], *, packages: Sequence[str] = ()
+) -> dict[str, str]:
     """Settings to start a session with: the environment's over our defaults, and neither over what is already set."""
-    wanted = DEFAULT_CONF | _jar_conf(jars) | environment.spark.conf
+    own = {key: value for key, value in environment.spark.conf.items() if key != PACKAGES}
+    wanted = DEFAULT_CONF | own | jar_conf(jars, packages, own=_own_jars(environment))
     master = str(already_set.get("spark.master") or wanted.get("spark.master", "local[*]"))
     local = LOCAL_CONF if master.startswith("local") else {}
     return {
@@ -119,13 +127,25 @@ def choose_conf(environment: Environment, already_set: dict[str, str], jars: lis
     }
 
 
-def _start_session(environment: Environment) -> SparkSession:
+def _start_session(environment: Environment, drivers: Sequence[str]) -> SparkSession:
     under_submit = "PYSPARK_GATEWAY_PORT" in os.environ
-    if not under_submit:
-        require_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    jars = [] if under_submit else _read_jar_list()
-    settings = choose_conf(environment, _conf_already_set(), jars)
+    packages = list_packages(environment, drivers)
+    if under_submit:
+        return _build_session(environment, packages, jars=[])
+    require_java()
+    if jars := read_jar_list(packages):
+        return _build_session(environment, packages, jars=jars)
+    with resolving_alone():
+        jars = read_jar_list(packages)  # whoever held the lock may have resolved the same
+        session = _build_session(environment, packages, jars=jars)
+        if not jars and session.sparkContext.getConf().get(PACKAGES) == ",".join(packages):
+            write_jar_list(session, packages, but=_own_jars(environment))
+        return session
+
+
+def _build_session(environment: Environment, packages: Sequence[str], *, jars: list[str]) -> SparkSession:
+    settings = choose_conf(environment, _conf_already_set(), jars, packages=packages)
     if settings.get("spark.driver.host") == LOCAL_CONF["spark.driver.host"]:
         os.environ.setdefault(
             "SPARK_LOCAL_IP", LOCAL_CONF["spark.driver.host"]
@@ -134,14 +154,11 @@ def _start_session(environment: Environment) -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     try:
-        session = builder.getOrCreate()
+        return builder.getOrCreate()
     except Exception as error:
         raise SetupError(
             f"Spark does not start: {_first_line(error)}. `sparkml-ops doctor` looks for the cause."
         ) from error
-    if not under_submit and not jars:
-        _write_jar_list(session)
-    return session
 
 
 def _conf_already_set() -> dict[str, str]:
@@ -182,37 +199,8 @@ def require_java() -> None:
         )
 
 
-# Ivy resolves the Delta jar at each start, which costs seconds and writes a page to stderr. After the first start the
-# files are known; naming them directly skips Ivy.
-
-
-def _jar_conf(jars: list[str]) -> dict[str, Scalar]:
-    return {"spark.jars": ",".join(jars)} if jars else {"spark.jars.packages": delta_coordinate()}
-
-
-def _jar_list() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "sparkml_ops" / f"{delta_coordinate().replace(':', '_')}.json"
-
-
-def _read_jar_list() -> list[str]:
-    try:
-        jars: list[str] = json.loads(_jar_list().read_text())
-    except (OSError, ValueError):
-        return []
-    return jars if jars and all(Path(jar).is_file() for jar in jars) else []
-
-
-def _write_jar_list(session: SparkSession) -> None:
-    resolved = session.sparkContext.getConf().get("spark.jars") or ""
-    jars = [jar.removeprefix("file://") for jar in resolved.split(",") if jar]
-    if not any("delta-spark" in jar for jar in jars):
-        return
-    try:
-        _jar_list().parent.mkdir(parents=True, exist_ok=True)
-        _jar_list().write_text(json.dumps(jars))
-    except OSError as error:
-        logger.warning("cannot remember where the Delta jars are (%s): the next start resolves them again", error)
+def _own_jars(environment: Environment) -> list[str]:
+    return [jar.strip() for jar in str(environment.spark.conf.get("spark.jars", "")).split(",") if jar.strip()]
 
 
 def _text(value: Any) -> str:

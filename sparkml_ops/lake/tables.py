@@ -1,9 +1,12 @@
 """Which tables there are, what they hold at a version, and how they are made."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.errors import SetupError, TableNotFoundError
+from sparkml_ops.lake.failed_reads import blaming_tables
+from sparkml_ops.lake.history import find_change
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake, quote_identifier, quote_text, sql_name, table_path
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 # Readers other than Spark must be able to read the tables, and some cannot read deletion vectors.
 CREATE_OPTIONS = {"delta.enableDeletionVectors": "false"}
+_AT_A_TIME = 4  # a look at a log waits more than it works
+_RECENT = 20  # commits that are looked at before the whole history is
 _HISTORY_COLUMNS = ("version", "timestamp", "operation", "operationParameters", "operationMetrics", "userMetadata")
 
 
@@ -23,7 +28,8 @@ def table_exists(lake: Lake, table: str) -> bool:
 
     if lake.database is not None:
         return bool(lake.spark.catalog.tableExists(sql_name(lake, table)))
-    return bool(DeltaTable.isDeltaTable(lake.spark, table_path(lake, table)))
+    with blaming_tables(lake):
+        return bool(DeltaTable.isDeltaTable(lake.spark, table_path(lake, table)))
 
 
 def table_version(lake: Lake, table: str) -> int:
@@ -33,6 +39,29 @@ def table_version(lake: Lake, table: str) -> int:
         TableNotFoundError: there is no such table.
     """
     return int(read_history(lake, table, limit=1)[0]["version"])
+
+
+def change_version(lake: Lake, table: str, *, at: int | None = None) -> int:
+    """The version by which the table has the rows it has, in the newest version or at another.
+
+    Upkeep makes new versions of the same rows: what is compared with an earlier state of the table is this.
+
+    Raises:
+        TableNotFoundError: there is no such table.
+    """
+    for limit in (1, _RECENT, None):
+        history = read_history(lake, table, limit=limit)
+        found = find_change(history, at=at)
+        if found is not None:
+            return found
+    return int(history[-1]["version"]) if at is None else at
+
+
+def change_versions(lake: Lake, versions: Mapping[str, int]) -> dict[str, int]:
+    """Tables at versions, each at the version that its rows are from: what is made of the same rows gets the same name."""
+    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="history") as readers:
+        found = readers.map(lambda table: change_version(lake, table, at=versions[table]), versions)
+        return dict(zip(versions, found, strict=True))
 
 
 def read_table(lake: Lake, table: str, *, version: int | None = None) -> "DataFrame":
@@ -52,7 +81,7 @@ def read_table(lake: Lake, table: str, *, version: int | None = None) -> "DataFr
     except AnalysisException as error:
         raise TableNotFoundError(
             f"{table}@v{version} of {lake.use_case} is gone or never was; the newest is v{table_version(lake, table)}. "
-            "Vacuum and log clean-up end time travel."
+            "Vacuum, log clean-up and the property delta.deletedFileRetentionDuration end time travel."
         ) from error
 
 
@@ -70,6 +99,14 @@ def create_table(
             f"CREATE TABLE IF NOT EXISTS {sql_name(lake, table)} ({declared}) USING delta COMMENT {quote_text(comment)} "
             f"TBLPROPERTIES ({', '.join(f'{quote_text(k)} = {quote_text(v)}' for k, v in wanted.items())})"
         )
+
+
+def add_columns(lake: Lake, table: str, columns: "StructType") -> None:
+    """Add columns to a table by one commit; they are null in the rows that it has."""
+    if columns:
+        declared = ", ".join(_declare(column) for column in columns)
+        with hold_lease(lake, table):
+            lake.spark.sql(f"ALTER TABLE {sql_name(lake, table)} ADD COLUMNS ({declared})")
 
 
 def _declare(column: "StructField") -> str:
@@ -131,10 +168,25 @@ def read_history(lake: Lake, table: str, *, limit: int | None = None) -> list[An
 
     Raises:
         TableNotFoundError: there is no such table.
+        SetupError: a file of its log is damaged.
     """
     _require_table(lake, table)
-    history = open_delta_table(lake, table).history(limit) if limit else open_delta_table(lake, table).history()
-    return history.select(*_HISTORY_COLUMNS).collect()
+    with blaming_tables(lake):
+        history = open_delta_table(lake, table).history(limit) if limit else open_delta_table(lake, table).history()
+        commits = history.select(*_HISTORY_COLUMNS).collect()
+    _require_content(lake, table, commits)
+    return commits
+
+
+def _require_content(lake: Lake, table: str, commits: list[Any]) -> None:
+    """Delta reads a commit of 0 bytes, as a power cut may leave it, as one that changed nothing."""
+    empty = [commit["version"] for commit in commits if commit["operation"] is None]
+    if empty:
+        raise SetupError(
+            f"the table {table} of {lake.use_case} is not whole: its log says nothing of v{empty[0]} ({sql_name(lake, table)}, "
+            f"_delta_log/{empty[0]:020}.json), so the rows of that version are missing. Nothing was written. Bring the file back from a "
+            "backup; or move the table's folder away, and the step that makes it makes it anew."
+        )
 
 
 def _require_table(lake: Lake, table: str) -> None:

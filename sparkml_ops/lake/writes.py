@@ -6,25 +6,27 @@ Every write is one Delta commit.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparkml_ops.errors import ConflictError
+from sparkml_ops.lake.describe import drop_lost_checks
 from sparkml_ops.lake.history import WrittenBy, commits_in_effect, encode_note, last_restore, rows_written
 from sparkml_ops.lake.lease import hold_lease
-from sparkml_ops.lake.location import Lake, check_table_name, quote_identifier, quote_text, sql_name, table_path
-from sparkml_ops.lake.session import sibling_session
-from sparkml_ops.lake.tables import CREATE_OPTIONS, open_delta_table, read_history, require_schema, table_exists
+from sparkml_ops.lake.location import Lake, check_table_name, local_root, sql_name, table_path
+from sparkml_ops.lake.merges import MergeRules, Slice, execute_merge, match_rows
+from sparkml_ops.lake.statistics import choose_statistics, hide_before
+from sparkml_ops.lake.tables import CREATE_OPTIONS, read_history, read_table, require_schema, table_exists
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 logger = logging.getLogger(__name__)
 
-
-Slice = Mapping[str, str | int | Sequence[str]]
-"""Rows of a table: a value, or several, of each of some columns."""
+_ATTEMPTS = 4  # of a write that another writer's commit came between; each starts from what is there by then
+_FIRST_PAUSE_SECONDS = 0.5  # doubled from one attempt to the next
 
 
 @dataclass(frozen=True)
@@ -45,29 +47,15 @@ class Commit:
 
 
 @dataclass(frozen=True)
-class MergeRules:
-    """How rows are merged.
-
-    Attributes:
-        keys: columns that name a row; null equals null.
-        newest_by: a row is updated only by one that is not older by this column.
-        remove_missing: rows with these values that the new rows do not name are removed.
-    """
-
-    keys: Sequence[str]
-    newest_by: str | None = None
-    remove_missing: Mapping[str, str | int] | None = None
-
-
-@dataclass(frozen=True)
 class _Write:
     """The marks by which a commit is found again, for one table."""
 
     note: str
-    transaction: str
+    transaction: str | None
 
     def options(self) -> dict[str, str]:
-        return {"userMetadata": self.note, "txnAppId": self.transaction, "txnVersion": "1"}
+        asked = {"txnAppId": self.transaction, "txnVersion": "1"} if self.transaction is not None else {}
+        return {"userMetadata": self.note, **asked}
 
 
 def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fingerprint: str = "") -> Commit:
@@ -107,23 +95,42 @@ def replace_slice(
 
     def write(marks: _Write) -> None:
         if table_exists(lake, table):
-            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": _equal(where)})
+            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": match_rows(where)})
         else:
             _save(lake, table, rows, options=marks.options())
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint, replaces="slice"))
 
 
-def replace_table(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fingerprint: str = "") -> Commit:
+def replace_table(
+    lake: Lake,
+    table: str,
+    rows: "DataFrame",
+    *,
+    write_id: str,
+    fingerprint: str = "",
+    never_null: Collection[str] | None = None,
+) -> Commit:
     """Replace the whole content, columns included; earlier versions stay readable.
 
     Nothing is written when the newest write of all has the same `write_id` and fingerprint.
+
+    Args:
+        lake: where the table is.
+        table: its name.
+        rows: the new content.
+        write_id: names the write.
+        fingerprint: tells what the content was made from.
+        never_null: the columns whose check against nulls stays, where there is one; by default all that the rows have.
 
     Raises:
         ConflictError: another writer does not let go.
     """
 
     def write(marks: _Write) -> None:
+        if table_exists(lake, table):
+            drop_lost_checks(lake, table, columns=rows.columns if never_null is None else never_null)
+            hide_before(lake, table, rows.schema)
         _save(lake, table, rows, mode="overwrite", options={**marks.options(), "overwriteSchema": "true"})
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint, replaces="table"))
@@ -138,7 +145,7 @@ def merge_rows(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, 
 
     def write(marks: _Write) -> None:
         if table_exists(lake, table):
-            _merge(lake, table, rows, rules=rules, marks=marks)
+            execute_merge(lake, table, rows, rules=rules, options=marks.options())
         else:
             _save(lake, table, rows, options=marks.options())
 
@@ -152,6 +159,23 @@ def find_write(lake: Lake, table: str, write_id: str) -> WrittenBy | None:
     return next(
         (commit for commit in commits_in_effect(read_history(lake, table)) if commit.write_id == write_id), None
     )
+
+
+def read_before(lake: Lake, table: str, write_id: str) -> "DataFrame | None":
+    """Rows as a write of this name found them; as they are now where it is not in effect. None where there was no table.
+
+    So what is decided by the rows of a table is decided the same when a killed batch is gone on with.
+    """
+    if not table_exists(lake, table):
+        return None
+    history = read_history(lake, table)
+    done = next((commit for commit in commits_in_effect(history) if commit.write_id == write_id), None)
+    version = int(history[0]["version"]) if done is None else done.version - 1
+    return read_table(lake, table, version=version) if version >= 0 else None
+
+
+class _OvertakenError(ConflictError):
+    """Another writer's commit came between reading the table and writing it."""
 
 
 @dataclass(frozen=True)
@@ -177,19 +201,38 @@ class _WriteName:
 
 def _commit_once(lake: Lake, table: str, write: Callable[[_Write], None], *, name: _WriteName) -> Commit:
     with hold_lease(lake, check_table_name(table)):
-        history = read_history(lake, table) if table_exists(lake, table) else []
-        commits = commits_in_effect(history)
-        done = name.find_done(table, commits)
-        if done is not None:
-            logger.info("%s: %s is in effect since v%d: nothing written", table, name.write_id, done.version)
-            return Commit(table, done.version, done.rows, "skipped_duplicate")
-        # The transaction id also stops a second writer where there is no lease. It holds the state that it was decided on,
-        # because Delta would skip a known id without a word, also after a RESTORE or when a slice is set back.
-        last = next((commit.version for commit in commits if commit.write_id == name.write_id), "never")
-        transaction = f"{table}:{name.write_id}:{name.fingerprint}@{last}/{last_restore(history)}"
-        marks = _Write(encode_note(name.write_id, name.fingerprint), transaction)
-        _run_write(lake, table, lambda: write(marks))
-        return _confirm(lake, table, marks, before=history[0]["version"] if history else -1)
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return _try_commit(lake, table, write, name=name)
+            except _OvertakenError as error:
+                logger.warning("%s Attempt %d of %d follows.", error, attempt + 1, _ATTEMPTS)
+                time.sleep(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+        return _try_commit(lake, table, write, name=name)
+
+
+def _try_commit(lake: Lake, table: str, write: Callable[[_Write], None], *, name: _WriteName) -> Commit:
+    history = read_history(lake, table) if table_exists(lake, table) else []
+    commits = commits_in_effect(history)
+    done = name.find_done(table, commits)
+    if done is not None:
+        logger.info("%s: %s is in effect since v%d: nothing written", table, name.write_id, done.version)
+        return Commit(table, done.version, done.rows, "skipped_duplicate")
+    marks = _Write(encode_note(name.write_id, name.fingerprint), _name_transaction(lake, table, name, history))
+    _run_write(lake, table, lambda: write(marks))
+    return _confirm(lake, table, marks, before=history[0]["version"] if history else -1)
+
+
+def _name_transaction(lake: Lake, table: str, name: _WriteName, history: Sequence[Any]) -> str | None:
+    """Where no lease keeps others out, Delta's transaction id stops a second writer of the same name; None where one does.
+
+    Delta looks for a known id in the whole state of a table, which takes longer than a small commit. The id holds the state
+    that the write was decided on, because Delta would skip a known one without a word, also after a RESTORE or when a slice is
+    set back.
+    """
+    if local_root(lake) is not None:
+        return None
+    last = next((c.version for c in commits_in_effect(history) if c.write_id == name.write_id), "never")
+    return f"{table}:{name.write_id}:{name.fingerprint}@{last}/{last_restore(history)}"
 
 
 def _run_write(lake: Lake, table: str, write: Callable[[], None]) -> None:
@@ -197,8 +240,8 @@ def _run_write(lake: Lake, table: str, write: Callable[[], None]) -> None:
         write()
     except Exception as error:
         name = type(error).__name__
-        if name.startswith("Delta") and "Concurrent" in name:
-            raise ConflictError(
+        if "Concurrent" in name or name in {"MetadataChangedException", "ProtocolChangedException"}:
+            raise _OvertakenError(
                 f"another writer changed {table} of {lake.use_case} while we wrote ({name}). Nothing of ours was written: run again."
             ) from error
         raise
@@ -220,41 +263,12 @@ def _save(
 ) -> None:
     writer = rows.write.format("delta").mode(mode).options(**(options or {}))
     is_new = not table_exists(lake, table)
+    properties = CREATE_OPTIONS | choose_statistics(rows.schema)
     if lake.database is None:
-        (writer.options(**CREATE_OPTIONS) if is_new else writer).save(table_path(lake, table))
+        (writer.options(**properties) if is_new else writer).save(table_path(lake, table))
         return
     if is_new:
         require_schema(lake)
         # A catalog drops our note from the commit that makes a table, so the table is made empty first.
-        rows.limit(0).write.format("delta").mode("ignore").options(**CREATE_OPTIONS).saveAsTable(sql_name(lake, table))
+        rows.limit(0).write.format("delta").mode("ignore").options(**properties).saveAsTable(sql_name(lake, table))
     writer.saveAsTable(sql_name(lake, table))
-
-
-def _merge(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, marks: _Write) -> None:
-    # A merge takes its marks from session settings only; in a session of its own they can reach no other write.
-    session = sibling_session(lake.spark)
-    session.conf.set("spark.databricks.delta.commitInfo.userMetadata", marks.note)
-    session.conf.set("spark.databricks.delta.write.txnAppId", marks.transaction)
-    session.conf.set("spark.databricks.delta.write.txnVersion", "1")
-    same = " AND ".join(f"old.{quote_identifier(key)} <=> new.{quote_identifier(key)}" for key in rules.keys)
-    by = quote_identifier(rules.newest_by) if rules.newest_by else None
-    target = open_delta_table(replace(lake, spark=session), table)
-    merge = target.alias("old").merge(rows.alias("new"), same)
-    merge = merge.whenMatchedUpdateAll(f"new.{by} >= old.{by}" if by else None).whenNotMatchedInsertAll()
-    if rules.remove_missing:
-        merge = merge.whenNotMatchedBySourceDelete(_equal(rules.remove_missing, of="old."))
-    merge.execute()
-
-
-def _equal(values: Slice, *, of: str = "") -> str:
-    return " AND ".join(f"{of}{quote_identifier(name)} {_equals(value)}" for name, value in values.items())
-
-
-def _equals(value: str | int | Sequence[str]) -> str:
-    if isinstance(value, str | int):
-        return f"= {_literal(value)}"
-    return f"IN ({', '.join(_literal(one) for one in value)})"
-
-
-def _literal(value: str | int) -> str:
-    return quote_text(value) if isinstance(value, str) else str(int(value))

@@ -92,7 +92,7 @@ def _find_reason(use_case: "UseCase", step: Step, *, known: Known, planned: Mapp
         return "never ran"
     if last.config_hash != hash_step(use_case, step):
         return "its configuration changed"
-    return _find_moved(last, known.versions) or _find_other_model(step, last, known)
+    return _find_moved(last, known) or _find_other_model(step, last, known)
 
 
 def _is_held(ledger: Mapping[str, StepRun], planned: Mapping[str, PlannedStep]) -> bool:
@@ -118,13 +118,15 @@ def hash_step(use_case: "UseCase", step: Step) -> str:
             return hash_monitoring(use_case)
 
 
-def _find_moved(last: StepRun, versions: Mapping[str, int | None]) -> str | None:
-    """Inputs that are not at the version that was read, and outputs that are gone or were taken back."""
+def _find_moved(last: StepRun, known: Known) -> str | None:
+    """Inputs whose rows are not those that were read, and outputs that are gone or were taken back."""
     for table, version in last.inputs.items():
-        if table != "predictions" and versions[table] != version:
-            return f"{table} is at {_show(versions[table])}, and v{version} was read"
+        now = known.versions[table]
+        has_other_rows = now is None or now < version or known.changes.get(table, now) > version
+        if table != "predictions" and has_other_rows:
+            return f"{table} is at {_show(now)}, and v{version} was read"
     for table, version in last.outputs.items():
-        now = versions[table]
+        now = known.versions[table]
         if now is None or now < version:
             return f"{table} is at {_show(now)}, and v{version} was written"
     return None

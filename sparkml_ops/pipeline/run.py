@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from sparkml_ops.catalog import describe_tables
 from sparkml_ops.errors import SparkMLOpsError
 from sparkml_ops.features import build_features, create_training_set
 from sparkml_ops.ingestion import ingest
@@ -107,6 +108,7 @@ def run(
             outcomes += _run_side_by_side(use_case, lake, ready, run_id=run_id)
         summary = None
         if any(outcome.status != "skipped" for outcome in outcomes):
+            describe_tables(use_case, lake)
             summary = str(report(use_case, lake, run_id=run_id).path)
     return RunResult(run_id, tuple(outcomes), summary)
 

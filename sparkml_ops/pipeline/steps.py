@@ -1,10 +1,10 @@
 """The steps of a use case in their order, and which follows from which."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sparkml_ops.config.sql import table_names
+from sparkml_ops.catalog import list_sources_read
+from sparkml_ops.config.sources import order_sources
 
 if TYPE_CHECKING:
     from sparkml_ops.config.types import Relation
@@ -33,7 +33,10 @@ class Step:
 
 def list_steps(use_case: "UseCase") -> list[Step]:
     """All steps, each after those that it follows."""
-    sources = [Step(f"ingest:{name}", "ingest", name, ()) for name in use_case.sources]
+    sources = [
+        Step(f"ingest:{name}", "ingest", name, tuple(f"ingest:{other}" for other in sorted(source.referred_sources())))
+        for name, source in order_sources(use_case.sources).items()
+    ]
     views = [
         Step(f"features:{name}", "features", name, _ingests(use_case, view.relation))
         for name, view in use_case.features.items()
@@ -52,14 +55,5 @@ def list_steps(use_case: "UseCase") -> list[Step]:
 
 
 def _ingests(use_case: "UseCase", relation: "Relation") -> tuple[str, ...]:
-    return tuple(f"ingest:{name}" for name in use_case.sources if name in set(_sources(use_case, relation)))
-
-
-def _sources(use_case: "UseCase", relation: "Relation") -> Iterator[str]:
-    """Sources that a relation reads; what a Python function reads cannot be known, so it follows all."""
-    if relation.table is not None:
-        yield relation.table.removeprefix("clean_")
-    elif relation.sql is not None:
-        yield from (name.removeprefix("clean_") for name in table_names(relation.sql))
-    else:
-        yield from use_case.sources
+    read = set(list_sources_read(use_case, relation))
+    return tuple(f"ingest:{name}" for name in use_case.sources if name in read)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sparkml_ops.catalog import CatalogEntry
 from sparkml_ops.lake import Metric
 
 CHAMPION, PREDICTION, HEADLINE_METRIC = "champion", "prediction", "roc_auc"
@@ -25,15 +26,6 @@ class StepFacts:
 
 
 @dataclass(frozen=True)
-class TableFacts:
-    """A table of the lake as it is now."""
-
-    table: str
-    version: int
-    rows: int
-
-
-@dataclass(frozen=True)
 class SourceFacts:
     """The last batch of a source that was taken in; None where nothing was yet."""
 
@@ -44,11 +36,12 @@ class SourceFacts:
     rows_in: int | None = None
     rows_clean: int | None = None
     rows_quarantined: int | None = None
+    rows_aside: int = 0  # of changes merged by an order: deletions, and rows that a later one supersedes
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every row that came in is in one of the two tables."""
-        return self.rows_in == (self.rows_clean or 0) + (self.rows_quarantined or 0)
+        """Whether every row that came in is in one of the two tables, or told as a deletion or superseded."""
+        return self.rows_in == (self.rows_clean or 0) + (self.rows_quarantined or 0) + self.rows_aside
 
 
 @dataclass(frozen=True)
@@ -247,4 +240,4 @@ class Facts:
     monitoring: MonitoringFacts = MonitoringFacts()
     newest_steps: tuple[StepFacts, ...] = ()
     recent_steps: tuple[StepFacts, ...] = ()
-    tables: tuple[TableFacts, ...] = ()
+    tables: tuple[CatalogEntry, ...] = ()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 NONE = "\N{EN DASH}"
 _WHOLE_FROM = 100  # from here on three digits are a whole number
 _SCIENTIFIC_BELOW = 1e-4
-_MINUTE, _HOUR = 60, 3600
+_MINUTE, _HOUR, _KILO = 60, 3600, 1000
 
 
 def format_count(value: int | None) -> str:
@@ -56,6 +56,23 @@ def format_seconds(value: float | None) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+
+
+def format_bytes(size: int) -> str:
+    """`980 B`, `1.4 MB`: units of a thousand."""
+    amount, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= _KILO and len(units) > 1:
+        amount, units = amount / _KILO, units[1:]
+    return f"{size} B" if size < _KILO else f"{amount:.1f} {units[0]}"
+
+
+def format_age(seconds: float | None) -> str:
+    """A span of time in its largest unit: `3 d`, `5 h`, `20 min`."""
+    if seconds is None:
+        return NONE
+    units = (("d", 24 * _HOUR), ("h", _HOUR), ("min", _MINUTE), ("s", 1))
+    unit, size = next((pair for pair in units if seconds >= pair[1]), units[-1])
+    return f"{seconds / size:.0f} {unit}"
 
 
 def format_number_of(count: int, noun: str) -> str:

@@ -11,7 +11,13 @@ from sparkml_ops.reporting.rows import RecordedMetric, collect_rows, keep_newest
 
 MAX_VIOLATIONS = 15
 _PARTS = ("train", "valid", "test")
-_COUNTS = ("rows_in", "rows_bad")  # what else stands in scope `ingestion` are rules
+_COUNTS = (
+    "rows_in",
+    "rows_bad",
+    "rows_put_in",
+    "rows_deleted",
+    "rows_superseded",
+)  # what else stands in scope `ingestion` are rules
 
 
 def list_sources(names: Sequence[str], steps: Sequence[StepFacts]) -> list[SourceFacts]:
@@ -69,8 +75,9 @@ def _to_source(name: str, step: StepFacts) -> SourceFacts:
         step.ended_at,
         _to_count(step.details.get("files")),
         _to_count(step.details.get("rows_in")),
-        written.get(f"clean_{name}"),
+        _to_count(step.details.get("rows_put_in")) if "rows_put_in" in step.details else written.get(f"clean_{name}"),
         written.get(f"quarantine_{name}"),
+        sum(int(step.details.get(count, 0)) for count in ("rows_deleted", "rows_superseded")),
     )
 
 

@@ -1,23 +1,24 @@
 """What ran, and what lies in the lake."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-from sparkml_ops.lake import Lake, list_tables, read_table, table_version
-from sparkml_ops.reporting.facts import StepFacts, TableFacts
+from sparkml_ops.catalog import CatalogEntry, read_catalog
+from sparkml_ops.lake import Lake, list_tables
+from sparkml_ops.reporting.facts import StepFacts
 from sparkml_ops.reporting.rows import collect_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from sparkml_ops.config.use_case import UseCase
+
 RUNS = "runs"
 MAX_STEPS = 200
 RECENT_STEPS = 25
 MAX_TABLES = 60
-_AT_A_TIME = 4  # each look at a table waits for its log more than it works
 
 
 def read_newest_steps(lake: Lake) -> list[StepFacts]:
@@ -38,15 +39,10 @@ def read_recent_steps(lake: Lake) -> list[StepFacts]:
     return [_to_step(row) for row in found]
 
 
-def read_tables(lake: Lake, *, training_set: str | None) -> list[TableFacts]:
-    """The tables with version and rows; of the training sets only the newest, `training_sets` lists the others."""
+def read_tables(use_case: "UseCase", lake: Lake, *, training_set: str | None) -> tuple[CatalogEntry, ...]:
+    """The catalog; of the training sets only the newest, `training_sets` lists the others."""
     names = [name for name in list_tables(lake) if not name.startswith("training_set_") or name == training_set]
-
-    def look(name: str) -> TableFacts:
-        return TableFacts(name, table_version(lake, name), read_table(lake, name).count())
-
-    with ThreadPoolExecutor(_AT_A_TIME) as pool:
-        return list(pool.map(look, names[:MAX_TABLES]))
+    return read_catalog(use_case, lake, tables=names[:MAX_TABLES])
 
 
 def _to_step(row: dict[str, Any]) -> StepFacts:

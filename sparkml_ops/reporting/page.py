@@ -62,7 +62,7 @@ def _load_template() -> Template:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for name in ("count", "figure", "share", "instant", "seconds", "number_of"):
+    for name in ("age", "bytes", "count", "figure", "share", "instant", "seconds", "number_of"):
         environment.filters[name] = getattr(formats, f"format_{name}")
     environment.globals.update(format_interval=formats.format_interval, shorten=formats.shorten)
     return environment.get_template("summary.html")

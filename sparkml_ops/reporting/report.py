@@ -87,7 +87,7 @@ def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) ->
         monitoring=find_last_look(metrics, list_alerts(lake)),
         newest_steps=tuple(steps),
         recent_steps=tuple(read_recent_steps(lake)),
-        tables=tuple(read_tables(lake, training_set=training_set.table if training_set else None)),
+        tables=read_tables(use_case, lake, training_set=training_set.table if training_set else None),
     )
 
 

@@ -20,11 +20,12 @@ def judge_ingestion(facts: Facts) -> StageVerdict:
     if not taken:
         start = Advice("Nothing was taken in yet: see what would run, then run it.", make_command(facts, "run {}"))
         return StageVerdict("ingestion", "no_data", "No source was taken in yet.", (start,))
-    rows_in, clean, bad = (
+    rows_in, clean, bad, aside = (
         sum(count or 0 for count in counts)
-        for counts in zip(*((s.rows_in, s.rows_clean, s.rows_quarantined) for s in taken), strict=True)
+        for counts in zip(*((s.rows_in, s.rows_clean, s.rows_quarantined, s.rows_aside) for s in taken), strict=True)
     )
     balance = f"{format_count(rows_in)} rows in = {format_count(clean)} clean + {format_count(bad)} quarantined"
+    balance += f" + {format_count(aside)} deleted or superseded" if aside else ""
     sentence = f"{balance}, in the last batch of each of {format_number_of(len(taken), 'source')}."
     advice = []
     unbalanced = [source.source for source in taken if not source.is_balanced]

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.features import look_up_features
-from sparkml_ops.lake import Commit, Lake, new_run_id, record_step
+from sparkml_ops.lake import Commit, Lake, change_versions, new_run_id, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
     PREDICTION,
@@ -101,15 +101,17 @@ def _score_batch(
     models = _load_models(use_case)  # resolved once: a promotion meanwhile does not touch this run
     request = open_request(use_case, lake, batch=batch)
     features, versions = look_up_features(request.moments, use_case, lake, timestamp=use_case.scoring.as_of)
-    for table, version in {**request.versions, **versions}.items():
+    read = {**request.versions, **versions}
+    for table, version in read.items():
         record.read(table, version)
+    rows_from = change_versions(lake, read)
     record.note("batch_id", request.batch_id)
     create_ledger(lake, [request.moments.schema[column] for column in use_case.dataset.entity])
     batches, commits = [], []
     features = features.persist()
     try:
         for role, (registered, model) in models.items():
-            draft = _draft_batch(use_case, request, role=role, version=registered, versions=versions, run_id=run_id)
+            draft = _draft_batch(use_case, request, role=role, version=registered, versions=rows_from, run_id=run_id)
             scores = _lay_out(
                 use_case, predict_rows(features, model, explain=_explain(use_case, role)), draft, versions
             )
@@ -159,7 +161,11 @@ def _draft_batch(
     run_id: str,
 ) -> PredictionBatch:
     """The batch before its rows are counted; its fingerprint tells all that the rows are made from."""
-    made_from = (use_case.scoring, use_case.dataset.derived, dict(versions), request.versions, version.digest)
+    asked, looked_up = (
+        {table: at for table, at in versions.items() if (table in request.versions) == is_asked}
+        for is_asked in (True, False)
+    )
+    made_from = (use_case.scoring, use_case.dataset.derived, looked_up, asked, version.digest)
     return PredictionBatch(
         batch_id=request.batch_id,
         model_name=version.name,

@@ -4,7 +4,6 @@ Run as `python -m tests.benchmarks.bench_ingest [--rows N] [--repeat K]`.
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,8 +13,8 @@ from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.sources import Source
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.ingestion import ingest
-from sparkml_ops.lake import Lake, open_session, read_table
-from tests.benchmarks.compare import Goal, print_result, ratio_of, read_arguments, time_in_turn
+from sparkml_ops.lake import Lake, read_table
+from tests.benchmarks.compare import Goal, open_bench, print_result, ratio_of, read_arguments, time_in_turn
 
 SCHEMA = (
     "order_id bigint, customer string, amount double, quantity int, category string, country string, ordered_at timestamp, "
@@ -85,38 +84,27 @@ def summarise(rows: DataFrame) -> tuple[object, ...]:
 def main() -> None:
     """Time both, compare what they wrote, print the figures."""
     arguments = read_arguments("bench_ingest", rows=5_000_000)
-    root = Path(tempfile.mkdtemp(prefix="bench_ingest_"))
-    environment = Environment.model_validate(
-        {
-            "name": "bench",
-            "lake": {"root": str(root / "lake")},
-            "mlflow": {"tracking_uri": f"sqlite:///{root}/mlflow.db"},
-            "spark": {"conf": {"spark.master": "local[2]", "spark.driver.memory": "6g"}},
-        }
-    )
-    spark = open_session(environment)
-    write_orders(spark, root / "landing", arguments.rows)
-    use_case = describe(root / "landing", environment)
-    lake = Lake(spark, str(root / "lake" / "bench"), None, "bench", frozenset({"orders"}))
-    bare = str(root / "bare")
+    with open_bench("ingest", memory="6g") as (spark, environment, root):
+        write_orders(spark, root / "landing", arguments.rows)
+        use_case = describe(root / "landing", environment)
+        lake = Lake(spark, str(root / "lake" / "bench"), None, "bench", frozenset({"orders"}))
+        bare = str(root / "bare")
 
-    def ours() -> None:
-        shutil.rmtree(lake.root, ignore_errors=True)
-        result = ingest(use_case, lake).sources[0]
-        assert result.rows_clean + result.rows_quarantined == result.rows_in == arguments.rows
+        def ours() -> None:
+            shutil.rmtree(lake.root, ignore_errors=True)
+            result = ingest(use_case, lake).sources[0]
+            assert result.rows_clean + result.rows_quarantined == result.rows_in == arguments.rows
 
-    def spark_alone() -> None:
-        shutil.rmtree(bare, ignore_errors=True)
-        rows = spark.read.option("header", True).schema(SCHEMA).csv(str(root / "landing"))
-        rows.write.format("delta").save(bare)
+        def spark_alone() -> None:
+            shutil.rmtree(bare, ignore_errors=True)
+            rows = spark.read.option("header", True).schema(SCHEMA).csv(str(root / "landing"))
+            rows.write.format("delta").save(bare)
 
-    seconds = time_in_turn({"ours": ours, "spark": spark_alone}, repeat=arguments.repeat)
-    is_equal = summarise(read_table(lake, "clean_orders")) == summarise(spark.read.format("delta").load(bare))
-    share = 1 / ratio_of(seconds, "ours", "spark")
-    goal = Goal("rows per second by those of Spark's bare read and write", round(share, 3), 0.75)
-    print_result("ingest", arguments.rows, seconds, equal=is_equal, goals=[goal])
-    spark.stop()
-    shutil.rmtree(root)
+        seconds = time_in_turn({"ours": ours, "spark": spark_alone}, repeat=arguments.repeat)
+        is_equal = summarise(read_table(lake, "clean_orders")) == summarise(spark.read.format("delta").load(bare))
+        share = 1 / ratio_of(seconds, "ours", "spark")
+        goal = Goal("rows per second by those of Spark's bare read and write", round(share, 3), 0.75)
+        print_result("ingest", arguments.rows, seconds, equal=is_equal, goals=[goal])
 
 
 if __name__ == "__main__":

@@ -2,11 +2,20 @@
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
+
+from pyspark.sql import SparkSession
+
+from sparkml_ops.config.environment import Environment
+from sparkml_ops.lake import open_session
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,26 @@ class Goal:
     @property
     def met(self) -> bool:
         return self.figure <= self.goal if self.is_limit else self.figure >= self.goal
+
+
+@contextmanager
+def open_bench(name: str, *, memory: str) -> Iterator[tuple[SparkSession, Environment, Path]]:
+    """A session on two cores, its environment, and a folder that is gone afterwards."""
+    root = Path(tempfile.mkdtemp(prefix=f"bench_{name}_"))
+    environment = Environment.model_validate(
+        {
+            "name": "bench",
+            "lake": {"root": str(root / "lake")},
+            "mlflow": {"tracking_uri": f"sqlite:///{root}/mlflow.db"},
+            "spark": {"conf": {"spark.master": "local[2]", "spark.driver.memory": memory}},
+        }
+    )
+    spark = open_session(environment)
+    try:
+        yield spark, environment, root
+    finally:
+        spark.stop()
+        shutil.rmtree(root)
 
 
 def read_arguments(name: str, *, rows: int, repeat: int = 3) -> argparse.Namespace:

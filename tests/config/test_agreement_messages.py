@@ -8,6 +8,58 @@ from config_sample import BreakSample
 
 CASES = [
     pytest.param(
+        {
+            "freshness: 2d}": "freshness: 2d}\nmaintenance:\n  keep: 6d\n  keep_training_sets: 0\n"
+            "  cluster_by: {clean_order: [amount], clean_orders: [amount, amount, chanel]}"
+        },
+        [
+            "77: maintenance.keep: found '6d'; allowed: 7d or more, because running steps and readers need the files of the last week",
+            "78: maintenance.keep_training_sets: found 0; allowed: a number from 1 up",
+        ],
+        id="an upkeep that cannot be",
+    ),
+    pytest.param(
+        {
+            "freshness: 2d}": "freshness: 2d}\nmaintenance:\n  cluster_by: {clean_order: [amount], "
+            "clean_orders: [amount, amount, chanel], features_customer: [joined]}"
+        },
+        [
+            "77: maintenance.cluster_by.clean_order: no table 'clean_order'; allowed: clean_orders, clean_customers, features_customer, features_customer_orders, predictions, predictions_current; did you mean 'clean_orders'?",
+            "77: maintenance.cluster_by.clean_orders[1]: 'amount' a second time",
+            "77: maintenance.cluster_by.clean_orders[2]: no column 'chanel' in clean_orders; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note, is_large, _ingested_at, _batch_id, _source_file; did you mean 'channel'?",
+            "77: maintenance.cluster_by.features_customer[0]: no column 'joined' in features_customer; allowed: customer_id, joined_on, _known_at, age, is_adult; did you mean 'joined_on'?",
+        ],
+        id="clustering of what is not there",
+    ),
+    pytest.param(
+        {
+            "format: csv\n    mode: incremental": "format: csv\n    delimiter: '\"'\n    partition_columns: [ordered]\n    mode: incremental"
+        },
+        [
+            """9: sources.orders.delimiter: '"' cannot divide values; allowed: a sign that no value is written with""",
+            "10: sources.orders.partition_columns[0]: no column 'ordered' in the declared columns; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note; did you mean 'ordered_on'?",
+        ],
+        id="a delimiter that cannot be, and a partition that is no column",
+    ),
+    pytest.param(
+        {"format: csv\n    mode: incremental": "format: parquet\n    multiline: true\n    mode: incremental"},
+        ["9: sources.orders.multiline: a multiline for parquet; allowed: format: csv with it"],
+        id="lines of parquet",
+    ),
+    pytest.param(
+        {
+            "amount: {type: double": "amount: {references: customer.customer_id, type: double",
+            "customer_id: {type: string}": "customer_id: {references: customers.id, type: string}",
+            "channel: {type: string": "channel: {references: orders.channel, type: string",
+        },
+        [
+            "13: sources.orders.columns.customer_id.references: no column 'id' in customers; allowed: customer_id, joined_on, age",
+            "14: sources.orders.columns.amount.references: there is no source 'customer'; allowed: a source: orders, customers; did you mean 'customers'?",
+            "15: sources.orders.columns.channel.references: the source itself; allowed: another source: its rows must be there first",
+        ],
+        id="references that lead nowhere",
+    ),
+    pytest.param(
         {"features: [customer, customer_orders]": "features: [customer, customer_order]"},
         [
             "55: dataset.features[1]: no feature view 'customer_order'; allowed: customer, customer_orders; did you mean 'customer_orders'?"
@@ -76,6 +128,50 @@ CASES = [
             "15: sources.orders.columns.channel.between: bounds for a string; allowed: a type of int, long, double, decimal"
         ],
         id="bounds for text",
+    ),
+    pytest.param(
+        {"mode: incremental": "mode: incremental\n    merge: {order_by: [ordered_on]}"},
+        ["10: sources.orders.merge: an order of changes for the mode incremental; allowed: mode: merge with it"],
+        id="an order without a merge",
+    ),
+    pytest.param(
+        {
+            "mode: incremental": "mode: merge\n    merge: {order_by: [orderd_on, note, order_id], deleted_when: \"op = 'd'\"}"
+        },
+        [
+            "10: sources.orders.merge.deleted_when: no column 'op' in the contract; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note, is_large",
+            "10: sources.orders.merge.order_by[0]: no column 'orderd_on' in the contract; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note, is_large; did you mean 'ordered_on'?",
+            "10: sources.orders.merge.order_by[1]: 'note' is declared nullable; allowed: columns that are never null",
+            "10: sources.orders.merge.order_by[2]: 'order_id' is part of the key; allowed: columns that tell apart the changes of a key",
+        ],
+        id="an order that is none",
+    ),
+    pytest.param(
+        {"mode: incremental": "mode: merge\n    merge: {order_by: [amount, ordered_on], history: true}"},
+        [
+            "10: sources.orders.merge.history: order_by starts with amount, a double; allowed: a date or timestamp first: it is what a version holds from"
+        ],
+        id="a history without moments",
+    ),
+    pytest.param(
+        {
+            "mode: incremental": "mode: merge\n    merge: {order_by: [ordered_on], history: true}",
+            "      note: {": "      valid_to: {",
+        },
+        ["19: sources.orders.columns.valid_to: the name of a column that merge.history adds; allowed: another name"],
+        id="a column named as the history's own",
+    ),
+    pytest.param(
+        {"mode: incremental": "mode: merge\n    merge: {order_by: [ordered_on], future_tolerance: 90000d}"},
+        ["10: sources.orders.merge.future_tolerance: found 90000d; allowed: a hundred years or less"],
+        id="a tolerance of centuries",
+    ),
+    pytest.param(
+        {"mode: incremental": "mode: merge\n    merge: {order_by: [amount], future_tolerance: 1h}"},
+        [
+            "10: sources.orders.merge.future_tolerance: no column of order_by is a date or a timestamp; allowed: order_by with one, or no tolerance"
+        ],
+        id="a tolerance without moments",
     ),
     pytest.param(
         {"between: [0, 10000]": "between: [10, 0]"},

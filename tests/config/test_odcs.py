@@ -145,3 +145,53 @@ def test_what_is_no_contract(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         read_contract(text, file="a.yaml")
     assert str(raised.value).startswith(message)
+
+
+def test_a_contract_in_the_standard_is_read_as_it_was_written(project: Path) -> None:
+    text = export(
+        project,
+        (
+            "note: {type: string,",
+            "note: {type: string, length: [0, 80], matches: '[a-z]*', comment: free text, pii: true,",
+        ),
+        ("customer_id: {type: string}", "customer_id: {type: string, references: customers.customer_id}"),
+        (
+            'expect: ["amount >= 0',
+            'freshness: {of: ordered_on, within: 2d}\n    volume: {at_least: 10}\n    expect: ["amount >= 0',
+        ),
+    )
+    given = load_use_case("shop").sources["orders"]
+    (project / "orders.odcs.yaml").write_text(text)
+    file = project / "conf" / "shop.yml"
+    before, _, rest = file.read_text().partition("    key: [order_id]\n")
+    _, _, after = rest.partition("    derive:\n")
+    derived, _, after = after.partition("    freshness:")
+    after = after.partition("  customers:\n")[2]
+    file.write_text(f"{before}    contract: orders.odcs.yaml\n    derive:\n{derived}  customers:\n{after}")
+    read = load_use_case("shop").sources["orders"]
+    assert read == given.model_copy(update={"contract": "orders.odcs.yaml"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: DataContract\n", "is no data contract: expected ODCS v3"),
+        ("- 1\n", "is no data contract"),
+        ("a: [\n", "is no YAML"),
+        (None, "No such file"),
+        ("kind: DataContract\napiVersion: v3.1.0\nid: x\nschema: [{name: a}, {name: b}]\n", "has no table orders or clean_orders; it has a, b"),
+        ("kind: DataContract\napiVersion: v3.1.0\nid: x\nschema: [{name: orders, properties: [{name: order_id, physicalType: blob}]}]\n", "found 'blob'"),
+    ],
+)  # fmt: skip
+def test_a_contract_that_cannot_be_used_is_told_with_its_file(project: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (project / "c.yaml").write_text(text)
+    file = project / "conf" / "shop.yml"
+    file.write_text(
+        file.read_text()
+        .replace("    key: [order_id]\n", "    key: [order_id]\n    contract: c.yaml\n")
+        .replace("      order_id: {type: string}\n", "")
+    )
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_use_case("shop")
+    assert "c.yaml" in str(caught.value)

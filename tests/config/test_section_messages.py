@@ -8,6 +8,22 @@ from config_sample import BreakSample
 
 CASES = [
     pytest.param(
+        {"mode: incremental": "mode: merge\n    merge: {history: true, orderby: [ordered_on]}"},
+        [
+            "10: sources.orders.merge.order_by: missing: columns; of two changes of a key the later by these holds, whichever came first",
+            "10: sources.orders.merge.orderby: unknown key; allowed: order_by, deleted_when, history, future_tolerance; did you mean 'order_by'?",
+        ],
+        id="a history without an order",
+    ),
+    pytest.param(
+        {"mode: incremental": "mode: merge\n    merge: {order_by: [], history: ordered_on}"},
+        [
+            "10: sources.orders.merge.history: found 'ordered_on'; allowed: true or false",
+            "10: sources.orders.merge.order_by: found []; allowed: at least one entry",
+        ],
+        id="an empty order",
+    ),
+    pytest.param(
         {"note: {type: string,": "note: {type: string, length: [9, 3],"},
         ["18: sources.orders.columns.note.length: found [9, 3]; allowed: the fewest characters before the most"],
         id="a length that is none",
@@ -43,6 +59,18 @@ CASES = [
             "21: sources.orders.freshness.of: no column 'amount' in the dates and timestamps of the contract; allowed: ordered_on, is_large"
         ],
         id="freshness of a column that is no moment",
+    ),
+    pytest.param(
+        {'expect: ["amount >= 0 or returned = 1"]': "skew: {of: [amuont], at_most: 1.5}"},
+        ["21: sources.orders.skew.at_most: found 1.5; allowed: a number up to 1"],
+        id="a share of more than all",
+    ),
+    pytest.param(
+        {'expect: ["amount >= 0 or returned = 1"]': "skew: {of: [amuont], at_most: 0.5}"},
+        [
+            "21: sources.orders.skew.of[0]: no column 'amuont' in the contract; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note, is_large; did you mean 'amount'?"
+        ],
+        id="skew of a column that is not there",
     ),
     pytest.param(
         {'expect: ["amount >= 0 or returned = 1"]': "volume: {at_least: -1, changed_more_than: 0, of_last: 3}"},

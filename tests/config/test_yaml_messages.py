@@ -11,20 +11,22 @@ CASES = [
         {"    columns:\n      order_id": "    colums:\n      order_id"},
         [
             "6: sources.orders.columns: missing",
-            "11: sources.orders.colums: unknown key; allowed: path, format, mode, key, columns, derive, expect, on_violation, max_violation_ratio, volume, freshness, new_columns, null_values, delimiter, encoding, … (16 in all); did you mean 'columns'?",
+            "11: sources.orders.colums: unknown key; allowed: path, format, mode, merge, contract, key, columns, derive, expect, on_violation, max_violation_ratio, volume, freshness, skew, new_columns, … (24 in all); did you mean 'columns'?",
         ],
         id="an unknown key",
     ),
     pytest.param(
         {"monitoring:": "monitorring:"},
         [
-            "75: monitorring: unknown key; allowed: name, description, owner, sources, features, dataset, model, gates, scoring, monitoring; did you mean 'monitoring'?"
+            "75: monitorring: unknown key; allowed: name, description, owner, sources, features, dataset, model, gates, scoring, monitoring, maintenance; did you mean 'monitoring'?"
         ],
         id="an unknown section",
     ),
     pytest.param(
         {"format: csv\n    mode: incremental": "format: cvs\n    mode: incremental"},
-        ["8: sources.orders.format: found 'cvs'; allowed: csv, json, parquet; did you mean 'csv'?"],
+        [
+            "8: sources.orders.format: found 'cvs'; allowed: csv, json, parquet, jdbc, delta, python; did you mean 'csv'?"
+        ],
         id="a choice misspelled",
     ),
     pytest.param(

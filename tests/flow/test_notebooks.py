@@ -51,7 +51,7 @@ def test_a_notebook_runs(path: Path, sample: Project, monkeypatch: pytest.Monkey
         monkeypatch.delenv(name)
     book = to_notebook(path)
     NotebookClient(
-        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(sample.folder)}}
+        book, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(sample.folder)}}
     ).execute()
     printed = "".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", []))
     assert printed.strip()

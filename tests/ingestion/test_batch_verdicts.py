@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sparkml_ops.config.sources import Freshness, Source, Volume
+from sparkml_ops.config.sources import Freshness, Skew, Source, Volume
 from sparkml_ops.ingestion.counts import BatchCounts
-from sparkml_ops.ingestion.verdicts import judge_freshness, judge_rows, judge_volume
+from sparkml_ops.ingestion.verdicts import judge_freshness, judge_rows, judge_skew, judge_volume
 
 SOURCE = Source.model_validate(
     {"path": "x", "format": "csv", "key": ["id"], "columns": {"id": {"type": "int"}}, "max_violation_ratio": 0.1}
@@ -57,3 +57,24 @@ def test_freshness(days: float, *, is_fresh: bool) -> None:
     rule = Freshness.model_validate({"of": "day", "within": "2d"})
     assert (judge_freshness(NOW - timedelta(days=days), NOW, rule) is None) == is_fresh
     assert judge_freshness(None, NOW, rule) is None
+
+
+@pytest.mark.parametrize(
+    ("frequent", "rows", "reason"),
+    [
+        (None, 10, None),
+        (("UA", 5), 10, None),
+        (("UA", 6), 10, "6 of 10 rows (60.0%) have 'UA' as carrier, 50.0% may (skew.at_most)"),
+        (("UA", 1), 1, None),
+        (("x" * 99, 2), 2, f"2 of 2 rows (100.0%) have '{'x' * 50}' as carrier, 50.0% may (skew.at_most)"),
+    ],
+)
+def test_skew(frequent: tuple[str, int] | None, rows: int, reason: str | None) -> None:
+    rule = Skew.model_validate({"of": ["carrier"], "at_most": 0.5})
+    assert judge_skew(frequent, rows, rule, column="carrier", is_shown=True) == reason
+
+
+def test_skew_of_personal_data_keeps_the_value_to_itself() -> None:
+    rule = Skew.model_validate({"of": ["email"], "at_most": 0.5})
+    found = judge_skew(("a@b.c", 9), 10, rule, column="email", is_shown=False)
+    assert found == "9 of 10 rows (90.0%) have one value of email, which is personal data, 50.0% may (skew.at_most)"

@@ -1,12 +1,13 @@
 """Which files make the next batch: decided from what lies there and what the manifest says."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sparkml_ops.errors import ConfigError, ContractError
-from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch
+from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch, find_taken
 from sparkml_ops.ingestion.files import LandedFile
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -133,3 +134,33 @@ def test_another_file_that_changed_is_refused_all_the_same() -> None:
     files = landed("a", "b", size=11)
     with pytest.raises(ContractError, match="1 file changed after being ingested: /landing/a"):
         decide([(first_batch("a", "b"), True)], files, replaced=("/landing/b",))
+
+
+def test_a_source_that_cuts_its_pieces_goes_on_after_those_that_were_taken() -> None:
+    first = decide([], landed("up to 1"))
+    assert first is not None
+    wanted = Wanted("incremental", first.contract_hash)
+    assert find_taken([(first, True)], wanted) == first.files
+    assert find_taken([(first, True)], replace(wanted, full=True)) == ()
+    assert find_taken([(first, True)], replace(wanted, contract_hash="another")) == ()
+    assert find_taken([(first, False)], wanted) == (), "its rows are not all in the table"
+
+
+@pytest.mark.parametrize("options", [{"full": True}, {"contract_hash": "another"}])
+def test_a_source_that_cuts_its_pieces_starts_over_with_others(options: dict[str, Any]) -> None:
+    first = decide([], landed("up to 1"))
+    assert first is not None
+    wanted = replace(Wanted("incremental", first.contract_hash, noun="range", cuts=True), **options)
+    again = decide_batch([(first, True)], landed("up to 2"), source="orders", wanted=wanted)
+    assert again is not None
+    assert (again.mode, [file.path for file in again.files]) == ("replace", ["file:/landing/up to 2"])
+
+
+def test_a_source_that_cuts_its_pieces_ends_a_batch_with_those_that_it_began_with() -> None:
+    first = decide([], landed("up to 1"))
+    assert first is not None
+    wanted = Wanted("incremental", first.contract_hash, noun="range", cuts=True)
+    assert decide_batch([(first, False)], landed("up to 2"), source="orders", wanted=wanted) == first
+    then = decide_batch([(first, True)], [*first.files, *landed("1 to 2")], source="orders", wanted=wanted)
+    assert then is not None
+    assert (then.mode, then.reason) == ("append", "1 new range")

@@ -49,6 +49,9 @@ CASES = [
     ({"type": "boolean"}, "maybe", None, ["v: is no boolean"]),
     ({"type": "date"}, "2013-02-29", None, ["v: is no date"]),
     ({"type": "date"}, "2012-02-29", datetime(2012, 2, 29).date(), []),
+    ({"type": "date"}, "1234567", None, ["v: is no date"]),
+    ({"type": "date"}, "9999-12-31", datetime(9999, 12, 31).date(), []),
+    ({"type": "date"}, "0000-12-31", None, ["v: is no date"]),
     ({"type": "date", "format": "dd.MM.yyyy"}, "29.02.2012", datetime(2012, 2, 29).date(), []),
     ({"type": "timestamp", "format": "dd/MM/yyyy HH:mm"}, "31/12/2013 23:59", datetime(2013, 12, 31, 23, 59), []),
     ({"type": "timestamp"}, "2013-01-01T10:00:00+02:00", datetime(2013, 1, 1, 8), []),
@@ -118,4 +121,4 @@ def test_new_columns_can_be_refused() -> None:
 
 def test_a_reason_is_one_reason_whatever_its_text(spark: SparkSession) -> None:
     source = make_source({"v": {"type": "string", "matches": "a\x1fb"}})
-    assert judge(spark, source, v="c")[1] == ["v: does not match a b"]
+    assert judge(spark, source, v="c")[1] == ["v: does not match a\x1fb"]

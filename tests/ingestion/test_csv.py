@@ -9,7 +9,7 @@ from pyspark.sql import Row, SparkSession
 
 from sparkml_ops.config.sources import Source
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.readers import READERS
+from sparkml_ops.ingestion.readers import KINDS
 from sparkml_ops.ingestion.readers.csv import OPEN_QUOTE, OTHER_COLUMNS
 from sparkml_ops.ingestion.readers.lines import NOT_TEXT
 
@@ -17,7 +17,7 @@ from sparkml_ops.ingestion.readers.lines import NOT_TEXT
 def read(spark: SparkSession, *files: Path, **options: Any) -> list[Row]:
     columns = {name: {"type": "string"} for name in ("a", "b", "c")}
     source = Source.model_validate({"path": "x", "format": "csv", "key": ["a"], "columns": columns} | options)
-    return READERS["csv"](spark, source, [str(file) for file in files]).where("_is_row").collect()
+    return KINDS["csv"].read(spark, source, [str(file) for file in files]).where("_is_row").collect()
 
 
 def write(folder: Path, *lines: str | bytes, name: str = "a.csv", header: str = "a,b,c", end: bytes = b"\n") -> Path:

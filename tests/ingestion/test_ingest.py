@@ -10,15 +10,9 @@ from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError, ContractError, SetupError
 from sparkml_ops.ingestion import IngestResult, ingest
 from sparkml_ops.lake import Lake, query_tables, read_table, table_exists, table_version
+from tests.one_source import describe_shop
 
 GOOD = "id,amount,day\n1,10.5,2026-01-01\n2,20,2026-01-02\n"
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Path:
-    folder = tmp_path / "landing"
-    folder.mkdir()
-    return folder
 
 
 def shop(landing: Path, environment: Environment, **options: Any) -> UseCase:
@@ -30,24 +24,7 @@ def shop(landing: Path, environment: Environment, **options: Any) -> UseCase:
         "columns": {"id": {"type": "int"}, "amount": {"type": "double", "between": [0, 100]}, "day": {"type": "date"}},
         "max_violation_ratio": 0.9,
     } | options
-    return UseCase.model_validate(
-        {
-            "name": "shop",
-            "sources": {"orders": orders},
-            "features": {"f": {"entity": ["id"], "from": "orders", "select": {"amount": "amount"}}},
-            "dataset": {
-                "from": "orders",
-                "entity": ["id"],
-                "timestamp": "day",
-                "label": "amount > 1",
-                "features": ["f"],
-                "split": {"by": "hash", "of": ["id"]},
-            },
-            "model": {"task": "binary"},
-            "scoring": {"from": "orders", "as_of": "day"},
-            "environment": environment,
-        }
-    )
+    return describe_shop(environment, orders=orders)
 
 
 def take_in(use_case: UseCase, lake: Lake, **options: Any) -> IngestResult:
@@ -203,7 +180,10 @@ def test_volume_and_freshness_are_held_against_the_batches_before(
     use_case = shop(landing, environment, columns=columns, volume=volume, freshness=old)
     (landing / "a.csv").write_text(GOOD)
     take_in(use_case, lake)
-    assert "the newest day is 2026-01-02 00:00:00 UTC" in caplog.text
+    warning = "the newest day is 2026-01-02 00:00:00 UTC"
+    assert warning in caplog.text
+    noted = query_tables(lake, "SELECT details['warnings'] AS warnings FROM runs")[0].collect()
+    assert [row.warnings.startswith(warning) for row in noted] == [True]
     (landing / "b.csv").write_text("id,amount,day\n" + "".join(f"{i},1,2026-01-03\n" for i in range(10, 20)))
     with pytest.raises(ContractError, match="refused whole: 10 rows came in where 2 are usual"):
         take_in(use_case, lake)
@@ -211,6 +191,20 @@ def test_volume_and_freshness_are_held_against_the_batches_before(
     strict = shop(landing, environment, columns=columns, freshness={"of": "day", "within": "1d"})
     with pytest.raises(ContractError, match="refused whole: the newest day is 2026-01-03"):
         take_in(strict, lake)
+
+
+def test_a_value_that_floods_a_column_refuses_the_batch(lake: Lake, landing: Path, environment: Environment) -> None:
+    columns = {
+        "id": {"type": "int", "pii": True},
+        "amount": {"type": "double", "nullable": True},
+        "day": {"type": "date"},
+    }
+    use_case = shop(landing, environment, columns=columns, skew={"of": ["id", "amount", "day"], "at_most": 0.5})
+    (landing / "a.csv").write_text("id,amount,day\n1,0,1970-01-01\n2,,1970-01-01\n3,NA,2026-01-01\nx,0,2026-01-01\n")
+    with pytest.raises(ContractError, match=r"whole: 2 of 3 rows \(66\.7%\) have '1970-01-01' as day, 50\.0% may"):
+        take_in(use_case, lake)
+    assert not table_exists(lake, "clean_orders")
+    assert not table_exists(lake, "quarantine_orders")
 
 
 def test_volume_is_compared_file_by_file(lake: Lake, landing: Path, environment: Environment) -> None:

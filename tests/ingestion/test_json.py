@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.config.sources import Source
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.readers import READERS
+from sparkml_ops.ingestion.readers import KINDS
 from sparkml_ops.ingestion.readers.json import NO_OBJECT
 
 
@@ -17,7 +17,7 @@ def read(spark: SparkSession, *files: Path, **options: Any) -> list[tuple[Any, .
     """Rows as (id, text, malformed), in the order of the lines."""
     columns = {"id": {"type": "long"}, "text": {"type": "string"}}
     source = Source.model_validate({"path": "x", "format": "json", "key": ["id"], "columns": columns} | options)
-    rows = READERS["json"](spark, source, [str(file) for file in files]).where("_is_row").collect()
+    rows = KINDS["json"].read(spark, source, [str(file) for file in files]).where("_is_row").collect()
     return [(row["id"], row["text"], row["_malformed"] is not None) for row in rows]
 
 
@@ -69,7 +69,7 @@ BROKEN = [
 def test_a_broken_line_is_kept_whole_and_called_malformed(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("\n".join(BROKEN) + "\n")
     source = Source.model_validate({"path": "x", "format": "json", "key": ["id"], "columns": {"id": {"type": "long"}}})
-    rows = READERS["json"](spark, source, [str(tmp_path / "a.json")]).where("_is_row").collect()
+    rows = KINDS["json"].read(spark, source, [str(tmp_path / "a.json")]).where("_is_row").collect()
     assert [(row["_raw"], row["_malformed"]) for row in rows] == [(line, NO_OBJECT) for line in BROKEN]
 
 
@@ -88,7 +88,7 @@ def test_new_keys_are_found_wherever_they_are(spark: SparkSession, tmp_path: Pat
     source = Source.model_validate(
         {"path": "x", "format": "json", "key": ["id"], "columns": {"id": {"type": "long"}}, "new_columns": "add"}
     )
-    rows = READERS["json"](spark, source, [str(tmp_path / "a.json")]).where("_is_row").collect()
+    rows = KINDS["json"].read(spark, source, [str(tmp_path / "a.json")]).where("_is_row").collect()
     assert [row["a`b"] for row in rows] == [None, "3"]
 
 

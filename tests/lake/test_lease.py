@@ -1,10 +1,14 @@
 """One writer at a time, and nobody waits for the dead."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,3 +69,40 @@ def test_a_dead_process_holds_nothing(tmp_path: Path, holder: subprocess.Popen[s
 def test_remote_storage_has_no_lease(tmp_path: Path) -> None:
     with hold_lease(Lake(cast("Any", None), "s3a://bucket/lake", None, "shop"), "orders"):
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def orphan() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lives on after the one that held the lease; it ends when its input does, as a JVM of pyspark's."""
+    process = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def leave_lease(lake: Lake, pid: int) -> None:
+    """As a process leaves it that is killed while its JVM is at work."""
+    jvm: Any = lake.spark._jvm
+    since = jvm.java.lang.ProcessHandle.of(pid).get().info().startInstant().toString()
+    left = {"pid": 1, "host": "here", "user": "ann", "since": time.time()}
+    left |= {"jvm": {"host": socket.gethostname(), "pid": pid, "since": since}}
+    folder = Path(lake.root) / "_leases"
+    folder.mkdir(parents=True)
+    (folder / "orders.json").write_text(json.dumps(left))
+
+
+def test_the_jvm_of_a_dead_process_is_told_while_it_lives(lake: Lake, orphan: subprocess.Popen[bytes]) -> None:
+    leave_lease(lake, orphan.pid)
+    told = rf"orders was being written by process 1 of ann on here .* its JVM, process {orphan.pid}, is still at work"
+    with pytest.raises(ConflictError, match=told), hold_lease(lake, "orders", wait_seconds=0.2):
+        pytest.fail("its commit may still come")
+
+
+def test_the_jvm_of_a_dead_process_is_waited_for(lake: Lake, orphan: subprocess.Popen[bytes]) -> None:
+    leave_lease(lake, orphan.pid)
+    assert orphan.stdin is not None
+    threading.Timer(0.3, lambda: (orphan.kill(), orphan.wait())).start()
+    with hold_lease(lake, "orders", wait_seconds=30):
+        assert orphan.poll() is not None
+    with hold_lease(lake, "orders", wait_seconds=0):
+        assert orphan.poll() is not None

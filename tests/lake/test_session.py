@@ -3,7 +3,9 @@
 import pytest
 from pyspark.sql import SparkSession
 
-from sparkml_ops.config.environment import Environment
+from sparkml_ops.config.environment import Environment, SparkSettings
+from sparkml_ops.errors import SetupError
+from sparkml_ops.lake.jars import delta_coordinate, list_packages, require_driver
 from sparkml_ops.lake.location import quote_identifier, quote_text
 from sparkml_ops.lake.session import choose_conf, with_required_conf
 
@@ -26,6 +28,32 @@ def test_known_jars_are_named_so_that_ivy_is_not_asked(environment: Environment)
     chosen = choose_conf(environment, {}, ["/a.jar", "/b.jar"])
     assert chosen["spark.jars"] == "/a.jar,/b.jar"
     assert "spark.jars.packages" not in chosen
+
+
+def test_packages_and_jars_of_the_environment_come_beside_ours(environment: Environment) -> None:
+    conf = {
+        **environment.spark.conf,
+        "spark.jars.packages": "com.mysql:mysql-connector-j:9.4.0",
+        "spark.jars": "/own.jar",
+    }
+    more = environment.model_copy(update={"spark": SparkSettings(conf=conf)})
+    packages = list_packages(more, ["org.postgresql:postgresql:1"])
+    first = choose_conf(more, {}, [], packages=packages)
+    assert (
+        first["spark.jars.packages"]
+        == f"{delta_coordinate()},org.postgresql:postgresql:1,com.mysql:mysql-connector-j:9.4.0"
+    )
+    assert first["spark.jars"] == "/own.jar"
+    later = choose_conf(more, {}, ["/delta.jar"], packages=packages)
+    assert (later["spark.jars"], "spark.jars.packages" in later) == ("/delta.jar,/own.jar", False)
+
+
+def test_a_driver_that_is_not_there_is_told_with_what_to_add(spark: SparkSession) -> None:
+    require_driver(spark, "org.postgresql.Driver", place="source orders")
+    with pytest.raises(
+        SetupError, match=r"source orders: the driver com.mysql.cj.jdbc.Driver is not on .*--packages io.delta"
+    ):
+        require_driver(spark, "com.mysql.cj.jdbc.Driver", place="source orders")
 
 
 def test_a_session_in_another_zone_is_left_as_it_is_and_ours_is_in_utc(spark: SparkSession) -> None:

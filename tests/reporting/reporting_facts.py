@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+from sparkml_ops.catalog import CatalogEntry, Freshness
 from sparkml_ops.lake import Metric
 from sparkml_ops.reporting.facts import (
     AlertFacts,
@@ -18,7 +19,6 @@ from sparkml_ops.reporting.facts import (
     ScoringFacts,
     SourceFacts,
     StepFacts,
-    TableFacts,
     TrainingSetFacts,
     ViolationFacts,
 )
@@ -121,6 +121,15 @@ def make_monitoring(**changes: object) -> MonitoringFacts:
     return MonitoringFacts(**(known | changes))  # type: ignore[arg-type]
 
 
+def make_entry(text: str, **changes: object) -> CatalogEntry:
+    known = {
+        "table": "clean_orders", "kind": "clean", "comment": text, "owner": text, "version": 3, "rows": 1234567, "files": 4, "bytes": 56_700_000,
+        "changed_at": AT, "changed_by": "ingest:orders", "freshness": Freshness("ordered_at", 7200.0, 172_800.0),
+        "written_by": ("ingest:orders",), "read_by": ("dataset",), "reaches": ("dataset", "train"),
+    }  # fmt: skip
+    return CatalogEntry(**(known | changes))  # type: ignore[arg-type]
+
+
 def make_facts(text: str = "shop", **changes: object) -> Facts:
     """Facts in which nothing is wrong; `text` stands wherever users may write what they like."""
     alert = AlertFacts(AT, "drift", text, "2024-01", f"drift of {text}")
@@ -141,6 +150,6 @@ def make_facts(text: str = "shop", **changes: object) -> Facts:
         "monitoring": make_monitoring(alerts=(alert,)),
         "newest_steps": (make_step("score"),),
         "recent_steps": (make_step("score"), make_step("train", error=text)),
-        "tables": (TableFacts("clean_orders", 3, 1234567),),
+        "tables": (make_entry(text),),
     }  # fmt: skip
     return Facts(**(known | changes))  # type: ignore[arg-type]

@@ -81,7 +81,9 @@ def test_json_has_the_figures_of_the_page() -> None:
     assert found["schema_version"] == 1
     assert found["status"] == "ok"
     assert [verdict["stage"] for verdict in found["verdicts"]][:2] == ["ingestion", "training_set"]
-    assert found["facts"]["tables"] == [{"table": "clean_orders", "version": 3, "rows": 1234567}]
+    (table,) = found["facts"]["tables"]
+    assert (table["table"], table["version"], table["rows"]) == ("clean_orders", 3, 1234567)
+    assert table["freshness"] == {"of": "ordered_at", "age_seconds": 7200.0, "within_seconds": 172_800.0}
     assert found["facts"]["model"]["figures"][0]["value"] == 0.78
     assert found["facts"]["written_at"] == "2024-03-01T06:30:00+00:00"
     assert "1,234,567" in parse_page(render(facts)).text

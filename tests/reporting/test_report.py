@@ -167,7 +167,7 @@ def test_the_page_tells_what_the_tables_hold(use_case: UseCase, shop: Lake) -> N
     found, page = json.loads(result.json_path.read_text()), parse_page(result.path.read_text())
     facts = found["facts"]
     assert facts["sources"][0] | {"ended_at": None} == {
-        "source": "orders", "batch_id": "orders-1", "ended_at": None, "files": 2, "rows_in": 100, "rows_clean": 97, "rows_quarantined": 3,
+        "source": "orders", "batch_id": "orders-1", "ended_at": None, "files": 2, "rows_in": 100, "rows_clean": 97, "rows_quarantined": 3, "rows_aside": 0,
     }  # fmt: skip
     assert facts["violations"] == [{"source": "orders", "rule": f"expect: {HOSTILE}", "rows": 3}]
     assert (facts["model"]["champion"], facts["model"]["newest"]) == (1, 1)

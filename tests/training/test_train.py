@@ -243,7 +243,7 @@ def test_a_kill_amid_the_search_leaves_its_trials_and_no_run_that_seems_to_live(
     nowhere = subprocess.DEVNULL
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_ONE_TRIAL, str(root)],
-        check=False, start_new_session=True, stdout=nowhere, stderr=nowhere, timeout=300, env=outside_environment(),
+        check=False, start_new_session=True, stdout=nowhere, stderr=nowhere, timeout=1200, env=outside_environment(),
     )  # fmt: skip
     assert killed.returncode == -9
     assert len(list(Path(shop_lake.root).glob("_scratch/*"))) == 1

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from sparkml_ops.config.mistakes import Finding, list_names, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
+from sparkml_ops.config.rules.merges import check_merge
 from sparkml_ops.config.rules.scope import Scope, check_name, check_names, check_row_expression, find_twins
+from sparkml_ops.config.rules.source_kinds import check_kind
 from sparkml_ops.config.sources import Column, Source
 
 _NUMBERS = ("int", "long", "double", "decimal")
 _MOMENTS = ("date", "timestamp")
+_NO_DELIMITERS = ('"', "\\", "\n", "\r", "\0", "\ufeff")
 _JAVA_ONLY = ("bad escape", "unknown extension")  # what Python's regular expressions lack and Java's, which judge, know
 
 
@@ -23,9 +26,15 @@ def check_sources(parts: Parts) -> Iterator[Finding]:
         if name.startswith("clean_") and name.removeprefix("clean_") in parts.sources:
             yield Finding(path, f"the name of the clean table of {name.removeprefix('clean_')}", "another name")
         if source is not None:
+            yield from check_kind(path, source)
             yield from _check_names(path, source)
             yield from _check_expressions(path, source)
             yield from _check_freshness((*path, "freshness"), source)
+            if source.skew is not None:
+                contract = Scope("the contract", source.column_names())
+                yield from check_names((*path, "skew", "of"), source.skew.of, contract)
+            if source.merge is not None:
+                yield from check_merge(path, source, source.merge)
             for column, rule in source.columns.items():
                 yield from _check_column((*path, "columns", column), rule)
 
@@ -47,8 +56,14 @@ def _check_names(path: KeyPath, source: Source) -> Iterator[Finding]:
     for at, key in enumerate(source.key):
         if key in source.columns and source.columns[key].nullable:
             yield Finding((*path, "key", at), f"{show_value(key)} is declared nullable", "columns that are never null")
-    if source.format != "csv" and "delimiter" in source.model_fields_set:
-        yield Finding((*path, "delimiter"), f"a delimiter for {source.format}", "format: csv with it")
+    if source.delimiter in _NO_DELIMITERS:
+        yield Finding(
+            (*path, "delimiter"),
+            f"{show_value(source.delimiter)} cannot divide values",
+            "a sign that no value is written with",
+        )
+    declared = Scope("the declared columns", list(source.columns))
+    yield from check_names((*path, "partition_columns"), source.partition_columns, declared)
 
 
 def _check_expressions(path: KeyPath, source: Source) -> Iterator[Finding]:

@@ -12,8 +12,10 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion.contract import BLOCK, HEADER, IS_ROW, POSITION, RAW, compare_columns, name_columns
+from sparkml_ops.ingestion.damage import FILES_AT_A_TIME, Glance, blaming_files, look_into
 from sparkml_ops.ingestion.files import plain_path, read_first_line
-from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, NOT_TEXT, read_lines
+from sparkml_ops.ingestion.partitions import partition_values, refuse_twice, require_partitions
+from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, read_lines
 from sparkml_ops.lake.location import quote_identifier
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 OTHER_COLUMNS = "row: has more or fewer values than the header has columns"
 OPEN_QUOTE = "row: a quote is left open"
 _CORRUPT = "_corrupt"
-_HEADERS_AT_A_TIME = 16  # opening a file in remote storage is waiting
 
 
 def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "DataFrame":
@@ -33,17 +34,24 @@ def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "
     Raises:
         ContractError: a header names a column twice or not at all, or lacks a column of the contract.
     """
-    with ThreadPoolExecutor(_HEADERS_AT_A_TIME, thread_name_prefix="header") as readers:
-        lines = readers.map(partial(read_first_line, spark, encoding=source.encoding), paths)
-        by_header: dict[str, list[str]] = defaultdict(list)
-        for path, line in zip(paths, lines, strict=True):
-            by_header[line].append(path)
-    names = {line: _split_header(line, source, path=files[0]) for line, files in by_header.items()}
+    require_partitions(paths, source)
+    files = look_into(spark, paths, form="csv")
+    with ThreadPoolExecutor(FILES_AT_A_TIME, thread_name_prefix="header") as readers:
+        lines = readers.map(partial(_read_header, spark, source), paths)
+        by_header: dict[str, list[Glance]] = defaultdict(list)
+        for file, line in zip(files, lines, strict=True):
+            by_header[line].append(file)
+    names = {line: _split_header(line, source, path=alike[0].path) for line, alike in by_header.items()}
     parts = [
-        _split_lines(read_lines(spark, source, files), source, line, names=names[line])
-        for line, files in by_header.items()
+        _split_lines(read_lines(spark, source, alike), source, line, names=names[line])
+        for line, alike in by_header.items()
     ]
     return _put_together(parts)
+
+
+def _read_header(spark: "SparkSession", source: "Source", path: str) -> str:
+    with blaming_files(path):
+        return read_first_line(spark, path, encoding=source.encoding)
 
 
 def split_again(lines: "DataFrame", source: "Source") -> "DataFrame":
@@ -69,6 +77,7 @@ def _split_lines(lines: "DataFrame", source: "Source", header: str, *, names: Se
         "quote": '"',
         "escape": '"',  # as RFC 4180 doubles a quote; Spark's own default is a backslash
         "mode": "PERMISSIVE",
+        "multiLine": str(source.multiline).lower(),  # or the line ends in a value would be bent to one kind
         "columnNameOfCorruptRecord": _CORRUPT,
     }
     # What is no row gives no values, so that no expression of a contract ever meets the words of a header.
@@ -77,6 +86,7 @@ def _split_lines(lines: "DataFrame", source: "Source", header: str, *, names: Se
     )
     return parsed.select(
         *[F.col("_values").getField(name).alias(name) for name in names if not name.startswith("_")],
+        *partition_values(source),
         RAW,
         F.lit(header).alias(HEADER),
         _find_fault(source).alias("_malformed"),
@@ -90,10 +100,11 @@ def _split_lines(lines: "DataFrame", source: "Source", header: str, *, names: Se
 def _find_fault(source: "Source") -> "Column":
     # A quote left open in the last column swallows nothing, and Spark's parser passes over it.
     separator = re.escape(source.delimiter)
-    quotes = F.octet_length(RAW) - F.octet_length(F.replace(RAW, F.lit('"'), F.lit("")))
-    is_open = (quotes % 2 == 1) & F.regexp_like(RAW, F.lit(f'(^|{separator})"([^"]|"")*+$'))
+    undoubled = F.replace(RAW, F.lit('""'), F.lit(""))
+    quotes = F.octet_length(undoubled) - F.octet_length(F.replace(undoubled, F.lit('"'), F.lit("")))
+    is_open = (quotes % 2 == 1) & F.regexp_like(undoubled, F.lit(f'(^|{separator})"[^"]*+$'))
     return (
-        F.when(~F.col("_is_text"), NOT_TEXT)
+        F.when(F.col("_fault").isNotNull(), F.col("_fault"))
         .when(is_open, OPEN_QUOTE)
         .when(F.col(f"_values.{_CORRUPT}").isNotNull(), OTHER_COLUMNS)
     )
@@ -111,5 +122,7 @@ def _split_header(line: str, source: "Source", *, path: str) -> tuple[str, ...]:
             else "has a column without a name"
         )
         raise ContractError(f"{plain_path(path)} {what}. The batch was refused; nothing was written.")
-    compare_columns(name_columns(names, source, place=plain_path(path)), source, place=plain_path(path))
+    refuse_twice(names, source, place=plain_path(path))
+    found = [*name_columns(names, source, place=plain_path(path)), *source.partition_columns]
+    compare_columns(found, source, place=plain_path(path))
     return names

@@ -1,4 +1,4 @@
-"""JSON lines: one object per line, read as text first, so that no part of a line can be passed over."""
+"""JSON: one object per line, or several lines (`multiline`), read as text first, so that no part can be passed over."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,14 +7,17 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion.contract import BLOCK, HEADER, IS_ROW, POSITION, RAW, name_columns
-from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, NOT_TEXT, read_lines
+from sparkml_ops.ingestion.damage import look_into
+from sparkml_ops.ingestion.partitions import partition_values, require_partitions
+from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, read_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from sparkml_ops.config.sources import Source
 
-NO_OBJECT = "row: is not one JSON object, whole and alone on its line"
+NO_OBJECT = "row: is not one JSON object, whole and alone"
+IN_PATH = "row: has a column that the path tells as well"
 # Objects whose keys are data (an id, a date) would make a column of each.
 _MOST_COLUMNS = 2000
 
@@ -23,9 +26,10 @@ def read_json(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> 
     """Read one object per line, every value as text; a line that is not exactly one object is malformed.
 
     Raises:
-        ContractError: the objects have too many different keys.
+        ContractError: a file is no JSON, or the objects have too many different keys.
     """
-    return read_objects(read_lines(spark, source, paths), source)
+    require_partitions(paths, source)
+    return read_objects(read_lines(spark, source, look_into(spark, paths, form="json")), source)
 
 
 def read_objects(lines: "DataFrame", source: "Source") -> "DataFrame":
@@ -39,13 +43,24 @@ def read_objects(lines: "DataFrame", source: "Source") -> "DataFrame":
     return objects.select(
         RAW,
         F.lit(None).cast("string").alias(HEADER),
-        F.when(~F.col("_is_text"), NOT_TEXT).when(F.col("_object").isNull(), NO_OBJECT).alias("_malformed"),
+        _find_fault(source).alias("_malformed"),
         "_source_file",
         IS_ROW,
         BLOCK,
         POSITION,
-        *[F.try_element_at("_object", F.lit(name)).cast("string").alias(name) for name in names],
+        *[
+            F.try_element_at("_object", F.lit(name)).cast("string").alias(name)
+            for name in names
+            if name not in source.partition_columns
+        ],
+        *partition_values(source),
     )
+
+
+def _find_fault(source: "Source") -> "Column":
+    told_twice = F.arrays_overlap(F.map_keys("_object"), F.array(*map(F.lit, source.partition_columns)))
+    fault = F.when(F.col("_fault").isNotNull(), F.col("_fault")).when(F.col("_object").isNull(), NO_OBJECT)
+    return fault.when(told_twice, IN_PATH) if source.partition_columns else fault
 
 
 def _read_object(text: "Column") -> "Column":

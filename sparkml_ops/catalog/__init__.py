@@ -1,0 +1,23 @@
+"""What tables there are: what each means, who writes and reads it, and what breaks if it changes."""
+
+from sparkml_ops.catalog.describe import describe_tables
+from sparkml_ops.catalog.entries import CatalogColumn, CatalogEntry, TableStory, read_catalog, read_story
+from sparkml_ops.catalog.freshness import Freshness
+from sparkml_ops.catalog.ledger import ContractVerdict, ModelUse
+from sparkml_ops.catalog.lineage import StepTables, follow_downstream, list_sources_read, list_step_tables
+
+__all__ = [
+    "CatalogColumn",
+    "CatalogEntry",
+    "ContractVerdict",
+    "Freshness",
+    "ModelUse",
+    "StepTables",
+    "TableStory",
+    "describe_tables",
+    "follow_downstream",
+    "list_sources_read",
+    "list_step_tables",
+    "read_catalog",
+    "read_story",
+]

@@ -1,0 +1,33 @@
+"""What the columns of the declared tables mean, in words that stand in the tables where SQL users see them."""
+
+from sparkml_ops.config.features import FeatureView
+from sparkml_ops.config.sources import Source
+from sparkml_ops.config.types import format_duration
+
+INGESTION_COMMENTS = {
+    "_ingested_at": "when the batch of the row was taken in; UTC",
+    "_batch_id": "the batch that brought the row; see ingested_files",
+    "_source_file": "the file that the row stood in",
+}
+
+
+def comment_source(source: Source) -> dict[str, str]:
+    """Comments of a clean table's columns: those of the contract, what is derived, and ingestion's own."""
+    derived = {name: f"derived: {' '.join(sql.split())}" for name, sql in source.derive.items()}
+    declared = {name: column.comment for name, column in source.columns.items() if column.comment}
+    return {**derived, **declared, **INGESTION_COMMENTS}
+
+
+def comment_view(view: FeatureView) -> dict[str, str]:
+    """Comments of a features table's columns."""
+    entity = dict.fromkeys(view.entity, "entity")
+    time = {view.timestamp or "timestamp": "when it was true; UTC", "_known_at": "from when on it was known; UTC"}
+    selected = {name: f"= {' '.join(sql.split())}" for name, sql in view.select.items()}
+    windowed = {
+        each.column_name(op, window): f"{op} of {' '.join(each.of.split())} over the last {format_duration(window)}"
+        + (f", where {' '.join(each.where.split())}" if each.where else "")
+        for each in view.aggregates
+        for op in each.ops
+        for window in each.windows
+    }
+    return {**selected, **windowed, **time, **entity}

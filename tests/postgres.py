@@ -1,0 +1,137 @@
+"""A PostgreSQL server of the tests' own: started in a temporary folder, stopped and removed at the end."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+USER, PASSWORD, DATABASE = "shop", "s3cret/pässword", "shop"
+HINT = (
+    "PostgreSQL's server programs are not here: install them (apt-get install postgresql, or brew install postgresql)"
+)
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server."""
+
+    programs: Path
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"jdbc:postgresql://127.0.0.1:{self.port}/{DATABASE}"
+
+    def run(self, sql: str) -> str:
+        """Run statements, each a transaction of its own, and give what they print."""
+        done = subprocess.run(self._psql(), input=sql, env=self._environ(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    @contextmanager
+    def transaction(self, sql: str) -> Iterator[None]:
+        """Run statements at once, and commit them only at the end of the block."""
+        session = subprocess.Popen(
+            self._psql(), env=self._environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert session.stdin is not None
+        assert session.stdout is not None
+        session.stdin.write(f"BEGIN;\n{sql}\n\\echo ready\n")
+        session.stdin.flush()
+        while session.stdout.readline().strip() != "ready":
+            assert session.poll() is None
+        yield
+        session.communicate("COMMIT;\n", timeout=30)
+        assert session.returncode == 0
+
+    def control(self, action: str, *more: str) -> None:
+        """Start, stop or restart the server."""
+        settings = {
+            "port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": str(self.folder), "fsync": "off",
+            "timezone": "America/New_York", "datestyle": "German", "max_connections": "20",
+        }  # fmt: skip
+        given = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        log, data = str(self.folder / "log"), str(self.folder / "data")
+        command = [str(self.programs / "pg_ctl"), action, "-w", "-D", data, *more]
+        _run(command if action == "stop" else [*command, "-l", log, "-o", given])
+
+    def _psql(self) -> list[str]:
+        return [str(self.programs / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
+
+    def _environ(self) -> dict[str, str]:
+        own = {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": USER,
+            "PGPASSWORD": PASSWORD,
+            "PGDATABASE": DATABASE,
+        }
+        return {**os.environ, **own, "PGCLIENTENCODING": "UTF8"}
+
+
+@contextmanager
+def start_postgres() -> Iterator[Postgres]:
+    """A server on a free port, with one user and one database."""
+    programs = _find_programs()
+    assert programs is not None, HINT
+    folder = Path(tempfile.mkdtemp(prefix="sparkml_ops_pg_"))
+    server = Postgres(programs, folder, _free_port())
+    try:
+        (folder / "password").write_text(PASSWORD, encoding="utf-8")
+        if os.geteuid() == 0:  # the server refuses to run as root
+            for path in (folder, folder / "password"):
+                shutil.chown(path, _server_user())
+        given = [
+            "-U",
+            USER,
+            "-A",
+            "scram-sha-256",
+            f"--pwfile={folder / 'password'}",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
+        _run([str(programs / "initdb"), "-D", str(folder / "data"), *given])
+        server.control("start")
+        try:
+            subprocess.run(
+                [programs / "createdb", DATABASE], env=server._environ() | {"PGDATABASE": "postgres"}, check=True
+            )
+            yield server
+        finally:
+            server.control("stop", "-m", "immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _find_programs() -> Path | None:
+    installed = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True
+    )
+    named = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    needed = ("initdb", "pg_ctl", "psql", "createdb")
+    return next((folder for folder in (*installed, *named) if all((folder / name).exists() for name in needed)), None)
+
+
+def _server_user() -> str:
+    names = Path("/etc/passwd").read_text(encoding="utf-8")
+    return "postgres" if "\npostgres:" in names else "nobody"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _run(command: list[str]) -> None:
+    as_user = ["runuser", "-u", _server_user(), "--"] if os.geteuid() == 0 else []
+    done = subprocess.run([*as_user, *command], capture_output=True, text=True, check=False, cwd="/", timeout=120)
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
