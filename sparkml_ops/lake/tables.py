@@ -1,6 +1,6 @@
 """Which tables there are, what they hold at a version, and how they are made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,8 @@ from sparkml_ops.errors import SetupError, TableNotFoundError
 from sparkml_ops.lake.failed_reads import blaming_tables
 from sparkml_ops.lake.history import find_change
 from sparkml_ops.lake.lease import hold_lease
-from sparkml_ops.lake.location import Lake, quote_identifier, quote_text, sql_name, table_path
+from sparkml_ops.lake.location import Lake, local_root, quote_identifier, quote_text, sql_name, table_path
+from sparkml_ops.lake.log import read_log
 
 if TYPE_CHECKING:
     from delta.tables import DeltaTable
@@ -163,22 +164,28 @@ def open_delta_table(lake: Lake, table: str) -> "DeltaTable":
     return DeltaTable.forPath(lake.spark, table_path(lake, table))
 
 
-def read_history(lake: Lake, table: str, *, limit: int | None = None) -> list[Any]:
-    """Rows of `DESCRIBE HISTORY`, newest first.
+def read_history(lake: Lake, table: str, *, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
+    """What `DESCRIBE HISTORY` tells, newest first.
 
     Raises:
         TableNotFoundError: there is no such table.
         SetupError: a file of its log is damaged.
     """
     _require_table(lake, table)
-    with blaming_tables(lake):
-        history = open_delta_table(lake, table).history(limit) if limit else open_delta_table(lake, table).history()
-        commits = history.select(*_HISTORY_COLUMNS).collect()
+    root = local_root(lake)
+    found = read_log(root / table, limit=limit) if root is not None and lake.database is None else None
+    commits = _ask_history(lake, table, limit) if found is None else found
     _require_content(lake, table, commits)
     return commits
 
 
-def _require_content(lake: Lake, table: str, commits: list[Any]) -> None:
+def _ask_history(lake: Lake, table: str, limit: int | None) -> Sequence[Mapping[str, Any]]:
+    with blaming_tables(lake):
+        history = open_delta_table(lake, table).history(limit) if limit else open_delta_table(lake, table).history()
+        return [row.asDict() for row in history.select(*_HISTORY_COLUMNS).collect()]
+
+
+def _require_content(lake: Lake, table: str, commits: Sequence[Mapping[str, Any]]) -> None:
     """Delta reads a commit of 0 bytes, as a power cut may leave it, as one that changed nothing."""
     empty = [commit["version"] for commit in commits if commit["operation"] is None]
     if empty:
