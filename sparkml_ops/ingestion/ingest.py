@@ -191,7 +191,7 @@ def _ingest_batch(
         taken = write_clean(lake, source, batch, good)
         # Counting lines is another pass over what is at hand, which good batches are spared.
         refused = number_lines(refused, judged.lines) if counts.rows_refused else refused.withColumn("_line", F.lit(0))
-        quarantine = write_quarantine(lake, batch, refused)
+        quarantine = write_quarantine(lake, batch, refused, rows_refused=counts.rows_refused)
     _require_balance(batch, counts.rows_in, taken, quarantine)
     for table, version in judged.referred.items():
         record.read(table, version)

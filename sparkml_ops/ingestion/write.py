@@ -11,7 +11,17 @@ from sparkml_ops.ingestion.evolve import match_table
 from sparkml_ops.ingestion.files import encoded_path
 from sparkml_ops.ingestion.manifest import attempt_id, stamp_rows, write_name
 from sparkml_ops.ingestion.merge import Taken, write_changes
-from sparkml_ops.lake import Commit, Lake, MergeRules, append_once, merge_rows, replace_slice, replace_table
+from sparkml_ops.lake import (
+    Commit,
+    Lake,
+    MergeRules,
+    append_once,
+    merge_rows,
+    replace_slice,
+    replace_table,
+    table_exists,
+    table_version,
+)
 from sparkml_ops.lake.describe import with_comments
 from sparkml_ops.lake.statistics import hide_columns
 
@@ -39,9 +49,14 @@ def write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -
     return Taken(append_once(lake, table, rows, write_id=write_id))
 
 
-def write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame") -> Commit:
-    """Write the other rows as they came, with where they stood (`_line`) and why they were refused."""
+def write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame", *, rows_refused: int) -> Commit:
+    """Write the other rows as they came, with where they stood (`_line`) and why they were refused.
+
+    Where there are none, and none of earlier batches to take away, the table is left alone.
+    """
     table, write_id = f"quarantine_{batch.source}", attempt_id(batch)
+    if not rows_refused and batch.mode in {"append", "merge"} and table_exists(lake, table):
+        return Commit(table, table_version(lake, table), 0, "committed")
     kept = refused.select(
         F.col(RAW).alias("raw"),
         F.col(HEADER).alias("header"),

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 
 from sparkml_ops.errors import ConflictError, SetupError
@@ -37,25 +38,32 @@ def hold_lease(lake: Lake, name: str, *, wait_seconds: float = WAIT_SECONDS) -> 
     if root is None:
         yield
         return
-    try:
+    with _blaming_folder(root):
         (root / "_leases").mkdir(parents=True, exist_ok=True)
-        file = (root / "_leases" / f"{name}.json").open("a+")
-    except OSError as error:
-        raise SetupError(
-            f"cannot write to the lake at {root}: {error.strerror}. Check its path, rights and space."
-        ) from error
+        file = (root / "_leases" / f"{name}.json").open("ab+", buffering=0)
     deadline = time.monotonic() + wait_seconds
     with file:
         _wait_for_lock(file, name, wait_seconds, deadline=deadline)
         _wait_for_orphan(lake, file, name, deadline=deadline)
-        _write_holder(lake, file)
+        with _blaming_folder(root):
+            _write_holder(lake, file)
         try:
             yield
         finally:
             file.truncate(0)
 
 
-def _wait_for_lock(file: IO[str], name: str, wait_seconds: float, *, deadline: float) -> None:
+@contextmanager
+def _blaming_folder(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(
+            f"cannot write to the lake at {root}: {error.strerror}. Check its path, rights and space."
+        ) from error
+
+
+def _wait_for_lock(file: IO[bytes], name: str, wait_seconds: float, *, deadline: float) -> None:
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,7 +78,7 @@ def _wait_for_lock(file: IO[str], name: str, wait_seconds: float, *, deadline: f
             return
 
 
-def _wait_for_orphan(lake: Lake, file: IO[str], name: str, *, deadline: float) -> None:
+def _wait_for_orphan(lake: Lake, file: IO[bytes], name: str, *, deadline: float) -> None:
     """Who lets a lease go empties its file; what stands there was left by a process that died."""
     jvm = _read_holder(file).get("jvm")
     while jvm is not None and _is_alive(lake, jvm):
@@ -82,14 +90,13 @@ def _wait_for_orphan(lake: Lake, file: IO[str], name: str, *, deadline: float) -
         time.sleep(_POLL_SECONDS)
 
 
-def _write_holder(lake: Lake, file: IO[str]) -> None:
+def _write_holder(lake: Lake, file: IO[bytes]) -> None:
     file.truncate(0)
     holder = {"pid": os.getpid(), "host": socket.gethostname(), "user": getpass.getuser(), "since": time.time()}
-    file.write(json.dumps(holder | {"jvm": _identify_jvm(lake)}))
-    file.flush()
+    file.write(json.dumps(holder | {"jvm": _identify_jvm(lake)}).encode())
 
 
-def _read_holder(file: IO[str]) -> dict[str, Any]:
+def _read_holder(file: IO[bytes]) -> dict[str, Any]:
     file.seek(0)
     try:
         return dict(json.loads(file.read()))
@@ -125,7 +132,7 @@ def _tell_start(process: Any) -> str:
     return str(process.info().startInstant().toString())
 
 
-def _describe_holder(file: IO[str]) -> str:
+def _describe_holder(file: IO[bytes]) -> str:
     holder = _read_holder(file)
     if not holder:
         return "another process"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from sparkml_ops.errors import ConflictError
+from sparkml_ops.errors import ConflictError, SetupError
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake
 
@@ -106,3 +107,21 @@ def test_the_jvm_of_a_dead_process_is_waited_for(lake: Lake, orphan: subprocess.
         assert orphan.poll() is not None
     with hold_lease(lake, "orders", wait_seconds=0):
         assert orphan.poll() is not None
+
+
+@pytest.fixture
+def no_room() -> Iterator[None]:
+    """No file of this process may grow, as on a disk that is full."""
+    asked, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (asked, most))
+
+
+@pytest.mark.usefixtures("no_room")
+def test_a_disk_without_room_for_the_lease_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        SetupError, match=r"cannot write to the lake at /.*: File too large\. Check its path, rights and space"
+    ):
+        with hold_lease(lake_at(tmp_path), "ingest-orders"):
+            pytest.fail("it was held")
