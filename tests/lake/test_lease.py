@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -109,19 +110,18 @@ def test_the_jvm_of_a_dead_process_is_waited_for(lake: Lake, orphan: subprocess.
         assert orphan.poll() is not None
 
 
-@pytest.fixture
+@contextmanager
 def no_room() -> Iterator[None]:
     """No file of this process may grow, as on a disk that is full."""
     asked, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (asked, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (asked, most))
 
 
-@pytest.mark.usefixtures("no_room")
 def test_a_disk_without_room_for_the_lease_is_told(tmp_path: Path) -> None:
-    with pytest.raises(
-        SetupError, match=r"cannot write to the lake at /.*: File too large\. Check its path, rights and space"
-    ):
-        with hold_lease(lake_at(tmp_path), "ingest-orders"):
-            pytest.fail("it was held")
+    told = r"cannot write to the lake at /.*: File too large\. Check its path, rights and space"
+    with no_room(), pytest.raises(SetupError, match=told), hold_lease(lake_at(tmp_path), "ingest-orders"):
+        pytest.fail("it was held")
