@@ -31,9 +31,9 @@ def read_batches(lake: Lake, sources: Sequence[str]) -> dict[str, list[tuple[Bat
     batches: dict[str, list[tuple[Batch, bool]]] = {source: [] for source in sources}
     if not table_exists(lake, MANIFEST):
         return batches
-    rows = read_table(lake, MANIFEST).where(F.col("source").isin([*sources])).orderBy("started_at", "batch_id", "path")
+    rows = read_table(lake, MANIFEST).where(F.col("source").isin([*sources])).collect()
     attempts: dict[tuple[Any, str], list[Any]] = {}
-    for row in rows.collect():
+    for row in sorted(rows, key=lambda row: (row["started_at"], row["batch_id"], row["path"])):
         attempts.setdefault((row["started_at"], row["batch_id"]), []).append(row)
     finished = read_notes(lake, steps=[f"ingest:{source}" for source in sources], key=ATTEMPT)
     for batch in map(_to_batch, attempts.values()):

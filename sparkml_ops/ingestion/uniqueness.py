@@ -19,9 +19,10 @@ def has_duplicates(
 ) -> bool:
     """Whether two rows of the batch that are taken in have the same key, or one has a key of the table; looks at keys only."""
     keys = judged.where(~refused).select(*key)
-    if not keys.groupBy(*key).count().where("count > 1").isEmpty():
-        return True
-    return existing is not None and not keys.join(existing.select(*key), [*key], "left_semi").isEmpty()
+    found = keys.groupBy(*key).count().where("count > 1").select(F.lit(1)).limit(1)
+    if existing is not None:  # one job, for a small batch costs as much as a look at each
+        found = found.union(keys.join(existing.select(*key), [*key], "left_semi").select(F.lit(1)).limit(1))
+    return not found.isEmpty()
 
 
 def flag_duplicates(

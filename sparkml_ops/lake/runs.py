@@ -147,7 +147,8 @@ def read_notes(lake: Lake, *, steps: Sequence[str], key: str) -> set[str]:
     if not table_exists(lake, RUNS):
         return set()
     rows = read_table(lake, RUNS).where(F.col("step").isin([*steps]) & F.col("error").isNull())
-    return {row["note"] for row in rows.select(F.col("details")[key].alias("note")).distinct().collect()}
+    noted = rows.select(F.col("details")[key].alias("note")).where("note IS NOT NULL")
+    return {row["note"] for row in noted.collect()}
 
 
 def _to_step_run(row: Any) -> StepRun:
