@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own: started in a temporary folder, stopped and removed at the end."""
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 USER, PASSWORD, DATABASE = "shop", "s3cret/pässword", "shop"
 HINT = (
@@ -84,9 +86,8 @@ def start_postgres() -> Iterator[Postgres]:
     server = Postgres(programs, folder, _free_port())
     try:
         (folder / "password").write_text(PASSWORD, encoding="utf-8")
-        if os.geteuid() == 0:  # the server refuses to run as root
-            for path in (folder, folder / "password"):
-                shutil.chown(path, _server_user())
+        for path in (folder, folder / "password"):
+            shutil.chown(path, _server_user().pw_uid)
         given = [
             "-U",
             USER,
@@ -120,9 +121,12 @@ def _find_programs() -> Path | None:
     return next((folder for folder in (*installed, *named) if all((folder / name).exists() for name in needed)), None)
 
 
-def _server_user() -> str:
-    names = Path("/etc/passwd").read_text(encoding="utf-8")
-    return "postgres" if "\npostgres:" in names else "nobody"
+def _server_user() -> pwd.struct_passwd:
+    """Who runs the server: it refuses to run as root."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    names = {user.pw_name for user in pwd.getpwall()}
+    return pwd.getpwnam("postgres" if "postgres" in names else "nobody")
 
 
 def _free_port() -> int:
@@ -132,6 +136,9 @@ def _free_port() -> int:
 
 
 def _run(command: list[str]) -> None:
-    as_user = ["runuser", "-u", _server_user(), "--"] if os.geteuid() == 0 else []
-    done = subprocess.run([*as_user, *command], capture_output=True, text=True, check=False, cwd="/", timeout=120)
+    user = _server_user()
+    as_user: dict[str, Any] = (
+        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", timeout=120, **as_user)
     assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"

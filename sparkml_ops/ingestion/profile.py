@@ -7,12 +7,13 @@ frequent values) is of a sample that says its size; up to `SAMPLE_ROWS` rows it 
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from sparkml_ops.ingestion.contract import POSITION
+from sparkml_ops.ingestion.counts import split_wide
 from sparkml_ops.lake import Metric
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _tell_all(figures: Mapping[str, float | None], batch: "Batch", rows_taken: i
 def _tell_sample(rows: "DataFrame", source: "Source", batch: "Batch", *, one_in: int) -> Iterator[Metric]:
     sample = rows if one_in == 1 else rows.where(F.pmod(F.xxhash64("_source_file", POSITION), F.lit(one_in)) == 0)
     columns, personal = _list_columns(rows, source), source.personal_columns()
-    asked = [F.count(F.lit(1)).alias("rows")]
+    asked: list[Column] = []
     for name, kind in columns.items():
         asked.append(F.approx_count_distinct(name).alias(f"{name}.distinct"))
         if name in personal:
@@ -98,7 +99,9 @@ def _tell_sample(rows: "DataFrame", source: "Source", batch: "Batch", *, one_in:
         else:
             text = F.substring(F.col(name).cast("string"), 1, _LONGEST_VALUE)
             asked.append(F.call_function("approx_top_k", text, F.lit(_TOP_VALUES)).alias(f"{name}.top"))
-    told = sample.agg(*asked).collect()[0].asDict(recursive=True)
+    told: dict[str, Any] = {}
+    for part in split_wide(asked):
+        told |= sample.agg(F.count(F.lit(1)).alias("rows"), *part).collect()[0].asDict(recursive=True)
     for name in columns:
         values = told.get(f"{name}.top")
         details = {"rows": told["rows"], "one_in": one_in}
