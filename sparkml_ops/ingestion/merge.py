@@ -48,6 +48,8 @@ from sparkml_ops.lake import (
 if TYPE_CHECKING:
     from sparkml_ops.config.sources import Merge, Source
 
+_KEYS_SENT = 500_000
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -128,16 +130,23 @@ def write_changes(lake: Lake, source: "Source", batch: Batch, good: DataFrame) -
         clean = replace_table(lake, table, whole, write_id=name, never_null=source.key)
     elif upserts + deletions == 0:
         clean = Commit(table, table_version(lake, table), 0, "skipped_duplicate")
+    elif deletions + patched == 0:
+        # Rules that no row asks for would be looked at for each row of the table.
+        puts = rows.where(F.col(CHANGE) == UPSERT).drop(CHANGE)
+        clean = merge_rows(lake, table, puts, rules=MergeRules(_name_row(source), never_null=True), write_id=name)
     else:
         rows = rows.where(F.col(CHANGE).isin(UPSERT, DELETE))
         if merge.history:
             patches = list_patches(good, source.key).withColumn(CHANGE, F.lit(PATCH))
             rows = rows.unionByName(patches, allowMissingColumns=True)
-        rules = MergeRules(
-            [*source.key, *source.history_columns()[:1]], action=CHANGE, patched=source.history_columns()[1:]
-        )
+        rules = MergeRules(_name_row(source), never_null=True, action=CHANGE, patched=source.history_columns()[1:])
         clean = merge_rows(lake, table, rows, rules=rules, write_id=name)
     return Taken(clean, deleted, superseded, patched)
+
+
+def _name_row(source: "Source") -> list[str]:
+    """The columns that name a row of the clean table: none of them is ever null."""
+    return [*source.key, *source.history_columns()[:1]]
 
 
 def _order_of(source: "Source") -> "Merge":
@@ -173,7 +182,11 @@ def _list_known(
         for changes, is_deletion in ((rows, False), (tombstones, True))
         if changes is not None
     ]
-    return reduce(DataFrame.unionByName, known).join(keys, list(source.key), "left_semi") if known else None
+    if not known:
+        return None
+    # Few keys are sent to every task, so that the table is not shuffled for them.
+    asked = F.broadcast(keys) if keys.count() <= _KEYS_SENT else keys
+    return reduce(DataFrame.unionByName, known).join(asked, list(source.key), "left_semi")
 
 
 def _count_changes(good: DataFrame) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ class MergeRules:
 
     Attributes:
         keys: columns that name a row; null equals null.
+        never_null: no key is null, on either side: then plain equality says the same, for less.
         newest_by: a row is updated only by one that is not older by this column.
         remove_missing: rows with these values that the new rows do not name are removed.
         action: a column of the new rows, none of the table, that says UPSERT, DELETE or PATCH; without it all are put in.
@@ -31,6 +32,7 @@ class MergeRules:
     """
 
     keys: Sequence[str]
+    never_null: bool = False
     newest_by: str | None = None
     remove_missing: Mapping[str, str | int] | None = None
     action: str | None = None
@@ -55,7 +57,8 @@ def execute_merge(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRule
     for name, value in options.items():
         place = "commitInfo" if name == "userMetadata" else "write"
         session.conf.set(f"spark.databricks.delta.{place}.{name}", value)
-    same = " AND ".join(f"old.{quote_identifier(key)} <=> new.{quote_identifier(key)}" for key in rules.keys)
+    equals = "=" if rules.never_null else "<=>"
+    same = " AND ".join(f"old.{quote_identifier(key)} {equals} new.{quote_identifier(key)}" for key in rules.keys)
     by = quote_identifier(rules.newest_by) if rules.newest_by else None
     target = open_delta_table(replace(lake, spark=session), table)
     _require_columns(table, target.toDF().columns, [name for name in rows.columns if name != rules.action])
