@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VIOLATIONS = "_violations"
 RAW = "_raw"
+_NEW_SHOWN = 20
+_TELLING = 3  # letters: fewer are in many a name
 _OF_COLUMNS, _OF_ROWS = "_of_columns", "_of_rows"
 HEADER = "_header"
 IS_ROW = "_is_row"
@@ -87,7 +89,8 @@ def compare_columns(found: Sequence[str], source: "Source", *, place: str) -> li
     refused = new if source.new_columns == "fail" else []
     if missing or refused:
         lines = [f"  - {column}: declared, not there{_hint(column, new)}" for column in missing]
-        lines += [f"  + {column}: there, not declared" for column in refused]
+        lines += [f"  + {column}: there, not declared" for column in new[:_NEW_SHOWN]]
+        lines += [f"  + … {len(new) - _NEW_SHOWN} more"] if len(new) > _NEW_SHOWN else []
         raise ContractError(
             f"{place}: the columns are not those of the contract:\n" + "\n".join(lines) + "\n"
             "The batch was refused; nothing was written. Mend the files, or `columns` of the source."
@@ -111,9 +114,13 @@ def name_columns(found: Sequence[str], source: "Source", *, place: str) -> list[
 
 
 def _hint(column: str, candidates: Sequence[str]) -> str:
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    near = folded.get(column.casefold()) or next(iter(get_close_matches(column, candidates, n=1)), None)
-    return f"; renamed to {near}?" if near else ""
+    """The likeliest new name of a column: the same in other letters, nearly the same, or with something put before or behind it."""
+    folded, wanted = {candidate.casefold(): candidate for candidate in candidates}, column.casefold()
+    longer = [
+        name for name in folded if len(min(name, wanted, key=len)) >= _TELLING and (wanted in name or name in wanted)
+    ]
+    near = next(iter([*get_close_matches(wanted, folded, n=1), *longer]), None)
+    return f"; renamed to {folded[near]}?" if near else ""
 
 
 def _text_of(column: str) -> str:

@@ -103,10 +103,34 @@ def test_missing_columns_are_refused_with_a_diff_and_the_nearest_name() -> None:
     source = make_source({"id": {"type": "int"}, "carrier": {"type": "string"}})
     with pytest.raises(ContractError) as caught:
         compare_columns(["id", "Carrier", "_source_file", "_malformed"], source, place="orders")
-    assert str(caught.value).splitlines()[:2] == [
+    assert str(caught.value).splitlines()[:3] == [
         "orders: the columns are not those of the contract:",
         "  - carrier: declared, not there; renamed to Carrier?",
+        "  + Carrier: there, not declared",
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "hint"),
+    [
+        ("PRICE", "; renamed to PRICE?"),
+        ("Price_EUR", "; renamed to Price_EUR?"),
+        ("prize", "; renamed to prize?"),
+        ("colour", ""),
+    ],
+)
+def test_a_column_that_is_missing_may_have_another_name(found: str, hint: str) -> None:
+    source = make_source({"id": {"type": "int"}, "price": {"type": "double"}})
+    with pytest.raises(ContractError) as caught:
+        compare_columns(["id", found], source, place="orders")
+    assert f"  - price: declared, not there{hint}\n" in str(caught.value)
+
+
+def test_of_many_undeclared_columns_some_are_shown() -> None:
+    source = make_source({"id": {"type": "int"}})
+    with pytest.raises(ContractError) as caught:
+        compare_columns([f"c{number}" for number in range(23)], source, place="orders")
+    assert "  + c19: there, not declared\n  + … 3 more\n" in str(caught.value)
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("ignore", []), ("add", ["extra"])])
