@@ -117,6 +117,8 @@ def test_missing_columns_are_refused_with_a_diff_and_the_nearest_name() -> None:
         ("Price_EUR", "; renamed to Price_EUR?"),
         ("prize", "; renamed to prize?"),
         ("colour", ""),
+        ("ice", "; renamed to ice?"),
+        ("e", ""),
     ],
 )
 def test_a_column_that_is_missing_may_have_another_name(found: str, hint: str) -> None:
