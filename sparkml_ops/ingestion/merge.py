@@ -48,8 +48,6 @@ from sparkml_ops.lake import (
 if TYPE_CHECKING:
     from sparkml_ops.config.sources import Merge, Source
 
-_KEYS_SENT = 500_000
-
 
 @dataclass(frozen=True)
 class Taken:
@@ -182,11 +180,7 @@ def _list_known(
         for changes, is_deletion in ((rows, False), (tombstones, True))
         if changes is not None
     ]
-    if not known:
-        return None
-    # Few keys are sent to every task, so that the table is not shuffled for them.
-    asked = F.broadcast(keys) if keys.count() <= _KEYS_SENT else keys
-    return reduce(DataFrame.unionByName, known).join(asked, list(source.key), "left_semi")
+    return reduce(DataFrame.unionByName, known).join(keys, list(source.key), "left_semi") if known else None
 
 
 def _count_changes(good: DataFrame) -> tuple[int, ...]:

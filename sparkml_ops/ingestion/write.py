@@ -16,6 +16,7 @@ from sparkml_ops.lake import (
     Lake,
     MergeRules,
     append_once,
+    find_write,
     merge_rows,
     replace_slice,
     replace_table,
@@ -55,7 +56,9 @@ def write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame", *, rows_ref
     Where there are none, and none of earlier batches to take away, the table is left alone.
     """
     table, write_id = f"quarantine_{batch.source}", attempt_id(batch)
-    if not rows_refused and batch.mode in {"append", "merge"} and table_exists(lake, table):
+    is_idle = not rows_refused and batch.mode in {"append", "merge"} and table_exists(lake, table)
+    # A batch that was cut off after this write may judge its rows otherwise by now: what it wrote then still counts.
+    if is_idle and find_write(lake, table, write_id) is None:
         return Commit(table, table_version(lake, table), 0, "committed")
     kept = refused.select(
         F.col(RAW).alias("raw"),

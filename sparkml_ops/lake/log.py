@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 _COMMIT = re.compile(r"\d{20}\.json")
-_COMMIT_INFO = '{"commitInfo"'
 
 
 def read_log(table: Path, *, limit: int | None = None) -> list[Mapping[str, Any]] | None:
@@ -42,9 +41,11 @@ def _read_commit(file: Path) -> dict[str, Any]:
     info = _find_info(file)
     return {
         "version": int(file.stem),
-        "timestamp": info.get("inCommitTimestamp", changed_at),
+        "timestamp": info.get("inCommitTimestamp") or changed_at,
         "operation": info.get("operation"),
-        "operationParameters": {name: _as_text(value) for name, value in info.get("operationParameters", {}).items()},
+        "operationParameters": {
+            name: _as_text(value) for name, value in (info.get("operationParameters") or {}).items()
+        },
         "operationMetrics": info.get("operationMetrics"),
         "userMetadata": info.get("userMetadata"),
     }
@@ -53,10 +54,12 @@ def _read_commit(file: Path) -> dict[str, Any]:
 def _find_info(file: Path) -> dict[str, Any]:
     with file.open(encoding="utf-8") as lines:
         for line in lines:
-            if line.startswith(_COMMIT_INFO):
-                info: dict[str, Any] = json.loads(line)["commitInfo"]
+            action = json.loads(line)
+            if not isinstance(action, dict):
+                raise ValueError(f"{file} has a line that is no action")  # noqa: TRY004  # of the file, not of a caller
+            if "commitInfo" in action:
+                info: dict[str, Any] = action["commitInfo"]
                 return info
-            json.loads(line)
     return {}
 
 

@@ -1,5 +1,6 @@
 """A value that must be a value of another source's table."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,23 @@ def test_a_source_waits_for_those_that_it_refers_to(lake: Lake, use_case: UseCas
     steps = {step.name: step.follows for step in list_steps(use_case)}
     assert [*steps][:2] == ["ingest:shops", "ingest:orders"]
     assert steps["ingest:orders"] == ("ingest:shops",)
+
+
+def cut_off(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_batch_that_was_cut_off_after_its_quarantine_ends_as_it_was_begun(
+    lake: Lake, use_case: UseCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(use_case, lake)
+    (tmp_path / "orders" / "b.csv").write_text("id,shop\n6,north\n7,west\n")
+    with monkeypatch.context() as cut:
+        cut.setattr(import_module("sparkml_ops.ingestion.ingest"), "_require_balance", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(use_case, lake, sources=["orders"])
+    (tmp_path / "shops" / "b.csv").write_text("shop\nwest\n")
+    orders = ingest(use_case, lake).sources[1]
+    assert (orders.rows_in, orders.rows_clean, orders.rows_quarantined) == (2, 1, 1)
+    assert replay(use_case, lake, "orders").rows_decided == 1
+    assert sorted(row.id for row in read_table(lake, "clean_orders").collect()) == [1, 3, 4, 6, 7]

@@ -1,5 +1,7 @@
 """The log as it is read from its files is what Delta says of it."""
 
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,7 @@ def cut(file: Path) -> None:
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a version is gone": lambda log: (log / f"{3:020}.json").unlink(),
     "a version is torn": lambda log: cut(log / f"{3:020}.json"),
+    "a line is no action": lambda log: (log / f"{3:020}.json").write_text("5\n"),
     "there is no log": lambda log: log.rename(log.parent / "_log"),
 }
 
@@ -73,3 +76,17 @@ def test_delta_is_asked_where_the_files_do_not_tell_it_all(damage: str, shop: La
     assert read_log(folder) is not None
     DAMAGES[damage](folder / "_delta_log")
     assert read_log(folder) is None
+
+
+def test_other_writers_put_spaces_in_and_tell_of_the_commit_last(shop: Lake, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(Path(shop.root) / "orders", tmp_path / "orders"))
+    told = read_log(folder)
+    commit = folder / "_delta_log" / f"{1:020}.json"
+    times = commit.stat()
+    actions = [json.loads(line) for line in commit.read_text().splitlines()]
+    commit.write_text(
+        "".join(f"{json.dumps(action, indent=None, separators=(', ', ' : '))}\n" for action in actions[::-1])
+    )
+    os.utime(commit, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "commitInfo" in actions[0]
+    assert read_log(folder) == told
