@@ -1,8 +1,10 @@
 """A contract as columns: raw text in, typed values and the names of the violated rules out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
@@ -50,12 +52,12 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
     # Each step's columns are computed once, however many rules of the next look at them.
     texts = raw.select(
         *READER_COLUMNS,
-        *[_null_texts(F.col(f"`{column}`"), source).alias(_text_of(column)) for column in source.columns],
+        *[_null_texts(F.col(f"`{column}`"), source).alias(text_of(column)) for column in source.columns],
         *[_null_texts(F.col(f"`{column}`"), source).alias(column) for column in added],
     )
     typed = texts.withColumns(
         {
-            column: _typed(F.col(_text_of(column)), rule).alias(column, metadata=_comment(rule))
+            column: type_values(F.col(text_of(column)), rule).alias(column, metadata=_comment(rule))
             for column, rule in source.columns.items()
         }
     )
@@ -72,6 +74,26 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         .alias(VIOLATIONS),
         *[column for column in READER_COLUMNS if column != "_malformed"],
     )
+
+
+def flag_sound(typed: "DataFrame", source: "Source", *, flag: str) -> "DataFrame":
+    """Add the derived columns, and a column that is true of rows that break no rule at all, not even one that only warns.
+
+    Args:
+        typed: the declared columns, and the texts that they are from by `text_of`.
+        source: the contract.
+        flag: the column to add.
+    """
+    kept = typed.withColumn(_OF_COLUMNS, _breaks_none(violated for _, violated in _list_column_rules(source)))
+    for column, expression in source.derive.items():
+        kept = kept.withColumn(column, F.expr(expression))
+    keys = [F.col(key).isNull() for key in source.key]
+    of_rows = _breaks_none([*keys, *(violated for _, violated in _list_row_rules(source))])
+    return kept.withColumn(flag, F.col(_OF_COLUMNS) & of_rows).drop(_OF_COLUMNS)
+
+
+def _breaks_none(violated: Iterable[Column]) -> Column:
+    return reduce(and_, (~F.coalesce(one, F.lit(False)) for one in violated), F.lit(True))
 
 
 def list_reasons(reasons: Sequence[Column]) -> Column:
@@ -123,7 +145,8 @@ def _hint(column: str, candidates: Sequence[str]) -> str:
     return f"; renamed to {folded[near]}?" if near else ""
 
 
-def _text_of(column: str) -> str:
+def text_of(column: str) -> str:
+    """The column with the text that a column's values are made from."""
     return f"_text_{column}"
 
 
@@ -131,7 +154,8 @@ def _null_texts(value: Column, source: "Source") -> Column:
     return F.when(value.cast("string").isin(source.null_values), F.lit(None)).otherwise(value)
 
 
-def _typed(value: Column, rule: "Rule") -> Column:
+def type_values(value: Column, rule: "Rule") -> Column:
+    """A column's text, or what a typed source has, as the type that the contract asks for; null where it is no such value."""
     if rule.type == "string":
         return value.cast("string")
     typed = value.try_cast(rule.type)
@@ -176,10 +200,10 @@ def _list_column_rules(source: "Source") -> Rules:
 
 
 def _list_rules_of(column: str, rule: "Rule") -> Rules:
-    text, typed = F.col(_text_of(column)), F.col(column)
+    text, typed = F.col(text_of(column)), F.col(column)
     found: Rules = []
     if not rule.nullable:
-        found.append((f"{column}: is null", text.isNull()))
+        found.append((f"{column}: is null", text.isNull() & typed.isNull()))
     if rule.type != "string":
         found.append((f"{column}: is no {rule.type}", text.isNotNull() & typed.isNull()))
     if rule.type == "timestamp":

@@ -11,18 +11,16 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.sources import order_sources
 from sparkml_ops.errors import ConfigError, ContractError, SetupError
 from sparkml_ops.ingestion.batches import Batch, Wanted, decide_batch, find_taken
-from sparkml_ops.ingestion.contract import find_severities, hash_contract
-from sparkml_ops.ingestion.counts import count_rows, flag_refused
+from sparkml_ops.ingestion.contract import hash_contract
 from sparkml_ops.ingestion.damage import blaming_files
-from sparkml_ops.ingestion.judge import judge_batch
+from sparkml_ops.ingestion.judge import Judged, judge_batch
 from sparkml_ops.ingestion.manifest import ATTEMPT, attempt_id, note_batch, read_batches
 from sparkml_ops.ingestion.merge import Taken
-from sparkml_ops.ingestion.positions import number_lines
 from sparkml_ops.ingestion.preflight import require_room
-from sparkml_ops.ingestion.profile import list_figures, profile_rows
+from sparkml_ops.ingestion.profile import profile_rows
 from sparkml_ops.ingestion.readers import KINDS
 from sparkml_ops.ingestion.refuse import require_kept
-from sparkml_ops.ingestion.write import write_clean, write_quarantine
+from sparkml_ops.ingestion.write import write_clean, write_files, write_quarantine
 from sparkml_ops.lake import (
     Commit,
     Lake,
@@ -177,20 +175,17 @@ def _ingest_source(
 def _ingest_batch(
     lake: Lake, source: "Source", batch: Batch, *, earlier: Sequence[Batch], record: StepRecord, run_id: str
 ) -> SourceResult:
-    is_refused = flag_refused(find_severities(source))
     with blaming_files(), blaming_tables(lake), judge_batch(lake, source, batch) as judged:
-        rows = judged.rows
-        counts = count_rows(rows, source, is_refused, figures=list_figures(rows, source, taken=~is_refused))
+        counts = judged.counts
         KINDS[source.format].require_unchanged(lake.spark, source, batch.files, name=batch.source)
-        good, refused = rows.where(~is_refused), rows.where(is_refused)
-        warnings = require_kept(lake, source, batch, good, counts=counts, earlier=earlier)
+        warnings = require_kept(lake, source, batch, judged.good, counts=counts, earlier=earlier)
         if warnings:
             record.note("warnings", "\n".join(warnings))
         rows_good = counts.rows_in - counts.rows_refused
-        profile = profile_rows(good, source, batch, figures=counts.figures, rows_taken=rows_good)
-        taken = write_clean(lake, source, batch, good)
+        profile = profile_rows(judged.sample, source, batch, figures=counts.figures, rows_taken=rows_good)
+        taken = _write_good(lake, source, batch, judged)
         # Counting lines is another pass over what is at hand, which good batches are spared.
-        refused = number_lines(refused, judged.lines) if counts.rows_refused else refused.withColumn("_line", F.lit(0))
+        refused = judged.number(judged.refused) if counts.rows_refused else judged.refused.withColumn("_line", F.lit(0))
         quarantine = write_quarantine(lake, batch, refused, rows_refused=counts.rows_refused)
     _require_balance(batch, counts.rows_in, taken, quarantine)
     for table, version in judged.referred.items():
@@ -217,6 +212,13 @@ def _ingest_batch(
         rows_deleted=taken.rows_deleted,
         rows_superseded=taken.superseded,
     )
+
+
+def _write_good(lake: Lake, source: "Source", batch: Batch, judged: Judged) -> Taken:
+    """Put the good rows into the clean table: as the files that they stand in, if they do."""
+    if judged.files is not None:
+        return write_files(lake, batch, judged.files.footers, judged.files.columns)
+    return write_clean(lake, source, batch, judged.good)
 
 
 def _require_balance(batch: Batch, rows_in: int, taken: Taken, quarantine: Commit) -> None:

@@ -1,28 +1,52 @@
 """A batch's rows with all that speaks against each: first row by row, then against other rows."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import HEADER, IS_ROW, apply_contract, blaming_expressions, find_severities
-from sparkml_ops.ingestion.counts import flag_refused
+from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
+from sparkml_ops.ingestion.express import join_counts, lines_in_block, may_go_express, read_express, write_late
 from sparkml_ops.ingestion.merge import judge_changes
 from sparkml_ops.ingestion.pieces import read_pieces
+from sparkml_ops.ingestion.positions import number_lines
+from sparkml_ops.ingestion.profile import Sample, choose_sample, list_bounds, list_figures
 from sparkml_ops.ingestion.references import Parents, flag_orphans, read_parents
 from sparkml_ops.ingestion.uniqueness import flag_duplicates, has_duplicates
 from sparkml_ops.ingestion.write import list_encoded
 from sparkml_ops.lake import Lake, read_table, stage_rows, table_exists
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
     from sparkml_ops.config.sources import Source
+    from sparkml_ops.lake.footers import Footer
+
+logger = logging.getLogger(__name__)
+
+_REPEATED = (HEADER, "_source_file")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files that hold all rows of a batch that are taken in.
+
+    Attributes:
+        footers: the files.
+        columns: the columns of the clean table.
+    """
+
+    footers: "Sequence[Footer]"
+    columns: "StructType"
 
 
 @dataclass(frozen=True)
@@ -30,14 +54,22 @@ class Judged:
     """A batch that was read and judged.
 
     Attributes:
-        rows: the batch's rows with their violations.
-        lines: all that was read; headers and blank lines too.
+        good: the rows that have a place in the table.
+        refused: the others, with their violations, and as they came.
+        counts: how many there are of each.
+        sample: some of the good ones.
         referred: versions of the tables that rows were held against, by table.
+        number: adds `_line` to refused rows.
+        files: where the good rows stand in files already that can become the table's.
     """
 
-    rows: "DataFrame"
-    lines: "DataFrame"
+    good: "DataFrame"
+    refused: "DataFrame"
+    counts: BatchCounts
+    sample: Sample
     referred: "Mapping[str, int]"
+    number: "Callable[[DataFrame], DataFrame]"
+    files: Files | None = None
 
 
 @contextmanager
@@ -47,13 +79,55 @@ def judge_batch(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged]:
     Raises:
         ContractError: the columns are not those of the contract, a file cannot be read, or an expression fails.
     """
+    with ExitStack() as stack:
+        judged = stack.enter_context(_go_express(lake, source, batch)) if may_go_express(lake, source, batch) else None
+        yield judged or stack.enter_context(_go_the_long_way(lake, source, batch))
+
+
+@contextmanager
+def _go_the_long_way(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged]:
     parents, referred = read_parents(lake, source, name=batch.source)
     judged = apply_contract(read_pieces(lake, source, batch), source, name=batch.source)
+    is_refused = flag_refused(find_severities(source))
     with ExitStack() as stack:
         with blaming_expressions(batch.source):
-            lines = stack.enter_context(stage_rows(lake, batch.source, judged, repeated=(HEADER, "_source_file")))
+            lines = stack.enter_context(stage_rows(lake, batch.source, judged, repeated=_REPEATED))
         rows = stack.enter_context(hold_together(lake, source, batch, lines.where(IS_ROW), parents=parents))
-        yield Judged(rows, lines, referred)
+        counts = count_rows(rows, source, is_refused, figures=list_figures(rows, source, taken=~is_refused))
+        good, refused = rows.where(~is_refused), rows.where(is_refused)
+        sample = choose_sample(good, counts.rows_in - counts.rows_refused)
+        yield Judged(good, refused, counts, sample, referred, partial(number_lines, lines=lines))
+
+
+@contextmanager
+def _go_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged | None]:
+    """The same by the express lane; None where the batch cannot go there."""
+    is_refused = flag_refused(find_severities(source))
+    with ExitStack() as stack:
+        with blaming_expressions(batch.source):
+            express = stack.enter_context(read_express(lake, source, batch))
+            if express is None:
+                yield None
+                return
+            lines = stack.enter_context(stage_rows(lake, batch.source, express.lines, repeated=_REPEATED))
+        rows = lines.where(IS_ROW)
+        late = rows.where(~is_refused)
+        keys = express.sure.select(*source.key).union(late.select(*source.key))
+        size = sum(file.size_bytes for file in batch.files)
+        if has_duplicates(
+            keys, source.key, refused=F.lit(False), existing=_read_existing(lake, batch), size_bytes=size
+        ):
+            logger.info("source %s: batch %s: keys are there twice: it goes the long way", batch.source, batch.batch_id)
+            yield None
+            return
+        footers = stack.enter_context(write_late(lake, source, batch, late))
+        files = Files([*express.footers, *footers], express.columns)
+        figures = list_bounds(rows, source, taken=~is_refused)
+        counts = join_counts(count_rows(rows, source, is_refused, figures=figures), express, lines, source)
+        good = express.sure.select(*source.column_names()).union(late.select(*source.column_names()))
+        sample = Sample(late.where(express.is_sampled()), express.one_in)
+        number = partial(number_lines, lines=lines, in_block=lines_in_block())
+        yield Judged(good, rows.where(is_refused), counts, sample, {}, number, files)
 
 
 @contextmanager
@@ -70,7 +144,13 @@ def hold_together(
     is_refused, existing = flag_refused(find_severities(source)), _read_existing(lake, batch)
     # Most batches have no duplicates, and are spared the shuffle of whole rows.
     with blaming_expressions(batch.source):
-        is_doubled = has_duplicates(judged, source.key, refused=is_refused, existing=existing)
+        is_doubled = has_duplicates(
+            judged,
+            source.key,
+            refused=is_refused,
+            existing=existing,
+            size_bytes=sum(file.size_bytes for file in batch.files),
+        )
     if is_doubled:
         judged = flag_duplicates(judged, source.key, refused=is_refused, existing=existing)
     yield judged

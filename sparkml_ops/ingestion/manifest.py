@@ -71,11 +71,11 @@ def write_name(batch: Batch) -> str:
     return batch.batch_id if batch.mode == "replay" else attempt_id(batch)
 
 
-def stamp_rows(rows: "DataFrame", batch: Batch) -> "DataFrame":
-    """Rows as a table has them: without the reader's columns, and with the batch that they came in."""
-    others = [column for column in rows.columns if column not in (*READER_COLUMNS, VIOLATIONS)]
+def stamp_rows(rows: "DataFrame", batch: Batch, *, kept: Sequence[str] = ()) -> "DataFrame":
+    """Rows as a table has them: without the reader's columns, and with the batch that they came in; behind them what else is kept."""
+    others = [column for column in rows.columns if column not in (*READER_COLUMNS, VIOLATIONS, *kept)]
     stamps = {"_ingested_at": F.lit(batch.started_at), "_batch_id": F.lit(batch.batch_id)}
-    return with_comments(rows.withColumns(stamps).select(*others, *stamps, "_source_file"), INGESTION_COMMENTS)
+    return with_comments(rows.withColumns(stamps).select(*others, *stamps, "_source_file", *kept), INGESTION_COMMENTS)
 
 
 def _to_batch(rows: Sequence[Any]) -> Batch:

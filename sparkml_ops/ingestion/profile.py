@@ -7,6 +7,7 @@ frequent values) is of a sample that says its size; up to `SAMPLE_ROWS` rows it 
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column
@@ -32,6 +33,37 @@ _MOMENTS = ("date", "timestamp")
 _SECONDS_OF_A_DAY = 86_400.0
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Some rows of a batch.
+
+    Attributes:
+        rows: the rows.
+        one_in: how many rows of the batch one of them stands for.
+    """
+
+    rows: "DataFrame"
+    one_in: int
+
+
+def choose_sample(rows: "DataFrame", rows_taken: int) -> Sample:
+    """All rows, or about `SAMPLE_ROWS` of them, the same ones each time.
+
+    Args:
+        rows: the batch's rows that are taken in, with `_source_file` and `_position`.
+        rows_taken: how many rows these are.
+    """
+    one_in = -(-rows_taken // SAMPLE_ROWS)
+    is_in = F.pmod(F.xxhash64("_source_file", POSITION), F.lit(one_in)) == 0
+    return Sample(rows if one_in <= 1 else rows.where(is_in), one_in)
+
+
+def list_bounds(rows: "DataFrame", source: "Source", *, taken: Column) -> dict[str, Column]:
+    """Of the figures that `list_figures` has, nulls and bounds alone."""
+    figures = list_figures(rows, source, taken=taken)
+    return {name: figure for name, figure in figures.items() if name.rpartition(".")[2] in {"nulls", "min", "max"}}
+
+
 def list_figures(rows: "DataFrame", source: "Source", *, taken: Column) -> dict[str, Column]:
     """Aggregates over the rows that are taken in, by `<column>.<figure>`; numbers as double, moments as seconds since 1970.
 
@@ -41,35 +73,34 @@ def list_figures(rows: "DataFrame", source: "Source", *, taken: Column) -> dict[
         taken: true of rows that are taken in.
     """
     found: dict[str, Column] = {}
-    personal = source.personal_columns()
-    for name, kind in _list_columns(rows, source).items():
+    for name, kind in list_kinds(rows, source).items():
         found[f"{name}.nulls"] = F.count_if(taken & F.col(name).isNull())
         if kind == "string":
             length = F.when(taken, F.char_length(name))
             found |= {f"{name}.shortest": F.min(length), f"{name}.longest": F.max(length)}
-        elif (each := _as_number(name, kind)) is not None and name not in personal:
+        elif has_bounds(name, kind, source) and (each := _as_number(name, kind)) is not None:
             number = F.when(taken, each)
             found |= {f"{name}.min": F.min(number), f"{name}.mean": F.avg(number), f"{name}.max": F.max(number)}
     return found
 
 
 def profile_rows(
-    rows: "DataFrame", source: "Source", batch: "Batch", *, figures: Mapping[str, float | None], rows_taken: int
+    sample: Sample, source: "Source", batch: "Batch", *, figures: Mapping[str, float | None], rows_taken: int
 ) -> list[Metric]:
     """The figures of each column.
 
     Args:
-        rows: the batch's rows that are taken in, with `_source_file` and `_position`.
+        sample: some of the batch's rows that are taken in.
         source: the contract.
         batch: what they came in.
-        figures: what `list_figures` came to.
+        figures: of all rows that are taken in, what `list_figures` or `list_bounds` came to; what is lacking is told of the sample.
         rows_taken: how many rows these are.
     """
     if not rows_taken:
         return []
     return [
         *_tell_all(figures, batch, rows_taken),
-        *_tell_sample(rows, source, batch, one_in=-(-rows_taken // SAMPLE_ROWS)),
+        *_tell_sample(sample, source, batch, known=figures),
     ]
 
 
@@ -84,10 +115,16 @@ def _tell_all(figures: Mapping[str, float | None], batch: "Batch", rows_taken: i
         )  # fmt: skip
 
 
-def _tell_sample(rows: "DataFrame", source: "Source", batch: "Batch", *, one_in: int) -> Iterator[Metric]:
-    sample = rows if one_in == 1 else rows.where(F.pmod(F.xxhash64("_source_file", POSITION), F.lit(one_in)) == 0)
-    columns, personal = _list_columns(rows, source), source.personal_columns()
-    asked: list[Column] = []
+def _tell_sample(
+    sample: Sample, source: "Source", batch: "Batch", *, known: Mapping[str, float | None]
+) -> Iterator[Metric]:
+    columns, personal = list_kinds(sample.rows, source), source.personal_columns()
+    lacking = {
+        name: figure
+        for name, figure in list_figures(sample.rows, source, taken=F.lit(True)).items()
+        if name not in known
+    }
+    asked = [figure.alias(name) for name, figure in lacking.items()]
     for name, kind in columns.items():
         asked.append(F.approx_count_distinct(name).alias(f"{name}.distinct"))
         if name in personal:
@@ -101,23 +138,28 @@ def _tell_sample(rows: "DataFrame", source: "Source", batch: "Batch", *, one_in:
             asked.append(F.call_function("approx_top_k", text, F.lit(_TOP_VALUES)).alias(f"{name}.top"))
     told: dict[str, Any] = {}
     for part in split_wide(asked):
-        told |= sample.agg(F.count(F.lit(1)).alias("rows"), *part).collect()[0].asDict(recursive=True)
+        told |= sample.rows.agg(F.count(F.lit(1)).alias("rows"), *part).collect()[0].asDict(recursive=True)
     for name in columns:
         values = told.get(f"{name}.top")
-        details = {"rows": told["rows"], "one_in": one_in}
+        details = {"rows": told["rows"], "one_in": sample.one_in}
         top = (
             {}
             if values is None
             else {"top": [[one["item"], one["count"]] for one in values if one["item"] is not None]}
         )
         subject, found = f"{batch.source}.{name}", {"distinct": told[f"{name}.distinct"]}
+        found |= {
+            figure.rpartition(".")[2]: told[figure]
+            for figure in lacking
+            if figure.rpartition(".")[0] == name and told[figure] is not None
+        }
         found |= dict(zip(QUANTILES, told.get(f"{name}.quantiles") or (), strict=False))
         for figure, value in found.items():
             more = json.dumps(details | (top if figure == "distinct" else {}), ensure_ascii=False)
             yield Metric("profile", subject, figure, float(value), batch_id=batch.batch_id, details=more)
 
 
-def _list_columns(rows: "DataFrame", source: "Source") -> dict[str, str]:
+def list_kinds(rows: "DataFrame", source: "Source") -> dict[str, str]:
     """The contract's columns that have figures, with their kinds: no maps, lists or structs."""
     kinds = {name: kind.partition("(")[0] for name, kind in rows.dtypes}
     return {
@@ -125,6 +167,11 @@ def _list_columns(rows: "DataFrame", source: "Source") -> dict[str, str]:
         for name in source.column_names()
         if kinds[name] in {"string", "boolean", *_NUMBERS, *_MOMENTS}
     }
+
+
+def has_bounds(name: str, kind: str, source: "Source") -> bool:
+    """Whether the least and greatest value of a column are told: of numbers and moments that are not personal."""
+    return kind in {*_NUMBERS, *_MOMENTS} and name not in source.personal_columns()
 
 
 def _as_number(name: str, kind: str) -> Column | None:

@@ -11,14 +11,31 @@ from sparkml_ops.ingestion.contract import RAW, VIOLATIONS, list_reasons
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+_PART_BYTES = 32_000_000
+_PARTED_FROM_BYTES = 8 * _PART_BYTES  # less is spread well enough by the partitions that Spark makes anyway
 _IS_TAKEN, _IS_KNOWN = "_is_taken", "_is_known"
 
 
 def has_duplicates(
-    judged: "DataFrame", key: Sequence[str], *, refused: "Column", existing: "DataFrame | None" = None
+    judged: "DataFrame",
+    key: Sequence[str],
+    *,
+    refused: "Column",
+    existing: "DataFrame | None" = None,
+    size_bytes: int = 0,
 ) -> bool:
-    """Whether two rows of the batch that are taken in have the same key, or one has a key of the table; looks at keys only."""
+    """Whether two rows of the batch that are taken in have the same key, or one has a key of the table; looks at keys only.
+
+    Args:
+        judged: rows with the key columns.
+        key: the key columns.
+        refused: true of rows that are refused for what they are.
+        existing: rows of the table with the key columns, if there are any.
+        size_bytes: of the batch's files; of large ones the keys are looked at in more parts, so that each part fits in memory.
+    """
     keys = judged.where(~refused).select(*key)
+    if size_bytes > _PARTED_FROM_BYTES:
+        keys = keys.repartition(-(-size_bytes // _PART_BYTES), *key)
     found = keys.groupBy(*key).count().where("count > 1").select(F.lit(1)).limit(1)
     if existing is not None:  # one job, for a small batch costs as much as a look at each
         found = found.union(keys.join(existing.select(*key), [*key], "left_semi").select(F.lit(1)).limit(1))

@@ -1,5 +1,6 @@
 """A batch's rows -> the clean and the quarantine table, each in one commit that is exactly once."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -15,6 +16,7 @@ from sparkml_ops.lake import (
     Commit,
     Lake,
     MergeRules,
+    append_files,
     append_once,
     find_write,
     merge_rows,
@@ -28,13 +30,15 @@ from sparkml_ops.lake.statistics import hide_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
     from sparkml_ops.config.sources import Source
+    from sparkml_ops.lake.footers import Footer
 
 
 def write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -> Taken:
     """Write the rows that keep the contract as the batch's mode says."""
-    good = hide_columns(with_comments(good, comment_source(source)), source.personal_columns())
+    good = _tell_meaning(source, good)
     if source.merge is not None:
         return write_changes(lake, source, batch, good)
     table, write_id = f"clean_{batch.source}", write_name(batch)
@@ -48,6 +52,20 @@ def write_clean(lake: Lake, source: "Source", batch: Batch, good: "DataFrame") -
     if batch.mode == "merge":
         return Taken(merge_rows(lake, table, rows, rules=MergeRules(source.key), write_id=write_id))
     return Taken(append_once(lake, table, rows, write_id=write_id))
+
+
+def as_table(source: "Source", batch: Batch, rows: "DataFrame", *, kept: Sequence[str] = ()) -> "DataFrame":
+    """Rows with the columns of the clean table, and behind them what else is kept."""
+    return stamp_rows(_tell_meaning(source, rows), batch, kept=kept)
+
+
+def write_files(lake: Lake, batch: Batch, footers: "Sequence[Footer]", columns: "StructType") -> Taken:
+    """Add files that hold the rows that keep the contract, with the columns of the clean table."""
+    return Taken(append_files(lake, f"clean_{batch.source}", footers, columns, write_id=write_name(batch)))
+
+
+def _tell_meaning(source: "Source", rows: "DataFrame") -> "DataFrame":
+    return hide_columns(with_comments(rows, comment_source(source)), source.personal_columns())
 
 
 def write_quarantine(lake: Lake, batch: Batch, refused: "DataFrame", *, rows_refused: int) -> Commit:

@@ -14,7 +14,7 @@ from sparkml_ops.lake.runs import (
     record_step,
 )
 from sparkml_ops.lake.session import open_session
-from sparkml_ops.lake.staging import stage_rows
+from sparkml_ops.lake.staging import stage_files, stage_rows
 from sparkml_ops.lake.tables import (
     change_version,
     change_versions,
@@ -26,6 +26,7 @@ from sparkml_ops.lake.tables import (
 )
 from sparkml_ops.lake.writes import (
     Commit,
+    append_files,
     append_once,
     append_rows,
     find_write,
@@ -46,6 +47,7 @@ __all__ = [
     "Metric",
     "StepRecord",
     "StepRun",
+    "append_files",
     "append_once",
     "append_rows",
     "change_version",
@@ -68,6 +70,7 @@ __all__ = [
     "replace_slice",
     "replace_table",
     "resolve_relation",
+    "stage_files",
     "stage_rows",
     "table_exists",
     "table_version",

@@ -1,6 +1,6 @@
 """Rows that are put on disk once, so that whatever made them runs once and memory stays the same however many they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,6 +15,12 @@ _OPTIONS = {
     "compression": "lz4",
     # The rows are read again within the minute: a dictionary would cost more than it saves.
     _DICTIONARY: "false",
+}
+_AS_A_TABLE = {
+    # A file for each value is open at once; else all rows would be sorted by it first.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
+    # Spark's own choice has no bounds in a file's footer.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
 
 
@@ -38,6 +44,44 @@ def stage_rows(lake: Lake, name: str, rows: "DataFrame", *, repeated: Sequence[s
         yield lake.spark.read.schema(rows.schema).parquet(folder)
     finally:
         _remove_folder(lake, staging)
+
+
+@contextmanager
+def stage_files(lake: Lake, name: str, rows: "DataFrame", *, by: str) -> Iterator[str]:
+    """The folder `_staging/<name>/<id>`, with the rows in files that a table could have, in a folder `<by>=<value>` for each value.
+
+    It is there while the block runs. Files that are moved out of it stay.
+
+    Args:
+        lake: where the folder is.
+        name: of the folder.
+        rows: what is written.
+        by: a column of few values, which is not in the files.
+    """
+    staging = f"{lake.root}/_staging/{check_table_name(name)}"
+    _remove_folder(lake, staging)
+    folder = f"{staging}/{uuid4().hex}"
+    try:
+        with _set_for_now(lake, _AS_A_TABLE):
+            rows.write.partitionBy(by).parquet(folder)
+        yield folder
+    finally:
+        _remove_folder(lake, staging)
+
+
+@contextmanager
+def _set_for_now(lake: Lake, settings: Mapping[str, str]) -> Iterator[None]:
+    before = {key: lake.spark.conf.get(key, None) for key in settings}
+    for key, value in settings.items():
+        lake.spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                lake.spark.conf.unset(key)
+            else:
+                lake.spark.conf.set(key, old)
 
 
 def _remove_folder(lake: Lake, folder: str) -> None:

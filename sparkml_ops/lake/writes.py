@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sparkml_ops.errors import ConflictError
+from sparkml_ops.lake.adopt import adopt_files
 from sparkml_ops.lake.describe import drop_lost_checks
 from sparkml_ops.lake.history import WrittenBy, commits_in_effect, encode_note, last_restore, rows_written
 from sparkml_ops.lake.lease import hold_lease
@@ -22,6 +23,9 @@ from sparkml_ops.lake.tables import CREATE_OPTIONS, read_history, read_table, re
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+    from sparkml_ops.lake.footers import Footer
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +73,28 @@ def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fin
         _save(lake, table, rows, options=marks.options())
 
     return _commit_once(lake, table, write, name=_WriteName(write_id, fingerprint))
+
+
+def append_files(
+    lake: Lake, table: str, footers: "Sequence[Footer]", columns: "StructType", *, write_id: str
+) -> Commit:
+    """Append the rows of Parquet files, which become the table's own; the same `write_id` again adds nothing.
+
+    Args:
+        lake: where the table is; `can_adopt` must hold of it.
+        table: its name.
+        footers: the files.
+        columns: the table's columns, of which a new table is made.
+        write_id: names the write.
+
+    Raises:
+        ConflictError: the same `write_id` is in effect with another fingerprint, or another writer does not let go.
+    """
+
+    def write(marks: _Write) -> None:
+        adopt_files(lake, table, footers, columns, note=marks.note)
+
+    return _commit_once(lake, table, write, name=_WriteName(write_id, ""))
 
 
 def append_rows(lake: Lake, table: str, rows: "DataFrame") -> None:

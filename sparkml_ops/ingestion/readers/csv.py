@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from sparkml_ops.ingestion.contract import BLOCK, HEADER, IS_ROW, POSITION, RAW,
 from sparkml_ops.ingestion.damage import FILES_AT_A_TIME, Glance, blaming_files, look_into
 from sparkml_ops.ingestion.files import plain_path, read_first_line
 from sparkml_ops.ingestion.partitions import partition_values, refuse_twice, require_partitions
-from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, read_lines
+from sparkml_ops.ingestion.readers.lines import read_lines
+from sparkml_ops.ingestion.readers.plain import BYTE_ORDER_MARK
 from sparkml_ops.lake.location import quote_identifier
 
 if TYPE_CHECKING:
@@ -34,6 +36,34 @@ def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "
     Raises:
         ContractError: a header names a column twice or not at all, or lacks a column of the contract.
     """
+    parts = [
+        split_lines(read_lines(spark, source, alike.files), source, alike.header, names=alike.names)
+        for alike in find_headers(spark, source, paths)
+    ]
+    return put_together(parts)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Files with the same header.
+
+    Attributes:
+        header: the line.
+        names: the columns that it names.
+        files: the files.
+    """
+
+    header: str
+    names: tuple[str, ...]
+    files: tuple[Glance, ...]
+
+
+def find_headers(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> list[Alike]:
+    """Look into the files, and put those together that have the same header.
+
+    Raises:
+        ContractError: a header names a column twice or not at all, or lacks a column of the contract.
+    """
     require_partitions(paths, source)
     files = look_into(spark, paths, form="csv")
     with ThreadPoolExecutor(FILES_AT_A_TIME, thread_name_prefix="header") as readers:
@@ -41,12 +71,9 @@ def read_csv(spark: "SparkSession", source: "Source", paths: Sequence[str]) -> "
         by_header: dict[str, list[Glance]] = defaultdict(list)
         for file, line in zip(files, lines, strict=True):
             by_header[line].append(file)
-    names = {line: _split_header(line, source, path=alike[0].path) for line, alike in by_header.items()}
-    parts = [
-        _split_lines(read_lines(spark, source, alike), source, line, names=names[line])
-        for line, alike in by_header.items()
+    return [
+        Alike(line, _split_header(line, source, path=alike[0].path), tuple(alike)) for line, alike in by_header.items()
     ]
-    return _put_together(parts)
 
 
 def _read_header(spark: "SparkSession", source: "Source", path: str) -> str:
@@ -59,17 +86,19 @@ def split_again(lines: "DataFrame", source: "Source") -> "DataFrame":
     headers = [row[HEADER] for row in lines.select(HEADER).distinct().collect()]
     place = "quarantine"
     parts = [
-        _split_lines(lines.where(F.col(HEADER) == line), source, line, names=_split_header(line, source, path=place))
+        split_lines(lines.where(F.col(HEADER) == line), source, line, names=_split_header(line, source, path=place))
         for line in sorted(headers)
     ]
-    return _put_together(parts)
+    return put_together(parts)
 
 
-def _put_together(parts: Sequence["DataFrame"]) -> "DataFrame":
+def put_together(parts: Sequence["DataFrame"]) -> "DataFrame":
+    """Rows of files with different headers; a column that a file lacks is null there."""
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
 
 
-def _split_lines(lines: "DataFrame", source: "Source", header: str, *, names: Sequence[str]) -> "DataFrame":
+def split_lines(lines: "DataFrame", source: "Source", header: str, *, names: Sequence[str]) -> "DataFrame":
+    """Lines of files with one header -> the values of its columns, with the `READER_COLUMNS`."""
     is_row = F.col(IS_ROW) & ~F.col(RAW).isin(header, BYTE_ORDER_MARK + header)
     schema = ", ".join(f"{quote_identifier(name)} string" for name in (*names, _CORRUPT))
     options = {

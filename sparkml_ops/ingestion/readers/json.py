@@ -9,7 +9,8 @@ from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion.contract import BLOCK, HEADER, IS_ROW, POSITION, RAW, name_columns
 from sparkml_ops.ingestion.damage import look_into
 from sparkml_ops.ingestion.partitions import partition_values, require_partitions
-from sparkml_ops.ingestion.readers.lines import BYTE_ORDER_MARK, read_lines
+from sparkml_ops.ingestion.readers.lines import read_lines
+from sparkml_ops.ingestion.readers.plain import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from sparkml_ops.config.sources import Source
 
-BYTE_ORDER_MARK = "\ufeff"
 # windows-1252 is iso-8859-1 with other characters from 0x80 to 0x9f, five of which are none.
 _OF_WINDOWS = {byte: bytes([byte]).decode("cp1252", errors="ignore") for byte in range(0x80, 0xA0)}
 _LATIN = "".join(chr(byte) for byte, sign in _OF_WINDOWS.items() if sign)
@@ -31,16 +30,28 @@ def read_lines(spark: "SparkSession", source: "Source", files: Sequence[Glance])
     """
     if source.multiline or source.encoding == "utf-16":
         return read_records(spark, source, files)
-    lines = spark.read.options(**READ_OPTIONS).text([literal_path(file.path) for file in files])
-    text, is_text = _decode(source)
-    lines = lines.select(
-        text.alias(RAW),
-        F.when(~is_text, NOT_TEXT).alias("_fault"),
-        F.col("_metadata.file_path").alias("_source_file"),
-        F.col("_metadata.file_block_start").alias(BLOCK),
-        F.monotonically_increasing_id().alias(POSITION),
+    return decode_lines(read_text(spark, files).withColumn(POSITION, F.monotonically_increasing_id()), source)
+
+
+def read_text(spark: "SparkSession", files: Sequence[Glance]) -> "DataFrame":
+    """Lines as they came (`value`), each with the file and the block that it stands in."""
+    return (
+        spark.read.options(**READ_OPTIONS)
+        .text([literal_path(file.path) for file in files])
+        .select(
+            "value",
+            F.col("_metadata.file_path").alias("_source_file"),
+            F.col("_metadata.file_block_start").alias(BLOCK),
+        )
     )
-    return lines.withColumn(IS_ROW, F.trim(RAW) != "")
+
+
+def decode_lines(lines: "DataFrame", source: "Source") -> "DataFrame":
+    """Lines as they came (`value`) -> `_raw`, `_fault` and `_is_row`; other columns stay."""
+    text, is_text = _decode(source)
+    others = [name for name in lines.columns if name != "value"]
+    decoded = lines.select(text.alias(RAW), F.when(~is_text, NOT_TEXT).alias("_fault"), *others)
+    return decoded.withColumn(IS_ROW, F.trim(RAW) != "")
 
 
 def _decode(source: "Source") -> tuple["Column", "Column"]:

@@ -1,0 +1,197 @@
+"""Parquet files that are there become a table's by one commit, without their rows being read or written once more.
+
+Delta has no public call for this. Its own commands commit files by an `OptimisticTransaction`, and so does this: conflicts,
+checkpoints and history are Delta's, as ever. `can_adopt` says whether it can be done; where not, rows are written as usual.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from py4j.java_gateway import JavaPackage
+from pyspark.sql.types import StructField, StructType
+
+from sparkml_ops.lake.footers import Bounds, Footer
+from sparkml_ops.lake.location import Lake, local_root
+from sparkml_ops.lake.statistics import STATISTICS, choose_statistics
+from sparkml_ops.lake.tables import CREATE_OPTIONS, read_table, table_exists
+from sparkml_ops.lake.upkeep import describe_detail
+
+_INDEXED = 32  # columns with statistics where a table does not name them, as Delta has it
+_LONGEST = 32  # characters of a bound
+_OURS = "delta.constraints.sparkml_ops_"
+
+
+def can_adopt(lake: Lake, table: str, columns: StructType) -> bool:
+    """Whether files with these columns can become the table's.
+
+    They can where the table is a folder on this machine (a file is moved, which elsewhere means that it is copied), has no check but
+    our own and no columns that Delta makes or renames, and where the columns are the same, if it is there.
+    """
+    if local_root(lake) is None or lake.database is not None or _is_missing(_delta(lake).OptimisticTransaction):
+        return False
+    if not table_exists(lake, table):
+        return True
+    properties = describe_detail(lake, table).properties
+    there = read_table(lake, table).schema
+    asks_for_more = any(
+        key.startswith(("delta.constraints.", "delta.columnMapping.")) and not key.startswith(_OURS)
+        for key in properties
+    ) or any(key.startswith("delta.") for column in there for key in column.metadata)
+    return not asks_for_more and _plain(there) == _plain(columns)
+
+
+def adopt_files(lake: Lake, table: str, footers: Sequence[Footer], columns: StructType, *, note: str) -> None:
+    """Move the files into the table's folder and commit them, with `note` as `userMetadata`; makes the table if there is none.
+
+    Args:
+        lake: where the table is.
+        table: its name.
+        footers: the files; those that an earlier try has moved already are taken where they are.
+        columns: the table's; what else is in the files stays unread.
+        note: marks the commit.
+    """
+    root = local_root(lake)
+    assert root is not None  # `can_adopt` holds
+    folder = root / table
+    is_new = not table_exists(lake, table)
+    properties = CREATE_OPTIONS | choose_statistics(columns) if is_new else describe_detail(lake, table).properties
+    shown = _list_indexed(columns, properties)
+    folder.mkdir(parents=True, exist_ok=True)
+    moved = [_move(footer.file, folder) for footer in footers]
+    adds = [_describe_file(file, footer, shown) for file, footer in zip(moved, footers, strict=True)]
+    jvm: Any = lake.spark._jvm  # noqa: SLF001  # pyspark has no way to Delta's classes
+    session: Any = lake.spark._jsparkSession  # noqa: SLF001
+    delta = _delta(lake)
+    transaction = delta.DeltaLog.forTable(session, str(folder)).startTransaction()
+    if is_new:
+        transaction.updateMetadata(_to_action(delta, _describe_table(columns, properties)), False)
+    metrics = {
+        "numFiles": len(footers),
+        "numOutputRows": sum(footer.rows for footer in footers),
+        "numOutputBytes": sum(file.stat().st_size for file in moved),
+    }
+    transaction.registerSQLMetrics(session, _to_metrics(lake, metrics))
+    nothing = jvm.scala.Option.empty()
+    operation = getattr(delta, "DeltaOperations$Write")(
+        jvm.org.apache.spark.sql.SaveMode.Append,
+        jvm.scala.Option.apply(_to_seq(jvm, [])),
+        nothing,
+        jvm.scala.Option.apply(note),
+        *[nothing] * 5,
+    )
+    transaction.commit(_to_seq(jvm, [_to_action(delta, add) for add in adds]), operation)
+
+
+def _plain(columns: StructType) -> list[tuple[str, str]]:
+    return [(column.name, column.dataType.simpleString()) for column in columns]
+
+
+def _move(file: Path, folder: Path) -> Path:
+    target = folder / file.name
+    if file.exists():
+        shutil.move(file, target)
+    return target
+
+
+def _list_indexed(columns: StructType, properties: Mapping[str, str]) -> list[str]:
+    named = properties.get(STATISTICS)
+    if named is not None:
+        return [one.strip().strip("`") for one in named.split(",")]
+    return columns.names[:_INDEXED]
+
+
+def _describe_table(columns: StructType, properties: Mapping[str, str]) -> dict[str, Any]:
+    nullable = StructType([StructField(one.name, one.dataType, True, one.metadata) for one in columns])
+    return {
+        "metaData": {
+            "id": str(uuid4()),
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": nullable.json(),
+            "partitionColumns": [],
+            "configuration": dict(properties),
+            "createdTime": int(datetime.now(UTC).timestamp() * 1000),
+        }
+    }
+
+
+def _describe_file(file: Path, footer: Footer, shown: Iterable[str]) -> dict[str, Any]:
+    told = {name: footer.columns[name] for name in shown if name in footer.columns}
+    statistics = {
+        "numRecords": footer.rows,
+        "minValues": {name: low for name, one in told.items() if (low := _tell_least(one)) is not None},
+        "maxValues": {name: high for name, one in told.items() if (high := _tell_greatest(one)) is not None},
+        "nullCount": {name: one.nulls for name, one in told.items()},
+    }
+    status = file.stat()
+    return {
+        "add": {
+            "path": file.name,
+            "partitionValues": {},
+            "size": status.st_size,
+            "modificationTime": int(status.st_mtime * 1000),
+            "dataChange": True,
+            "stats": json.dumps(statistics),
+        }
+    }
+
+
+def _tell_least(bounds: Bounds) -> Any:
+    """The lower bound as a table's log has it: of a long text its beginning, of an instant its millisecond."""
+    least = bounds.least
+    if isinstance(least, str):
+        return least[:_LONGEST]
+    return _tell_moment(least)
+
+
+def _tell_greatest(bounds: Bounds) -> Any:
+    greatest = bounds.greatest
+    if isinstance(greatest, str):
+        return greatest if len(greatest) <= _LONGEST else None  # its beginning is less than it
+    if isinstance(greatest, datetime) and greatest.microsecond % 1000:
+        greatest += timedelta(milliseconds=1)
+    return _tell_moment(greatest)
+
+
+def _tell_moment(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _delta(lake: Lake) -> Any:
+    jvm: Any = lake.spark._jvm  # noqa: SLF001
+    return jvm.org.apache.spark.sql.delta
+
+
+def _is_missing(found: Any) -> bool:
+    return isinstance(found, JavaPackage)
+
+
+def _to_action(delta: Any, action: Mapping[str, Any]) -> Any:
+    return getattr(delta.actions, "Action$").__getattr__("MODULE$").fromJson(json.dumps(action))
+
+
+def _to_seq(jvm: Any, values: Iterable[Any]) -> Any:
+    collected = jvm.java.util.ArrayList()
+    for value in values:
+        collected.add(value)
+    return jvm.scala.jdk.javaapi.CollectionConverters.asScala(collected).toSeq()
+
+
+def _to_metrics(lake: Lake, figures: Mapping[str, int]) -> Any:
+    jvm: Any = lake.spark._jvm  # noqa: SLF001
+    context: Any = lake.spark._jsc.sc()  # noqa: SLF001
+    collected = jvm.java.util.HashMap()
+    for name, figure in figures.items():
+        metric = jvm.org.apache.spark.sql.execution.metric.SQLMetrics.createMetric(context, name)
+        metric.set(figure)
+        collected.put(name, metric)
+    immutable = getattr(jvm.scala.collection.immutable, "Map$").__getattr__("MODULE$")
+    return getattr(immutable, "from")(jvm.scala.jdk.javaapi.CollectionConverters.asScala(collected))

@@ -1,0 +1,70 @@
+"""What Parquet files tell of themselves: rows, and nulls and bounds of each column, without reading a value."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Of a column's values in a file, or in several.
+
+    Attributes:
+        nulls: how many are null.
+        least: the least of the others; None where there is none, or the file does not tell.
+        greatest: the greatest of them.
+    """
+
+    nulls: int
+    least: Any = None
+    greatest: Any = None
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a file tells.
+
+    Attributes:
+        file: where it is.
+        rows: how many rows it has.
+        columns: bounds by column; columns of columns are not among them.
+    """
+
+    file: Path
+    rows: int
+    columns: Mapping[str, Bounds]
+
+
+def read_footers(files: Iterable[Path]) -> list[Footer]:
+    """Read the footer of each file on this machine."""
+    import pyarrow.parquet as pq
+
+    found = []
+    for file in files:
+        told = pq.read_metadata(file)
+        groups = [told.row_group(at) for at in range(told.num_row_groups)]
+        chunks = [[group.column(at) for group in groups] for at in range(told.num_columns)]
+        columns = {parts[0].path_in_schema: _read_bounds(parts) for parts in chunks if parts}
+        found.append(Footer(file, told.num_rows, columns))
+    return found
+
+
+def join_bounds(footers: Sequence[Footer], column: str) -> Bounds:
+    """The bounds of a column over several files."""
+    parts = [footer.columns[column] for footer in footers if column in footer.columns]
+    return Bounds(
+        sum(part.nulls for part in parts),
+        min((part.least for part in parts if part.least is not None), default=None),
+        max((part.greatest for part in parts if part.greatest is not None), default=None),
+    )
+
+
+def _read_bounds(chunks: Sequence[Any]) -> Bounds:
+    told = [chunk.statistics for chunk in chunks if chunk.statistics is not None]
+    known = [one for one in told if one.has_min_max]
+    return Bounds(
+        sum(one.null_count for one in told),
+        min((one.min for one in known), default=None),
+        max((one.max for one in known), default=None),
+    )
