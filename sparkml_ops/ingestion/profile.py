@@ -1,6 +1,7 @@
 """What a batch's columns hold: figures by column, for `metrics`.
 
-Rows, nulls, bounds, means and lengths are of all rows that are taken in. What costs more (distinct values, quantiles, the most
+Rows, nulls, bounds, means and lengths are of all rows that are taken in (of a batch that took the express lane, means and lengths are
+of the sample). What costs more (distinct values, quantiles, the most
 frequent values) is of a sample that says its size; up to `SAMPLE_ROWS` rows it is all of them. Of a column with personal data
 (`pii: true`) only nulls, distinct values and lengths are told.
 """

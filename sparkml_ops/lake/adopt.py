@@ -24,25 +24,23 @@ from sparkml_ops.lake.upkeep import describe_detail
 _INDEXED = 32  # columns with statistics where a table does not name them, as Delta has it
 _LONGEST = 32  # characters of a bound
 _OURS = "delta.constraints.sparkml_ops_"
+_ASKS_FOR_MORE = ("delta.constraints.", "delta.columnMapping.", "delta.universalFormat", "delta.enableIceberg")
 
 
 def can_adopt(lake: Lake, table: str, columns: StructType) -> bool:
     """Whether files with these columns can become the table's.
 
     They can where the table is a folder on this machine (a file is moved, which elsewhere means that it is copied), has no check but
-    our own and no columns that Delta makes or renames, and where the columns are the same, if it is there.
+    our own, no partitions and no columns that Delta makes or renames, and where the columns are the same, if it is there.
     """
     if local_root(lake) is None or lake.database is not None or _is_missing(_delta(lake).OptimisticTransaction):
         return False
     if not table_exists(lake, table):
         return True
-    properties = describe_detail(lake, table).properties
-    there = read_table(lake, table).schema
-    asks_for_more = any(
-        key.startswith(("delta.constraints.", "delta.columnMapping.")) and not key.startswith(_OURS)
-        for key in properties
-    ) or any(key.startswith("delta.") for column in there for key in column.metadata)
-    return not asks_for_more and _plain(there) == _plain(columns)
+    detail, there = describe_detail(lake, table), read_table(lake, table).schema
+    asks_for_more = any(key.startswith(_ASKS_FOR_MORE) and not key.startswith(_OURS) for key in detail.properties)
+    has_made_columns = any(key.startswith("delta.") for column in there for key in column.metadata)
+    return not (asks_for_more or has_made_columns or detail.partitioned_by) and _plain(there) == _plain(columns)
 
 
 def adopt_files(lake: Lake, table: str, footers: Sequence[Footer], columns: StructType, *, note: str) -> None:

@@ -57,6 +57,7 @@ class TableDetail:
     files: int
     bytes: int
     clustered_by: tuple[str, ...]
+    partitioned_by: tuple[str, ...]
     properties: Mapping[str, str]
     location: str
     description: str | None
@@ -107,6 +108,7 @@ def describe_detail(lake: Lake, table: str) -> TableDetail:
         files=row["numFiles"],
         bytes=row["sizeInBytes"],
         clustered_by=tuple(row["clusteringColumns"] or ()),
+        partitioned_by=tuple(row["partitionColumns"] or ()),
         properties=row["properties"],
         location=row["location"],
         description=row["description"],

@@ -28,6 +28,11 @@ def plans_since(spark: SparkSession, first: int) -> list[str]:
     return [str(one.physicalPlanDescription()) for one in executions if one.executionId() >= first]
 
 
+def count_text_scans(plans: list[str]) -> int:
+    """How often text is read. A plan has a tree of its nodes, and below it what there is to say of each: "(7) Scan text"."""
+    return sum(len(re.findall(r"^\(\d+\) Scan text", plan, re.MULTILINE)) for plan in plans)
+
+
 def next_execution(spark: SparkSession) -> int:
     """The number that the next execution will have, or one that is after it."""
     ran = spark._jsparkSession.sharedState().statusStore().executionsList()
@@ -61,5 +66,4 @@ def test_a_batch_reads_its_files_once(lake: Lake, landing: Path, environment: En
     assert (result.rows_in, result.rows_clean, result.rows_quarantined) == (6, 2, 4)
     plans = plans_since(lake.spark, begun)
     assert len(plans) > 5  # the figures, the looks at other rows and the writes are plans of their own
-    # A plan has a tree of its nodes, and below it what there is to say of each: "(7) Scan text".
-    assert sum(len(re.findall(r"^\(\d+\) Scan text", plan, re.MULTILINE)) for plan in plans) == 1
+    assert count_text_scans(plans) == 1

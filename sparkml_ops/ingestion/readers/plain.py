@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BooleanType,
     DataType,
@@ -82,6 +81,7 @@ def take_apart(header: str, names: Sequence[str], source: "Source", lines: "Colu
         block: a number that is another in each block of a file.
     """
     import pyarrow as pa
+    from pyspark.sql.pandas.functions import arrow_udf
 
     types = {name: plain_type(source.columns[name]) for name in names if name in source.columns}
     kinds = [_kind_of(types[name]) if name in types else None for name in names]
@@ -96,7 +96,7 @@ def take_apart(header: str, names: Sequence[str], source: "Source", lines: "Colu
 
     told = [StructField(LINE, LongType()), StructField(IS_BOUND, BooleanType()), StructField(IS_PLAIN, BooleanType())]
     fields = [StructField(name, one) for name, one in types.items()]
-    taken: Column = F.arrow_udf(split, StructType([*told, *fields]))(lines, block)
+    taken: Column = arrow_udf(split, StructType([*told, *fields]))(lines, block)  # type: ignore[call-overload]
     return taken
 
 
