@@ -104,7 +104,7 @@ def read_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Express
     if len(alike) > _MOST_HEADERS or not can_adopt(lake, f"clean_{batch.source}", columns):
         yield None
         return
-    with stage_files(lake, f"{batch.source}_express", rows, by=_LANE) as folder:
+    with stage_files(lake, batch.source, "express", rows, by=_LANE) as folder:
         staged = lake.spark.read.schema(rows.schema).parquet(folder)
         sure, rest = (staged.where(F.col(_LANE) == lane) for lane in (_SURE, _REST))
         kept = [F.col(f"_kept{name}").alias(name) for name in (HEADER, BLOCK, POSITION)]
@@ -160,7 +160,7 @@ def _is_sampled(one_in: int) -> "Column":
 def write_late(lake: Lake, source: "Source", batch: Batch, late: "DataFrame") -> Iterator[list[Footer]]:
     """The rows that went the long way and are good, in files like those of the others; they are there while the block runs."""
     rows = as_table(source, batch, late).withColumn(_LANE, F.lit(_REST))
-    with stage_files(lake, f"{batch.source}_late", rows, by=_LANE) as folder:
+    with stage_files(lake, batch.source, "late", rows, by=_LANE) as folder:
         yield read_footers(_list_files(folder, _REST))
 
 
@@ -231,4 +231,5 @@ def _as_number(value: Any) -> float | None:
         return value.replace(tzinfo=UTC).timestamp()
     if isinstance(value, date):
         return float((value - date(1970, 1, 1)).days * 86_400)
-    return float(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return float(value) + 0.0 if is_number else None  # a file's least zero is -0.0, whatever the rows have

@@ -80,7 +80,12 @@ def judge_batch(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged]:
         ContractError: the columns are not those of the contract, a file cannot be read, or an expression fails.
     """
     with ExitStack() as stack:
-        judged = stack.enter_context(_go_express(lake, source, batch)) if may_go_express(lake, source, batch) else None
+        judged = None
+        if may_go_express(lake, source, batch):
+            express = stack.enter_context(ExitStack())
+            judged = express.enter_context(_go_express(lake, source, batch))
+            if judged is None:
+                express.close()  # what it has staged is not needed
         yield judged or stack.enter_context(_go_the_long_way(lake, source, batch))
 
 

@@ -47,18 +47,19 @@ def stage_rows(lake: Lake, name: str, rows: "DataFrame", *, repeated: Sequence[s
 
 
 @contextmanager
-def stage_files(lake: Lake, name: str, rows: "DataFrame", *, by: str) -> Iterator[str]:
-    """The folder `_staging/<name>/<id>`, with the rows in files that a table could have, in a folder `<by>=<value>` for each value.
+def stage_files(lake: Lake, name: str, part: str, rows: "DataFrame", *, by: str) -> Iterator[str]:
+    """A folder `_staging/<name>.<part>/…` with the rows in files that a table could have, apart in `<by>=<value>` for each value.
 
     It is there while the block runs. Files that are moved out of it stay.
 
     Args:
         lake: where the folder is.
-        name: of the folder.
+        name: who stages under it holds its lease.
+        part: of several that are staged under a name at once.
         rows: what is written.
         by: a column of few values, which is not in the files.
     """
-    staging = f"{lake.root}/_staging/{check_table_name(name)}"
+    staging = f"{lake.root}/_staging/{check_table_name(name)}.{part}"
     _remove_folder(lake, staging)
     folder = f"{staging}/{uuid4().hex}"
     try:
