@@ -41,6 +41,11 @@ class Batch:
     started_at: datetime
     reason: str
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its files together, as they lie there."""
+        return sum(file.size_bytes for file in self.files)
+
 
 @dataclass(frozen=True)
 class Wanted:

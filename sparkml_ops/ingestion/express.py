@@ -81,7 +81,7 @@ class Express:
 
 def may_go_express(lake: Lake, source: "Source", batch: Batch) -> bool:
     """Whether a batch is large enough, only adds rows, and asks for nothing that needs each row's text later on."""
-    if source.format != "csv" or sum(file.size_bytes for file in batch.files) < LEAST_BYTES:
+    if source.format != "csv" or batch.size_bytes < LEAST_BYTES:
         return False
     refers = any(rule.references for rule in source.columns.values())
     needs_text = refers or source.merge is not None or source.new_columns == "add" or bool(source.partition_columns)
@@ -95,9 +95,10 @@ def read_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Express
 
     Raises:
         ContractError: the columns are not those of the contract, a file cannot be read, or an expression fails.
+        OverflowError: a derived moment is past the year 9999, so that the files' bounds cannot be told.
     """
     alike = find_headers(lake.spark, source, [file.path for file in batch.files])
-    one_in = -(-sum(file.size_bytes for file in batch.files) // SAMPLE_BYTES)
+    one_in = -(-batch.size_bytes // SAMPLE_BYTES)
     rows = put_together([_sort_lines(lake, source, batch, one, one_in=one_in) for one in alike[:_MOST_HEADERS]])
     names = rows.columns[: rows.columns.index("_source_file") + 1]
     columns = rows.select(*names).schema

@@ -80,13 +80,24 @@ def judge_batch(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged]:
         ContractError: the columns are not those of the contract, a file cannot be read, or an expression fails.
     """
     with ExitStack() as stack:
-        judged = None
-        if may_go_express(lake, source, batch):
-            express = stack.enter_context(ExitStack())
-            judged = express.enter_context(_go_express(lake, source, batch))
-            if judged is None:
-                express.close()  # what it has staged is not needed
+        judged = _try_express(stack, lake, source, batch) if may_go_express(lake, source, batch) else None
         yield judged or stack.enter_context(_go_the_long_way(lake, source, batch))
+
+
+def _try_express(stack: ExitStack, lake: Lake, source: "Source", batch: Batch) -> Judged | None:
+    lane = stack.enter_context(ExitStack())
+    try:
+        judged = lane.enter_context(_go_express(lake, source, batch))
+    except OverflowError:
+        logger.info(
+            "source %s: batch %s: a derived moment is past the year 9999: it goes the long way",
+            batch.source,
+            batch.batch_id,
+        )
+        judged = None
+    if judged is None:
+        lane.close()  # what it has staged is not needed
+    return judged
 
 
 @contextmanager
@@ -118,9 +129,8 @@ def _go_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged |
         rows = lines.where(IS_ROW)
         late = rows.where(~is_refused)
         keys = express.sure.select(*source.key).union(late.select(*source.key))
-        size = sum(file.size_bytes for file in batch.files)
         if has_duplicates(
-            keys, source.key, refused=F.lit(False), existing=_read_existing(lake, batch), size_bytes=size
+            keys, source.key, refused=F.lit(False), existing=_read_existing(lake, batch), size_bytes=batch.size_bytes
         ):
             logger.info("source %s: batch %s: keys are there twice: it goes the long way", batch.source, batch.batch_id)
             yield None
@@ -154,7 +164,7 @@ def hold_together(
             source.key,
             refused=is_refused,
             existing=existing,
-            size_bytes=sum(file.size_bytes for file in batch.files),
+            size_bytes=batch.size_bytes,
         )
     if is_doubled:
         judged = flag_duplicates(judged, source.key, refused=is_refused, existing=existing)

@@ -23,6 +23,7 @@ from sparkml_ops.lake.upkeep import describe_detail
 
 _INDEXED = 32  # columns with statistics where a table does not name them, as Delta has it
 _LONGEST = 32  # characters of a bound
+_MILLISECOND = timedelta(milliseconds=1)
 _OURS = "delta.constraints.sparkml_ops_"
 _ASKS_FOR_MORE = ("delta.constraints.", "delta.columnMapping.", "delta.universalFormat", "delta.enableIceberg")
 
@@ -151,12 +152,15 @@ def _tell_greatest(bounds: Bounds) -> Any:
     if isinstance(greatest, str):
         return greatest if len(greatest) <= _LONGEST else None  # its beginning is less than it
     if isinstance(greatest, datetime) and greatest.microsecond % 1000:
-        greatest += timedelta(milliseconds=1)
+        is_last = greatest.replace(tzinfo=UTC) > datetime.max.replace(tzinfo=UTC) - _MILLISECOND
+        return None if is_last else _tell_moment(greatest + _MILLISECOND)  # there is none after the last
     return _tell_moment(greatest)
 
 
 def _tell_moment(value: Any) -> Any:
     if isinstance(value, datetime):
+        if value.tzinfo is None:  # a moment of no zone is written otherwise: better no bound than a wrong one
+            return None
         return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     if isinstance(value, date):
         return value.isoformat()

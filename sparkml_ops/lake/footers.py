@@ -37,7 +37,11 @@ class Footer:
 
 
 def read_footers(files: Iterable[Path]) -> list[Footer]:
-    """Read the footer of each file on this machine."""
+    """Read the footer of each file on this machine.
+
+    Raises:
+        OverflowError: a date or an instant is past the year 9999, where Python's end.
+    """
     import pyarrow.parquet as pq
 
     found = []

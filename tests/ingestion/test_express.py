@@ -2,10 +2,11 @@
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.ingestion import SourceResult, express, ingest
+from sparkml_ops.ingestion.readers.plain import split_plain
 from sparkml_ops.lake import METRICS, Lake, adopt, read_table
 from sparkml_ops.lake.footers import read_footers
 from tests.ingestion.test_one_pass import count_text_scans, next_execution, plans_since
@@ -233,7 +235,7 @@ def test_rows_are_found_by_the_bounds_of_their_files(ingested: Ingested, name: s
 
 
 def test_doubled_keys_go_the_long_way(both: Both) -> None:
-    rows = [",".join({**GOOD, "id": number}[name] for name in COLUMNS) for number in ("1", "2", "1", "3")]
+    rows = [",".join({**GOOD, "id": number}[name] for name in COLUMNS) for number in ("1", *map(str, range(300)))]
     (both.landing / "a.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
     mine, theirs = both.ingest()
     assert not both.went_express()
@@ -281,6 +283,37 @@ def test_a_batch_that_cannot_be_committed_leaves_nothing_and_comes_in_later(
     assert (mine.rows_in, mine.rows_clean, mine.violations) == (theirs.rows_in, theirs.rows_clean, theirs.violations)
     clean, other = both.tables("clean_orders")
     assert list_rows(clean) == list_rows(other)
+
+
+def test_moments_past_the_years_that_python_holds_are_taken_in(both: Both) -> None:
+    rows = [",".join({**GOOD, "id": str(number)}[name] for name in COLUMNS) for number in range(300)]
+    (both.landing / "a.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
+    last = replace(
+        both,
+        use_case=describe(
+            both.use_case.environment, both.landing, derive={"until": "timestamp'9999-12-31 23:59:59.999999'"}
+        ),
+    )
+    mine, theirs = last.ingest()
+    assert last.went_express()
+    assert mine.rows_clean == theirs.rows_clean == 300
+    assert last.tables("clean_orders")[0].where("until > timestamp'9999-12-31 23:59:59'").count() == 300
+    beyond = replace(
+        both,
+        use_case=describe(both.use_case.environment, both.landing, derive={"until": "make_date(12000, 1, 1)"}),
+        express=replace(both.express, root=f"{both.express.root}_beyond"),
+        long=replace(both.long, root=f"{both.long.root}_beyond"),
+    )
+    mine, theirs = beyond.ingest()
+    assert not beyond.went_express()
+    assert mine.rows_clean == theirs.rows_clean == 300
+
+
+def test_a_batch_of_no_lines_has_no_values() -> None:
+    taken = split_plain(
+        pa.array([], pa.string()), ["int", None, "string"], header="a,b,c", delimiter=",", null_texts=[""]
+    )
+    assert (len(taken.is_plain), [len(column) for column in taken.columns]) == (0, [0, 0])
 
 
 def test_a_table_with_checks_of_others_takes_no_files(both: Both) -> None:

@@ -8,7 +8,7 @@ same rows; a test holds them against each other.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql.types import (
     BooleanType,
@@ -23,6 +23,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from sparkml_ops.ingestion.readers.plain_values import type_texts
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column
@@ -36,20 +38,6 @@ _TYPES: dict[str, DataType] = {
     "int": IntegerType(), "long": LongType(), "double": DoubleType(), "boolean": BooleanType(), "date": DateType(),
     "timestamp": TimestampType(),
 }  # fmt: skip
-_DAY = r"[1-9][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
-_SURE = {
-    "int": r"^-?[0-9]{1,9}$",
-    "long": r"^-?[0-9]{1,18}$",
-    "double": r"^-?[0-9]{1,15}(?:\.[0-9]{1,15})?$",
-    "boolean": r"^(?:true|false)$",
-    "date": f"^{_DAY}$",
-    "timestamp": rf"^{_DAY} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$",
-}
-"""What Arrow surely takes, and as Spark does: where a batch has other values, these are told from them."""
-_LENGTHS = {"date": (10,), "timestamp": (19, 23, 26)}
-"""Characters of a day, and of an instant with no, three and six digits of a second."""
-_FIRST = {"date": -719_162, "timestamp": -719_162 * 86_400_000_000}
-"""When the year 1 began, in days and in microseconds before 1970."""
 _STRANGE = r'["\x00-\x08\x0a-\x1f]'
 """Quotes, of which Spark's parser has its own ideas, as of control characters other than the tab."""
 
@@ -60,9 +48,9 @@ def can_be_plain(source: "Source") -> bool:
     return is_text and source.delimiter.isascii() and source.delimiter not in '"\r\n'
 
 
-def plain_type(rule: "Rule | None") -> DataType:
+def plain_type(rule: "Rule") -> DataType:
     """The type in which a column's plain values come: its own, or text where only Spark can tell it."""
-    if rule is None or rule.format is not None or rule.matches is not None:
+    if rule.format is not None or rule.matches is not None:
         return StringType()
     return _TYPES.get(rule.type, StringType())
 
@@ -162,7 +150,7 @@ def split_plain(
         header, delimiter, tuple(null_texts), len(kinds), tuple(at for at, kind in enumerate(kinds) if kind)
     )
     is_plain, texts = _split_all(lines, layout)
-    found = [_type_values(column, kind) for column, kind in zip(texts, filter(None, kinds), strict=True)]
+    found = [type_texts(column, kind) for column, kind in zip(texts, filter(None, kinds), strict=True)]
     for _, is_sure in found:
         if is_sure is not None:
             is_plain = is_sure if is_plain is None else pc.and_(is_plain, is_sure)
@@ -183,19 +171,19 @@ class Layout:
 
 def _split_all(lines: "pa.Array", layout: Layout) -> "tuple[pa.Array | None, Sequence[pa.Array]]":
     """Which lines are plain as far as their structure goes (None where all are), and the texts of the columns."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     text = memoryview(lines.buffers()[2] or b"").tobytes()
     has_blanks = layout.columns == 1 or layout.delimiter == " "
-    if not has_blanks and layout.header.encode() not in text and _is_usual_text(lines, text):
-        try:
-            return None, _split(lines, layout)
-        except pa.ArrowInvalid:
-            pass  # some line has more or fewer values: it is found below
+    is_usual = not has_blanks and layout.header.encode() not in text and _is_usual_text(lines, text)
+    if is_usual and (texts := _split(lines, layout)) is not None:
+        return None, texts
     is_plain = pc.fill_null(_flag_plain(lines, layout), False)
     kept = pc.if_else(is_plain, lines, layout.delimiter * (layout.columns - 1))
-    return is_plain, _split(kept, layout)
+    texts = _split(kept, layout)
+    if texts is None:
+        raise AssertionError("lines with as many separators as the header were not taken apart")  # a fault of ours
+    return is_plain, texts
 
 
 def _is_usual_text(lines: "pa.Array", text: bytes) -> bool:
@@ -235,82 +223,30 @@ def _is_utf8(line: bytes | None) -> bool:
         return False
 
 
-def _split(lines: "pa.Array", layout: Layout) -> "Sequence[pa.Array]":
-    """The texts of each column that is asked for; raises ArrowInvalid where a line has more or fewer."""
+def _split(lines: "pa.Array", layout: Layout) -> "Sequence[pa.Array] | None":
+    """The texts of each column that is asked for; None where a line has more or fewer columns."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv
 
+    if not len(lines):
+        return [pa.nulls(0, pa.string())] * len(layout.asked)
     names = [str(at) for at in range(layout.columns)]
     ended = pa.concat_arrays([lines, pa.array([""])])  # so that the last line ends as the others do
     whole = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(ended)], pa.int32()), ended), "\n")[0].as_buffer()
     asked = [names[at] for at in layout.asked]
-    table = csv.read_csv(
-        pa.BufferReader(whole),
-        read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=whole.size + 1),
-        parse_options=csv.ParseOptions(delimiter=layout.delimiter, quote_char=False, ignore_empty_lines=False),
-        convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(asked, pa.string()),
-            null_values=list(layout.null_texts),
-            strings_can_be_null=True,
-            include_columns=asked,
-        ),
-    )
-    if table.num_rows != len(lines):
-        raise pa.ArrowInvalid(f"{len(lines)} lines, {table.num_rows} rows")
-    return [column.combine_chunks() for column in table.columns]
-
-
-def _type_values(texts: "pa.Array", kind: str) -> "tuple[pa.Array, pa.Array | None]":
-    """The values, and which of them are surely what Spark would take them for; None where all are."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if kind == "string":
-        return texts, None
-    typed = _cast(texts, kind)
-    if typed is not None and _is_usual(texts, typed, kind):
-        return typed, None
-    is_sure = pc.fill_null(pc.match_substring_regex(texts, _SURE[kind]), True)
-    return _cast(pc.if_else(is_sure, texts, pa.scalar(None, pa.string())), kind), is_sure
-
-
-def _cast(texts: "pa.Array", kind: str) -> "pa.Array | None":
-    """The texts as values; None where one of them is none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    types = {
-        "int": pa.int32(), "long": pa.int64(), "double": pa.float64(), "boolean": pa.bool_(), "date": pa.date32(),
-        "timestamp": pa.timestamp("us"),
-    }  # fmt: skip
     try:
-        typed = pc.cast(texts, types[kind])
+        table = csv.read_csv(
+            pa.BufferReader(whole),
+            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=whole.size + 1),
+            parse_options=csv.ParseOptions(delimiter=layout.delimiter, quote_char=False, ignore_empty_lines=False),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(asked, pa.string()),
+                null_values=list(layout.null_texts),
+                strings_can_be_null=True,
+                include_columns=asked,
+            ),
+        )
     except pa.ArrowInvalid:
         return None
-    return typed.cast(pa.timestamp("us", tz="UTC")) if kind == "timestamp" else typed
-
-
-def _is_usual(texts: "pa.Array", typed: "pa.Array", kind: str) -> bool:
-    """Whether Spark has the same values: no hexadecimal numbers, no infinities, moments in full and of our era."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if kind in {"int", "long"}:
-        text = memoryview(texts.buffers()[2] or b"").tobytes()
-        return b"x" not in text and b"X" not in text
-    if kind == "double":
-        return _holds(pc.is_finite(typed))
-    if kind == "boolean":
-        return True
-    lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    is_whole = lengths["min"] == lengths["max"] and lengths["min"] in (None, *_LENGTHS[kind])
-    first = pc.min(typed.cast(pa.int32() if kind == "date" else pa.int64())).as_py()
-    return is_whole and (first is None or first >= _FIRST[kind])
-
-
-def _holds(found: Any) -> bool:
-    """Whether it is true of all values that are not null."""
-    import pyarrow.compute as pc
-
-    return pc.all(found).as_py() is not False
+    return [column.combine_chunks() for column in table.columns] if table.num_rows == len(lines) else None
