@@ -27,7 +27,7 @@ _TELLING = 3  # letters: fewer are in many a name
 _OF_COLUMNS, _OF_ROWS = "_of_columns", "_of_rows"
 HEADER = "_header"
 IS_ROW = "_is_row"
-_PANDAS_YEARS = 1678, 2261  # what pandas holds in nanoseconds: another instant would end every hand-over to Python
+PANDAS_YEARS = 1678, 2261  # what pandas holds in nanoseconds: another instant would end every hand-over to Python
 _YEARS = 1, 9999  # what Python and other readers hold; "1234567" is a date to Spark
 BLOCK, POSITION = "_block", "_position"
 READER_COLUMNS = ("_source_file", RAW, HEADER, "_malformed", IS_ROW, BLOCK, POSITION)
@@ -207,7 +207,7 @@ def _list_rules_of(column: str, rule: "Rule") -> Rules:
     if rule.type != "string":
         found.append((f"{column}: is no {rule.type}", text.isNotNull() & typed.isNull()))
     if rule.type == "timestamp":
-        first, last = _PANDAS_YEARS
+        first, last = PANDAS_YEARS
         found.append((f"{column}: is outside {first} … {last}", ~F.year(typed).between(first, last)))
     if rule.between is not None:
         low, high = rule.between

@@ -1,59 +1,80 @@
 """The express lane: of a large batch, the rows that are beyond doubt are written once, as the files that the clean table will have.
 
-Most rows of most batches are written plainly (`readers/plain.py`) and break no rule. Arrow types them, Spark holds them against the
-rules, and they go straight into files. All other lines are kept as they came, and go the long way (parser, casts, rules, reasons), and
-with them the first and last lines of each block, by which lines are counted, and a sample, by which columns are profiled. What a
-row is, and why it is refused, is said by the long way alone: the express lane takes only rows of which it would say the same.
+Most rows of most batches are written plainly (`readers/plain.py`) and break no rule. Arrow types them and puts them into files, while
+Spark holds them against the rules; a row that breaks one is taken out of its file again. All other lines are kept as they came,
+and go the long way (parser, casts, rules, reasons), and with them the first and last lines of each block, by which lines are counted,
+and a sample, by which columns are profiled. What a row is, and why it is refused, is said by the long way alone: the express lane
+takes only rows of which it would say the same.
+
+Where a column needs Spark (one that is derived, or has a `format`), or the table takes no files, the files are read once more and
+their rows written as usual.
 
 A row that is found to be there twice is found too late to have kept its text: such a batch goes the long way from the start.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType
+from pyspark.sql.types import StructType
 
+from sparkml_ops.config.sources import Column as Rule
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import (
     BLOCK,
-    HEADER,
     POSITION,
     RAW,
+    VIOLATIONS,
     apply_contract,
     flag_sound,
     text_of,
     type_values,
 )
-from sparkml_ops.ingestion.counts import BatchCounts
-from sparkml_ops.ingestion.profile import has_bounds, list_kinds
+from sparkml_ops.ingestion.counts import BatchCounts, count_rows
+from sparkml_ops.ingestion.files import encoded_path, literal_path
+from sparkml_ops.ingestion.lane import (
+    FILE,
+    PIECE,
+    ROW,
+    Lane,
+    find_lines,
+    is_sampled,
+    name_file,
+    read_lane,
+    take_rows_out,
+    told_of_lines,
+)
+from sparkml_ops.ingestion.profile import has_bounds, list_bounds, list_kinds
+from sparkml_ops.ingestion.readers.blocks import cut_pieces, find_local
 from sparkml_ops.ingestion.readers.csv import Alike, find_headers, put_together, split_lines
-from sparkml_ops.ingestion.readers.lines import decode_lines, read_text
-from sparkml_ops.ingestion.readers.plain import IS_BOUND, IS_PLAIN, LINE, can_be_plain, plain_type, take_apart
+from sparkml_ops.ingestion.readers.lines import decode_lines
+from sparkml_ops.ingestion.readers.plain import Layout, can_be_plain, plain_type
+from sparkml_ops.ingestion.readers.plain_rules import share_rule
+from sparkml_ops.ingestion.uniqueness import has_duplicates
 from sparkml_ops.ingestion.write import as_table
-from sparkml_ops.lake import Lake, stage_files, table_exists
+from sparkml_ops.lake import Lake, stage_files, stage_folder, table_exists
 from sparkml_ops.lake.adopt import can_adopt
-from sparkml_ops.lake.footers import Footer, join_bounds, read_footers
+from sparkml_ops.lake.arrow_files import choose_codec
+from sparkml_ops.lake.footers import Footer, ascend_apart, join_bounds, read_footers
+from sparkml_ops.lake.location import local_root
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import StructType
 
-    from sparkml_ops.config.sources import Column as Rule
     from sparkml_ops.config.sources import Source
 
 LEAST_BYTES = 64_000_000
 """Of less than this, starting Python beside each core takes longer than it saves."""
 SAMPLE_BYTES = 8_000_000
-_MOST_HEADERS = 8  # each is a plan of its own
-_LANE, _PLAIN, _IS_SOUND = "_lane", "_plain", "_is_sound"
-_SURE, _REST = "sure", "rest"
+_MOST_HEADERS = 8  # each is a plan of its own for the lines that go the long way
+_MOST_AT_HAND = 1_000_000  # keys
+_LEAST_PIECE_BYTES = 4_000_000
+_IS_SOUND = "_is_sound"
 
 
 @dataclass(frozen=True)
@@ -61,112 +82,214 @@ class Express:
     """What came of a batch's first reading.
 
     Attributes:
-        sure: rows that are beyond doubt, with the table's columns.
-        footers: the files that they stand in.
-        columns: the table's columns.
+        sure: rows that are beyond doubt: the columns of the contract, and `_source_file`.
         lines: all other lines, as they came; what `readers` give.
+        kept: how many these are.
         one_in: how many rows one row of the sample stands for.
+        footers: the files that the sure rows stand in.
+        are_the_tables: whether the table can have these files as they are.
+        columns: the table's columns.
     """
 
     sure: "DataFrame"
-    footers: Sequence[Footer]
-    columns: "StructType"
     lines: "DataFrame"
+    kept: int
     one_in: int
+    footers: Sequence[Footer]
+    are_the_tables: bool
+    columns: StructType
 
     def is_sampled(self) -> "Column":
         """True of lines that are in the sample."""
-        return _is_sampled(self.one_in)
+        return is_sampled(self.one_in)
 
 
 def may_go_express(lake: Lake, source: "Source", batch: Batch) -> bool:
     """Whether a batch is large enough, only adds rows, and asks for nothing that needs each row's text later on."""
-    if source.format != "csv" or batch.size_bytes < LEAST_BYTES:
+    if source.format != "csv" or batch.size_bytes < LEAST_BYTES or local_root(lake) is None:
         return False
     refers = any(rule.references for rule in source.columns.values())
     needs_text = refers or source.merge is not None or source.new_columns == "add" or bool(source.partition_columns)
     adds = batch.mode == "append" or (batch.mode == "replace" and not table_exists(lake, f"clean_{batch.source}"))
-    return adds and not needs_text and can_be_plain(source)
+    is_local = all(find_local(file.path) for file in batch.files)
+    return adds and is_local and not needs_text and can_be_plain(source)
 
 
 @contextmanager
 def read_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Express | None]:
-    """Read the batch's files once; None, and nothing read, where the table takes no files or headers are too many.
+    """Read the batch's files once; None, and nothing read, where headers are too many.
 
     Raises:
         ContractError: the columns are not those of the contract, a file cannot be read, or an expression fails.
-        OverflowError: a derived moment is past the year 9999, so that the files' bounds cannot be told.
+        OverflowError: a moment of a row that goes the long way is past the year 9999, so that its file's bounds cannot be told.
+        PythonException: a task failed.
     """
     alike = find_headers(lake.spark, source, [file.path for file in batch.files])
-    one_in = -(-batch.size_bytes // SAMPLE_BYTES)
-    rows = put_together([_sort_lines(lake, source, batch, one, one_in=one_in) for one in alike[:_MOST_HEADERS]])
-    names = rows.columns[: rows.columns.index("_source_file") + 1]
-    columns = rows.select(*names).schema
-    if len(alike) > _MOST_HEADERS or not can_adopt(lake, f"clean_{batch.source}", columns):
+    if len(alike) > _MOST_HEADERS:
         yield None
         return
-    with stage_files(lake, batch.source, "express", rows, by=_LANE) as folder:
-        staged = lake.spark.read.schema(rows.schema).parquet(folder)
-        sure, rest = (staged.where(F.col(_LANE) == lane) for lane in (_SURE, _REST))
-        kept = [F.col(f"_kept{name}").alias(name) for name in (HEADER, BLOCK, POSITION)]
-        lines = decode_lines(rest.select(F.col(f"_kept{RAW}").alias("value"), "_source_file", *kept), source)
-        judged = apply_contract(
-            put_together(
-                [
-                    split_lines(lines.where(F.col(HEADER) == one.header), source, one.header, names=one.names)
-                    for one in alike
-                ]
-            ),
-            source,
-            name=batch.source,
+    with stage_folder(lake, batch.source, "express") as folder:
+        lane = _plan_lane(lake, source, batch, alike, folder=f"{folder.removeprefix('file://')}/sure")
+        Path(lane.folder).mkdir()
+        files, rest, kept = _run_lane(lake, source, lane, rest=f"{folder}/rest")
+        sure = _judge_typed(_read_files(lake, source, lane, files), source)
+        columns = as_table(source, batch, sure.limit(0)).schema
+        yield Express(
+            sure.select(*source.column_names(), "_source_file"),
+            _judge_rest(lake, source, batch, lane, alike, rest),
+            kept,
+            lane.one_in,
+            read_footers(files),
+            bool(lane.stamps) and can_adopt(lake, f"clean_{batch.source}", columns),
+            columns,
         )
-        yield Express(sure.select(*names), read_footers(_list_files(folder, _SURE)), columns, judged, one_in)
 
 
-def _sort_lines(lake: Lake, source: "Source", batch: Batch, alike: Alike, *, one_in: int) -> "DataFrame":
-    """The table's columns of each line, and of what goes the long way the line as it came (`_raw`) and where it stood."""
-    lines = read_text(lake.spark, alike.files)
-    split = partial(take_apart, alike.header, alike.names, source)
-    told = lines.withColumn(_PLAIN, split(F.col("value"), F.xxhash64("_source_file", BLOCK)))
-    typed = told.select(
-        F.col("value").alias(RAW),
-        "_source_file",
-        BLOCK,
-        F.col(_PLAIN).getField(LINE).alias(POSITION),
-        F.col(_PLAIN).getField(IS_BOUND).alias(IS_BOUND),
-        F.col(_PLAIN).getField(IS_PLAIN).alias(IS_PLAIN),
-        *[one for name, rule in source.columns.items() for one in _type_column(name, rule)],
+_REST = f"{RAW} binary, {PIECE} int, {POSITION} bigint, {FILE} bigint, {ROW} bigint"
+
+
+def _plan_lane(lake: Lake, source: "Source", batch: Batch, alike: Sequence[Alike], *, folder: str) -> Lane:
+    shares = {name: share_rule(rule, is_key=name in source.key) for name, rule in source.columns.items()}
+    rules = {name: rule for name, (rule, _) in shares.items()}
+    is_final = not source.derive and all(
+        rules[name].kind == rule.type and rule.format is None for name, rule in source.columns.items()
     )
-    is_sure = F.col(IS_PLAIN) & F.col(_IS_SOUND) & ~F.col(IS_BOUND) & ~_is_sampled(one_in)
-    sorted_ = flag_sound(typed, source, flag=_IS_SOUND).withColumn(_LANE, F.when(is_sure, _SURE).otherwise(_REST))
-    told_of_rest = {RAW: F.col(RAW), HEADER: F.lit(alike.header), BLOCK: F.col(BLOCK), POSITION: F.col(POSITION)}
-    kept = [F.when(F.col(_LANE) == _REST, value).alias(f"_kept{name}") for name, value in told_of_rest.items()]
-    columns = sorted_.select(*source.column_names(), "_source_file", _LANE, *kept)
-    return as_table(source, batch, columns, kept=columns.columns[-len(kept) - 1 :])
+    stamps: dict[str, str | datetime] = {"_ingested_at": batch.started_at, "_batch_id": batch.batch_id}
+    layouts, orders = [], []
+    for one in alike:
+        asked = [name for name in one.names if name in rules]
+        types = tuple(rules[name].kind if name in rules else None for name in one.names)
+        layouts.append(Layout(one.header, source.delimiter, ("", *source.null_values), types))
+        orders.append([asked.index(name) for name in rules])
+    sizes = [(file.path, file.size_bytes, kind) for kind, one in enumerate(alike) for file in one.files]
+    return Lane(
+        cut_pieces(
+            [(find_local(path) or path, size, kind) for path, size, kind in sizes],
+            most_bytes=_choose_piece_bytes(lake, sum(size for _, size, _ in sizes)),
+        ),
+        layouts,
+        rules,
+        list(_leave_to_spark(source).columns),
+        orders,
+        stamps if is_final else {},
+        {find_local(path) or path: encoded_path(lake.spark, path) for path, _, _ in sizes},
+        folder,
+        choose_codec(lake),
+        source.key[0] if len(source.key) == 1 else None,
+        -(-batch.size_bytes // SAMPLE_BYTES),
+    )
 
 
-def _type_column(name: str, rule: "Rule") -> "tuple[Column, Column]":
+def _leave_to_spark(source: "Source") -> "Source":
+    """The part of the contract that Spark must look at, with the columns that it takes."""
+    left = {name: share_rule(rule, is_key=name in source.key)[1] for name, rule in source.columns.items()}
+    texts = " ".join([*source.derive.values(), *(wanted.rule for wanted in source.expect)]).lower()
+    named = {name for name in source.columns if name.lower() in texts}
+    columns = {
+        name: rule or Rule(type=source.columns[name].type, nullable=True)
+        for name, rule in left.items()
+        if rule is not None or name in named
+    }
+    derived = source.derive if source.expect else {}
+    return source.model_copy(update={"columns": columns, "key": [], "derive": derived})
+
+
+def _choose_piece_bytes(lake: Lake, size_bytes: int) -> int:
+    """As Spark chooses it for its own reads."""
+    most = int(lake.spark._jsparkSession.sessionState().conf().filesMaxPartitionBytes())  # noqa: SLF001  # the text may be "128m"
+    return min(most, max(_LEAST_PIECE_BYTES, -(-size_bytes // lake.spark.sparkContext.defaultParallelism)))
+
+
+def _run_lane(lake: Lake, source: "Source", lane: Lane, *, rest: str) -> "tuple[list[Path], DataFrame, int]":
+    """Read all: the files of the rows that are sure, the lines that are kept for the long way, and how many these are."""
+    tasks = lake.spark.range(0, len(lane.tasks), 1, len(lane.tasks))
+    lines = tasks.mapInArrow(read_lane(lane), told_of_lines(lane))
+    is_sure = F.col(ROW).isNotNull() & F.col(_IS_SOUND)
+    kept = _judge_typed(lines, _leave_to_spark(source)).where(~is_sure).select(RAW, PIECE, POSITION, FILE, ROW)
+    kept.write.option("compression", "lz4").parquet(rest)
+    staged = lake.spark.read.schema(_REST).parquet(rest)
+    # Each attempt that ended well has lines here, the first and last of its blocks among them.
+    counted = staged.groupBy(FILE).agg(F.count("*").alias("kept"), F.count(ROW).alias("unsound")).collect()
+    names = {row[FILE]: name_file(row[FILE]) for row in counted}
+    texts = staged.where(F.col(ROW).isNull()).select(RAW, PIECE, POSITION)
+    if any(row["unsound"] for row in counted):
+        unsound = staged.where(F.col(ROW).isNotNull())
+        taken = unsound.groupBy(FILE).applyInArrow(
+            take_rows_out(lane.folder, lane.codec), f"{FILE} bigint, name string"
+        )
+        names |= {row[FILE]: row["name"] for row in taken.collect()}
+        texts = texts.union(unsound.groupBy(PIECE).applyInArrow(find_lines(lane), texts.schema))
+    files = sorted(file for name in names.values() if (file := Path(lane.folder, name)).exists())
+    return files, texts, sum(row["kept"] for row in counted)
+
+
+def _judge_typed(rows: "DataFrame", source: "Source") -> "DataFrame":
+    """Rows of the lane with all columns of the contract, and whether they are sound."""
+    others = [name for name in rows.columns if name not in source.columns]
+    typed = rows.select(*others, *[one for name, rule in source.columns.items() for one in _type_column(name, rule)])
+    return flag_sound(typed, source, flag=_IS_SOUND)
+
+
+def _type_column(name: str, rule: Rule) -> "tuple[Column, Column]":
     """The text and the value of a column; a value that is typed already has no text."""
-    plain = F.col(_PLAIN).getField(name)
-    is_text = isinstance(plain_type(rule), StringType)
+    plain = F.col(name)
+    is_text = plain_type(rule) == "string"
     text = plain if is_text else F.lit(None).cast("string")
     return text.alias(text_of(name)), (type_values(plain, rule) if is_text else plain).alias(name)
 
 
-def _is_sampled(one_in: int) -> "Column":
-    return F.pmod(F.xxhash64(BLOCK, POSITION), F.lit(one_in)) == 0
+def _read_files(lake: Lake, source: "Source", lane: Lane, files: Sequence[Path]) -> "DataFrame":
+    columns = lane.columns(lane.rules).add("_source_file", "string")
+    if not files:
+        return lake.spark.createDataFrame([], columns)
+    read = lake.spark.read.schema(columns)
+    return read.parquet(*[literal_path(f"file://{file}") for file in files])
+
+
+def _judge_rest(
+    lake: Lake, source: "Source", batch: Batch, lane: Lane, alike: Sequence[Alike], rest: "DataFrame"
+) -> "DataFrame":
+    """The lines that were kept, by the long way."""
+    pieces = lake.spark.createDataFrame(
+        [(at, lane.source_files[one.path], one.start, one.kind) for at, one in enumerate(lane.list_pieces())],
+        f"{PIECE} int, _source_file string, {BLOCK} bigint, _kind int",
+    )
+    line = F.regexp_replace(F.col(RAW).cast("string"), r"[\r\n]+$", "")
+    placed = rest.join(F.broadcast(pieces), PIECE).select(line.alias("value"), "_source_file", "_kind", BLOCK, POSITION)
+    lines = decode_lines(placed, source)
+    parts = [
+        split_lines(lines.where(F.col("_kind") == kind), source, one.header, names=one.names)
+        for kind, one in enumerate(alike)
+    ]
+    return apply_contract(put_together(parts), source, name=batch.source)
+
+
+def has_keys_twice(
+    express: Express, late: "DataFrame", source: "Source", batch: Batch, existing: "DataFrame | None"
+) -> bool:
+    """Whether two rows of the batch have the same key, or one has a key of the table.
+
+    Args:
+        express: what came of the first reading.
+        late: the good ones of the rows that went the long way.
+        source: the contract.
+        batch: the batch.
+        existing: rows of the table, if there are any.
+    """
+    sure, others = express.sure.select(*source.key), late.select(*source.key)
+    if existing is None and express.kept <= _MOST_AT_HAND and ascend_apart(express.footers, source.key[0]):
+        # No two of the sure rows have the same key, so only the others need be held against them.
+        twice = others.groupBy(*source.key).count().where("count > 1").select(*source.key)
+        return not twice.union(sure.join(F.broadcast(others), [*source.key], "left_semi")).limit(1).isEmpty()
+    keys = sure.union(others)
+    return has_duplicates(keys, source.key, refused=F.lit(False), existing=existing, size_bytes=batch.size_bytes)
 
 
 @contextmanager
 def write_late(lake: Lake, source: "Source", batch: Batch, late: "DataFrame") -> Iterator[list[Footer]]:
     """The rows that went the long way and are good, in files like those of the others; they are there while the block runs."""
-    rows = as_table(source, batch, late).withColumn(_LANE, F.lit(_REST))
-    with stage_files(lake, batch.source, "late", rows, by=_LANE) as folder:
-        yield read_footers(_list_files(folder, _REST))
-
-
-def _list_files(folder: str, lane: str) -> list[Path]:
-    return sorted(Path(folder.removeprefix("file://"), f"{_LANE}={lane}").glob("*.parquet"))
+    with stage_files(lake, batch.source, "late", as_table(source, batch, late)) as folder:
+        yield read_footers(sorted(Path(folder.removeprefix("file://")).glob("*.parquet")))
 
 
 def join_counts(late: BatchCounts, express: Express, lines: "DataFrame", source: "Source") -> BatchCounts:
@@ -181,13 +304,11 @@ def join_counts(late: BatchCounts, express: Express, lines: "DataFrame", source:
     """
     blocks = lines.groupBy("_source_file", BLOCK).agg((lines_in_block() - F.count("*")).alias("sure"))
     sure = int(blocks.agg(F.sum("sure")).collect()[0][0] or 0)
+    measured, newest = _measure_sure(express, source)
     figures = dict(late.figures)
-    for name, figure in _measure_sure(express, source).items():
+    for name, figure in measured.items():
         figures[name] = _JOINED[name.rpartition(".")[2]](figure, figures.get(name))
-    newest = late.newest
-    if source.freshness is not None:
-        greatest = join_bounds(express.footers, source.freshness.of).greatest
-        newest = max((one for one in (newest, _to_utc(greatest)) if one is not None), default=None)
+    newest = max((one for one in (newest, late.newest) if one is not None), default=None)
     return replace(late, rows_in=late.rows_in + sure, newest=newest, figures=figures)
 
 
@@ -200,15 +321,20 @@ def _to_utc(moment: Any) -> datetime | None:
     return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
 
 
-def _measure_sure(express: Express, source: "Source") -> dict[str, float | None]:
-    """What the files tell of their columns, by the names that `list_figures` has for it: numbers, and moments as seconds since 1970."""
+def _measure_sure(express: Express, source: "Source") -> tuple[Mapping[str, float | None], datetime | None]:
+    """Nulls and bounds by the names that `list_figures` has for them, and the newest moment; of files, what their footers tell."""
+    if not express.are_the_tables:
+        figures = list_bounds(express.sure, source, taken=F.lit(True))
+        sound = express.sure.withColumn(VIOLATIONS, F.array().cast("array<string>"))
+        counted = count_rows(sound, source, F.lit(False), figures=figures)
+        return counted.figures, counted.newest
     found: dict[str, float | None] = {}
     for name, kind in list_kinds(express.sure, source).items():
         bounds = join_bounds(express.footers, name)
         found[f"{name}.nulls"] = bounds.nulls
         if has_bounds(name, kind, source):
             found |= {f"{name}.min": _as_number(bounds.least), f"{name}.max": _as_number(bounds.greatest)}
-    return found
+    return found, _to_utc(join_bounds(express.footers, source.freshness.of).greatest) if source.freshness else None
 
 
 def _least(one: float | None, other: float | None) -> float | None:

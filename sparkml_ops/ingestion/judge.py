@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pyspark.errors import PythonException
 from pyspark.sql import functions as F
 
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import HEADER, IS_ROW, apply_contract, blaming_expressions, find_severities
 from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
-from sparkml_ops.ingestion.express import join_counts, lines_in_block, may_go_express, read_express, write_late
+from sparkml_ops.ingestion.express import (
+    has_keys_twice,
+    join_counts,
+    lines_in_block,
+    may_go_express,
+    read_express,
+    write_late,
+)
 from sparkml_ops.ingestion.merge import judge_changes
 from sparkml_ops.ingestion.pieces import read_pieces
 from sparkml_ops.ingestion.positions import number_lines
@@ -86,16 +94,15 @@ def judge_batch(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged]:
 
 def _try_express(stack: ExitStack, lake: Lake, source: "Source", batch: Batch) -> Judged | None:
     lane = stack.enter_context(ExitStack())
+    judged, why = None, "keys are there twice, or headers are too many"
     try:
         judged = lane.enter_context(_go_express(lake, source, batch))
     except OverflowError:
-        logger.info(
-            "source %s: batch %s: a derived moment is past the year 9999: it goes the long way",
-            batch.source,
-            batch.batch_id,
-        )
-        judged = None
+        why = "a moment is past the year 9999"
+    except PythonException as error:  # what the trouble is, if it is the file's, the long way tells
+        why = f"a task failed: {str(error).strip().splitlines()[-1]}"
     if judged is None:
+        logger.info("source %s: batch %s: goes the long way: %s", batch.source, batch.batch_id, why)
         lane.close()  # what it has staged is not needed
     return judged
 
@@ -128,18 +135,16 @@ def _go_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged |
             lines = stack.enter_context(stage_rows(lake, batch.source, express.lines, repeated=_REPEATED))
         rows = lines.where(IS_ROW)
         late = rows.where(~is_refused)
-        keys = express.sure.select(*source.key).union(late.select(*source.key))
-        if has_duplicates(
-            keys, source.key, refused=F.lit(False), existing=_read_existing(lake, batch), size_bytes=batch.size_bytes
-        ):
-            logger.info("source %s: batch %s: keys are there twice: it goes the long way", batch.source, batch.batch_id)
+        if has_keys_twice(express, late, source, batch, _read_existing(lake, batch)):
             yield None
             return
-        footers = stack.enter_context(write_late(lake, source, batch, late))
-        files = Files([*express.footers, *footers], express.columns)
+        files = None
+        if express.are_the_tables:
+            footers = stack.enter_context(write_late(lake, source, batch, late))
+            files = Files([*express.footers, *footers], express.columns)
         figures = list_bounds(rows, source, taken=~is_refused)
         counts = join_counts(count_rows(rows, source, is_refused, figures=figures), express, lines, source)
-        good = express.sure.select(*source.column_names()).union(late.select(*source.column_names()))
+        good = express.sure.union(late.select(*express.sure.columns))
         sample = Sample(late.where(express.is_sampled()), express.one_in)
         number = partial(number_lines, lines=lines, in_block=lines_in_block())
         yield Judged(good, rows.where(is_refused), counts, sample, {}, number, files)

@@ -14,7 +14,7 @@ from sparkml_ops.lake.runs import (
     record_step,
 )
 from sparkml_ops.lake.session import open_session
-from sparkml_ops.lake.staging import stage_files, stage_rows
+from sparkml_ops.lake.staging import stage_files, stage_folder, stage_rows
 from sparkml_ops.lake.tables import (
     change_version,
     change_versions,
@@ -71,6 +71,7 @@ __all__ = [
     "replace_table",
     "resolve_relation",
     "stage_files",
+    "stage_folder",
     "stage_rows",
     "table_exists",
     "table_version",

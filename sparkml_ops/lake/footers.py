@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from sparkml_ops.lake.arrow_files import read_ascending
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Footer:
         file: where it is.
         rows: how many rows it has.
         columns: bounds by column; columns of columns are not among them.
+        ascends_by: a column of which each value is greater than the one before, if the file notes one.
     """
 
     file: Path
     rows: int
     columns: Mapping[str, Bounds]
+    ascends_by: str | None = None
 
 
 def read_footers(files: Iterable[Path]) -> list[Footer]:
@@ -50,8 +55,17 @@ def read_footers(files: Iterable[Path]) -> list[Footer]:
         groups = [told.row_group(at) for at in range(told.num_row_groups)]
         chunks = [[group.column(at) for group in groups] for at in range(told.num_columns)]
         columns = {parts[0].path_in_schema: _read_bounds(parts) for parts in chunks if parts}
-        found.append(Footer(file, told.num_rows, columns))
+        found.append(Footer(file, told.num_rows, columns, read_ascending(told)))
     return found
+
+
+def ascend_apart(footers: Sequence[Footer], column: str) -> bool:
+    """Whether the files' notes and bounds say that no value of a column is there twice; False where they do not say so."""
+    bounds = [one.columns.get(column, Bounds(0)) for one in footers if one.ascends_by == column]
+    if len(bounds) < len(footers) or any(one.nulls or one.least is None or one.greatest is None for one in bounds):
+        return False
+    ordered = sorted(bounds, key=lambda one: one.least)
+    return all(one.greatest < next_.least for one, next_ in pairwise(ordered))
 
 
 def join_bounds(footers: Sequence[Footer], column: str) -> Bounds:

@@ -17,8 +17,6 @@ _OPTIONS = {
     _DICTIONARY: "false",
 }
 _AS_A_TABLE = {
-    # A file for each value is open at once; else all rows would be sorted by it first.
-    "spark.sql.maxConcurrentOutputFileWriters": "8",
     # Spark's own choice has no bounds in a file's footer.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
@@ -47,24 +45,35 @@ def stage_rows(lake: Lake, name: str, rows: "DataFrame", *, repeated: Sequence[s
 
 
 @contextmanager
-def stage_files(lake: Lake, name: str, part: str, rows: "DataFrame", *, by: str) -> Iterator[str]:
-    """A folder `_staging/<name>.<part>/…` with the rows in files that a table could have, apart in `<by>=<value>` for each value.
-
-    It is there while the block runs. Files that are moved out of it stay.
+def stage_files(lake: Lake, name: str, part: str, rows: "DataFrame") -> Iterator[str]:
+    """A folder `_staging/<name>.<part>/…` with the rows in files that a table could have.
 
     Args:
         lake: where the folder is.
         name: who stages under it holds its lease.
         part: of several that are staged under a name at once.
         rows: what is written.
-        by: a column of few values, which is not in the files.
+    """
+    with stage_folder(lake, name, part) as folder:
+        with _set_for_now(lake, _AS_A_TABLE):
+            rows.write.mode("append").parquet(folder)
+        yield folder
+
+
+@contextmanager
+def stage_folder(lake: Lake, name: str, part: str) -> Iterator[str]:
+    """An empty folder `_staging/<name>.<part>/…`, which is there while the block runs. Files that are moved out of it stay.
+
+    Args:
+        lake: where the folder is.
+        name: who stages under it holds its lease.
+        part: of several that are staged under a name at once.
     """
     staging = f"{lake.root}/_staging/{check_table_name(name)}.{part}"
     _remove_folder(lake, staging)
     folder = f"{staging}/{uuid4().hex}"
+    _make_folder(lake, folder)
     try:
-        with _set_for_now(lake, _AS_A_TABLE):
-            rows.write.partitionBy(by).parquet(folder)
         yield folder
     finally:
         _remove_folder(lake, staging)
@@ -86,6 +95,16 @@ def _set_for_now(lake: Lake, settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def _remove_folder(lake: Lake, folder: str) -> None:
-    jvm: Any = lake.spark._jvm  # noqa: SLF001  # pyspark has no way to remove a folder in any storage
+    files, path = _open_storage(lake, folder)
+    files.delete(path, True)
+
+
+def _make_folder(lake: Lake, folder: str) -> None:
+    files, path = _open_storage(lake, folder)
+    files.mkdirs(path)
+
+
+def _open_storage(lake: Lake, folder: str) -> tuple[Any, Any]:
+    jvm: Any = lake.spark._jvm  # noqa: SLF001  # pyspark has no way to make or remove a folder in any storage
     path = jvm.org.apache.hadoop.fs.Path(folder)
-    path.getFileSystem(lake.spark._jsc.hadoopConfiguration()).delete(path, True)  # noqa: SLF001
+    return path.getFileSystem(lake.spark._jsc.hadoopConfiguration()), path  # noqa: SLF001

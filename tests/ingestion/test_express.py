@@ -131,7 +131,7 @@ class Both:
     def went_express(self) -> bool:
         """Whether files of the clean table came from the express lane: they have its columns too."""
         files = Path(self.express.root, "clean_orders").glob("*.parquet")
-        return any("_kept_raw" in pq.read_schema(file).names for file in files)
+        return any("parquet-cpp-arrow" in pq.read_metadata(file).created_by for file in files)
 
     def log(self) -> list[dict[str, Any]]:
         """What the clean table's log says, line by line."""

@@ -6,40 +6,22 @@ and casts do. A line with anything else in it is left to them, whole: none is re
 same rows; a test holds them against each other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
-
-from pyspark.sql.types import (
-    BooleanType,
-    DataType,
-    DateType,
-    DoubleType,
-    IntegerType,
-    LongType,
-    StringType,
-    StructField,
-    StructType,
-    TimestampType,
-)
 
 from sparkml_ops.ingestion.readers.plain_values import type_texts
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
-    from pyspark.sql import Column
 
     from sparkml_ops.config.sources import Column as Rule
     from sparkml_ops.config.sources import Source
 
-LINE, IS_BOUND, IS_PLAIN = "_line", "_is_bound", "_is_plain"  # no column of a file begins with _
 BYTE_ORDER_MARK = "\ufeff"
-_TYPES: dict[str, DataType] = {
-    "int": IntegerType(), "long": LongType(), "double": DoubleType(), "boolean": BooleanType(), "date": DateType(),
-    "timestamp": TimestampType(),
-}  # fmt: skip
-_STRANGE = r'["\x00-\x08\x0a-\x1f]'
-"""Quotes, of which Spark's parser has its own ideas, as of control characters other than the tab."""
+_QUOTE, _TAB, _NEW_LINE, _RETURN, _SPACE = b'"\t\n\r '
 
 
 def can_be_plain(source: "Source") -> bool:
@@ -48,48 +30,31 @@ def can_be_plain(source: "Source") -> bool:
     return is_text and source.delimiter.isascii() and source.delimiter not in '"\r\n'
 
 
-def plain_type(rule: "Rule") -> DataType:
+def plain_type(rule: "Rule") -> str:
     """The type in which a column's plain values come: its own, or text where only Spark can tell it."""
-    if rule.format is not None or rule.matches is not None:
-        return StringType()
-    return _TYPES.get(rule.type, StringType())
+    return "string" if rule.format is not None or rule.matches is not None else rule.type
 
 
-def take_apart(header: str, names: Sequence[str], source: "Source", lines: "Column", block: "Column") -> "Column":
-    """A struct for each line: `_line`, `_is_bound`, `_is_plain`, and the columns of the contract by their names.
+@dataclass(frozen=True)
+class Layout:
+    """How a line is written.
 
-    `_line` counts from 0 in each block. `_is_bound` is true of the first and the last line of each, and of some between. The columns
-    have the types of `plain_type`, and mean nothing where a line is not plain.
-
-    Args:
+    Attributes:
         header: the header; the same line is no row.
-        names: the header's columns.
-        source: the contract.
-        lines: bytes that should be UTF-8.
-        block: a number that is another in each block of a file.
+        delimiter: one character.
+        null_texts: what means null.
+        types: the type of each column in turn; None for one that nobody asks for.
     """
-    import pyarrow as pa
-    from pyspark.sql.pandas.functions import arrow_udf
 
-    types = {name: plain_type(source.columns[name]) for name in names if name in source.columns}
-    kinds = [_kind_of(types[name]) if name in types else None for name in names]
-    delimiter, null_texts = source.delimiter, ["", *source.null_values]
+    header: str
+    delimiter: str
+    null_texts: tuple[str, ...]
+    types: tuple[str | None, ...]
 
-    def split(batches: Iterator[tuple[pa.Array, pa.Array]]) -> Iterator[pa.Array]:
-        counter = LineCounter()
-        for texts, blocks in batches:
-            taken = split_plain(texts, kinds, header=header, delimiter=delimiter, null_texts=null_texts)
-            columns = [*counter.count(blocks), taken.is_plain, *taken.columns]
-            yield pa.StructArray.from_arrays(columns, names=[LINE, IS_BOUND, IS_PLAIN, *types])
-
-    told = [StructField(LINE, LongType()), StructField(IS_BOUND, BooleanType()), StructField(IS_PLAIN, BooleanType())]
-    fields = [StructField(name, one) for name, one in types.items()]
-    taken: Column = arrow_udf(split, StructType([*told, *fields]))(lines, block)  # type: ignore[call-overload]
-    return taken
-
-
-def _kind_of(plain: DataType) -> str:
-    return next((kind for kind, one in _TYPES.items() if one == plain), "string")
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Which columns are asked for."""
+        return tuple(at for at, kind in enumerate(self.types) if kind)
 
 
 @dataclass(frozen=True)
@@ -97,148 +62,142 @@ class TakenApart:
     """Lines by their columns.
 
     Attributes:
+        lines: each line as it came, in bytes, with what ends it.
         is_plain: by line, whether it is plain.
-        columns: the values of each column, which mean nothing where a line is not plain.
+        columns: the values of each column that is asked for, which mean nothing where a line is not plain.
     """
 
+    lines: "pa.Array"
     is_plain: "pa.Array"
     columns: "Sequence[pa.Array]"
 
 
-class LineCounter:
-    """Counts the lines of one block after the other, as they come in batches."""
-
-    def __init__(self) -> None:
-        self._block: int | None = None
-        self._lines = 0  # of the block so far
-
-    def count(self, blocks: "pa.Array") -> "tuple[pa.Array, pa.Array]":
-        """For each line its number in its block, and whether it is the first or last of the block, or of this batch."""
-        import numpy as np
-        import pyarrow as pa
-
-        numbers = blocks.to_numpy(zero_copy_only=False)
-        if not len(numbers):
-            return pa.array([], pa.int64()), pa.array([], pa.bool_())
-        starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
-        known = self._lines if numbers[0] == self._block else 0
-        lines = np.arange(len(numbers)) - np.repeat(starts, np.diff(np.r_[starts, len(numbers)]))
-        lines[: starts[1] if len(starts) > 1 else None] += known
-        is_bound = np.zeros(len(numbers), dtype=bool)
-        is_bound[starts] = is_bound[starts - 1] = True  # before the first is the last
-        self._block, self._lines = int(numbers[-1]), int(lines[-1]) + 1
-        return pa.array(lines), pa.array(is_bound)
-
-
-def split_plain(
-    lines: "pa.Array", kinds: Sequence[str | None], *, header: str, delimiter: str, null_texts: Sequence[str]
-) -> TakenApart:
+def split_plain(block: bytes, layout: Layout) -> TakenApart:
     """Take lines apart, and type their values.
 
     Args:
-        lines: text, or what passes for it.
-        kinds: int, long, double, boolean, date, timestamp or string by column; None for one that nobody asks for.
-        header: a line that is no row.
-        delimiter: one character.
-        null_texts: what means null.
+        block: whole lines.
+        layout: how they are written.
     """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lines = lines.cast(pa.string())
-    layout = Layout(
-        header, delimiter, tuple(null_texts), len(kinds), tuple(at for at, kind in enumerate(kinds) if kind)
-    )
-    is_plain, texts = _split_all(lines, layout)
-    found = [type_texts(column, kind) for column, kind in zip(texts, filter(None, kinds), strict=True)]
+    ended = block if block.endswith(b"\n") else block + b"\n"
+    signs = np.frombuffer(ended, dtype=np.uint8)
+    control = np.flatnonzero(signs < _SPACE)
+    ends = _find_ends(signs, control)
+    is_plain, texts = _split_all(ended, control, ends, layout)
+    found = [type_texts(text, kind) for text, kind in zip(texts, filter(None, layout.types), strict=True)]
     for _, is_sure in found:
         if is_sure is not None:
             is_plain = is_sure if is_plain is None else pc.and_(is_plain, is_sure)
-    is_plain = pa.repeat(True, len(lines)) if is_plain is None else is_plain
-    return TakenApart(is_plain, [typed for typed, _ in found])
+    is_plain = pa.repeat(True, len(ends)) if is_plain is None else is_plain
+    return TakenApart(_list_lines(ended, ends), is_plain, [typed for typed, _ in found])
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a line is written: its columns, how they are parted, and which of them are asked for."""
+def list_lines(block: bytes) -> "pa.Array":
+    """Each line of a block, in bytes, with what ends it."""
+    import numpy as np
 
-    header: str
-    delimiter: str
-    null_texts: tuple[str, ...]
-    columns: int
-    asked: tuple[int, ...]
+    ended = block if block.endswith(b"\n") else block + b"\n"
+    signs = np.frombuffer(ended, dtype=np.uint8)
+    return _list_lines(ended, _find_ends(signs, np.flatnonzero(signs < _SPACE)))
 
 
-def _split_all(lines: "pa.Array", layout: Layout) -> "tuple[pa.Array | None, Sequence[pa.Array]]":
+def _find_ends(signs: "np.ndarray", control: "np.ndarray") -> "np.ndarray":
+    """Where each line ends: at a line feed, or at a carriage return that none follows."""
+    found = signs[control]
+    if (found == _NEW_LINE).all():
+        return control
+    is_return = found == _RETURN
+    is_return[is_return] = signs[control[is_return] + 1] != _NEW_LINE  # the last of all is a line feed
+    return control[(found == _NEW_LINE) | is_return]
+
+
+def _list_lines(block: bytes, ends: "np.ndarray") -> "pa.Array":
+    import numpy as np
+    import pyarrow as pa
+
+    offsets = np.zeros(len(ends) + 1, dtype=np.int32)
+    offsets[1:] = ends + 1
+    return pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(block)])
+
+
+def _split_all(
+    block: bytes, control: "np.ndarray", ends: "np.ndarray", layout: Layout
+) -> "tuple[pa.Array | None, Sequence[pa.Array]]":
     """Which lines are plain as far as their structure goes (None where all are), and the texts of the columns."""
+    import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    text = memoryview(lines.buffers()[2] or b"").tobytes()
-    has_blanks = layout.columns == 1 or layout.delimiter == " "
-    is_usual = not has_blanks and layout.header.encode() not in text and _is_usual_text(lines, text)
-    if is_usual and (texts := _split(lines, layout)) is not None:
+    has_blanks = len(layout.types) == 1 or layout.delimiter == " "
+    strange = control[~np.isin(np.frombuffer(block, dtype=np.uint8)[control], [_TAB, _NEW_LINE, _RETURN])]
+    is_usual = not len(strange) and b'"' not in block and layout.header.encode() not in block
+    if is_usual and not has_blanks and (texts := _split(block, len(ends), layout)) is not None:
         return None, texts
-    is_plain = pc.fill_null(_flag_plain(lines, layout), False)
-    kept = pc.if_else(is_plain, lines, layout.delimiter * (layout.columns - 1))
-    texts = _split(kept, layout)
+    lines = pc.ascii_rtrim(_list_lines(block, ends).view(pa.string()), "\r\n")
+    is_plain = pc.and_(_flag_plain(lines, layout), pa.array(~_flag_strange(block, strange, ends)))
+    kept = pc.if_else(is_plain, lines, layout.delimiter * (len(layout.types) - 1))
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(kept)], pa.int32()), kept), "\n")[0]
+    texts = _split(joined.as_buffer().to_pybytes() + b"\n", len(ends), layout)
     if texts is None:
         raise AssertionError("lines with as many separators as the header were not taken apart")  # a fault of ours
     return is_plain, texts
 
 
-def _is_usual_text(lines: "pa.Array", text: bytes) -> bool:
+def _flag_strange(block: bytes, strange: "np.ndarray", ends: "np.ndarray") -> "np.ndarray":
+    """Which lines have strange signs, or quotes, of which Spark's parser has its own ideas."""
     import numpy as np
-    import pyarrow as pa
 
-    signs = np.frombuffer(text, dtype=np.uint8)
-    if b'"' in text or ((signs < ord(" ")) & (signs != ord("\t"))).any():
-        return False
-    try:
-        lines.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
+    is_strange = np.zeros(len(ends), dtype=bool)
+    for at in (strange, np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == _QUOTE)):
+        is_strange[np.searchsorted(ends, at)] = True
+    return is_strange
 
 
 def _flag_plain(lines: "pa.Array", layout: Layout) -> "pa.Array":
-    """Which lines are plain as far as their structure goes."""
+    """Which lines are rows of text with as many values as there are columns."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     is_header = pc.is_in(lines, pa.array([layout.header, BYTE_ORDER_MARK + layout.header]))
-    has_all = pc.equal(pc.count_substring(lines, layout.delimiter), layout.columns - 1)
+    has_all = pc.equal(pc.count_substring(lines, layout.delimiter), len(layout.types) - 1)
     has_text = pc.not_equal(pc.ascii_trim(lines, " "), "")
-    is_usual = pc.invert(pc.match_substring_regex(lines, _STRANGE))
-    is_text = pa.array([_is_utf8(line) for line in lines.cast(pa.binary()).to_pylist()], pa.bool_())
-    plain = pc.invert(is_header)
-    for others in (has_all, has_text, is_usual, is_text):
-        plain = pc.and_(plain, others)
-    return plain
+    return reduce(pc.and_, [pc.invert(is_header), has_all, has_text, _flag_utf8(lines)])
 
 
-def _is_utf8(line: bytes | None) -> bool:
+def _flag_utf8(lines: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
     try:
-        return line is not None and line.decode() is not None
+        lines.validate(full=True)
+    except pa.ArrowInvalid:
+        return pa.array([_is_utf8(line) for line in lines.cast(pa.binary()).to_pylist()], pa.bool_())
+    return pa.repeat(True, len(lines))
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        return line.decode() is not None
     except UnicodeDecodeError:
         return False
 
 
-def _split(lines: "pa.Array", layout: Layout) -> "Sequence[pa.Array] | None":
-    """The texts of each column that is asked for; None where a line has more or fewer columns."""
+def _split(block: bytes, lines: int, layout: Layout) -> "Sequence[pa.Array] | None":
+    """The texts of each column that is asked for; None where a line has more or fewer columns, or is no UTF-8."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     from pyarrow import csv
 
-    if not len(lines):
+    if not lines:
         return [pa.nulls(0, pa.string())] * len(layout.asked)
-    names = [str(at) for at in range(layout.columns)]
-    ended = pa.concat_arrays([lines, pa.array([""])])  # so that the last line ends as the others do
-    whole = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(ended)], pa.int32()), ended), "\n")[0].as_buffer()
+    names = [str(at) for at in range(len(layout.types))]
     asked = [names[at] for at in layout.asked]
     try:
         table = csv.read_csv(
-            pa.BufferReader(whole),
-            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=whole.size + 1),
+            pa.BufferReader(block),
+            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
             parse_options=csv.ParseOptions(delimiter=layout.delimiter, quote_char=False, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(asked, pa.string()),
@@ -249,4 +208,4 @@ def _split(lines: "pa.Array", layout: Layout) -> "Sequence[pa.Array] | None":
         )
     except pa.ArrowInvalid:
         return None
-    return [column.combine_chunks() for column in table.columns] if table.num_rows == len(lines) else None
+    return [column.combine_chunks() for column in table.columns] if table.num_rows == lines else None
