@@ -259,7 +259,7 @@ def blaming_expressions(source: str) -> Iterator[None]:
         yield
     except PySparkException as error:
         condition = error.getCondition()
-        if condition is None or condition.startswith("FAILED_READ_FILE"):
+        if condition is None or condition.startswith(("FAILED_READ_FILE", "PYTHON_EXCEPTION")):
             raise
         raise ContractError(
             f"source {source}: an expression in `derive`, `expect` or `deleted_when` failed with {condition}. Nothing was written. Where a "

@@ -132,10 +132,10 @@ def read_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Express
         lane = _plan_lane(lake, source, batch, alike, folder=f"{folder.removeprefix('file://')}/sure")
         Path(lane.folder).mkdir()
         files, rest, kept = _run_lane(lake, source, lane, rest=f"{folder}/rest")
-        sure = _judge_typed(_read_files(lake, source, lane, files), source)
+        sure = _judge_typed(_read_files(lake, lane, files), source).select(*source.column_names(), "_source_file")
         columns = as_table(source, batch, sure.limit(0)).schema
         yield Express(
-            sure.select(*source.column_names(), "_source_file"),
+            sure,
             _judge_rest(lake, source, batch, lane, alike, rest),
             kept,
             lane.one_in,
@@ -238,7 +238,7 @@ def _type_column(name: str, rule: Rule) -> "tuple[Column, Column]":
     return text.alias(text_of(name)), (type_values(plain, rule) if is_text else plain).alias(name)
 
 
-def _read_files(lake: Lake, source: "Source", lane: Lane, files: Sequence[Path]) -> "DataFrame":
+def _read_files(lake: Lake, lane: Lane, files: Sequence[Path]) -> "DataFrame":
     columns = lane.columns(lane.rules).add("_source_file", "string")
     if not files:
         return lake.spark.createDataFrame([], columns)
@@ -254,7 +254,7 @@ def _judge_rest(
         [(at, lane.source_files[one.path], one.start, one.kind) for at, one in enumerate(lane.list_pieces())],
         f"{PIECE} int, _source_file string, {BLOCK} bigint, _kind int",
     )
-    line = F.regexp_replace(F.col(RAW).cast("string"), r"[\r\n]+$", "")
+    line = F.col(RAW).cast("string")
     placed = rest.join(F.broadcast(pieces), PIECE).select(line.alias("value"), "_source_file", "_kind", BLOCK, POSITION)
     lines = decode_lines(placed, source)
     parts = [

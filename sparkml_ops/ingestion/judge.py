@@ -143,7 +143,8 @@ def _go_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged |
             footers = stack.enter_context(write_late(lake, source, batch, late))
             files = Files([*express.footers, *footers], express.columns)
         figures = list_bounds(rows, source, taken=~is_refused)
-        counts = join_counts(count_rows(rows, source, is_refused, figures=figures), express, lines, source)
+        with blaming_expressions(batch.source):
+            counts = join_counts(count_rows(rows, source, is_refused, figures=figures), express, lines, source)
         good = express.sure.union(late.select(*express.sure.columns))
         sample = Sample(late.where(express.is_sampled()), express.one_in)
         number = partial(number_lines, lines=lines, in_block=lines_in_block())

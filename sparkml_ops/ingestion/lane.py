@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, IntegerType, LongType, StructField, StructType
 
 from sparkml_ops.ingestion.contract import BLOCK, POSITION, RAW
 from sparkml_ops.ingestion.readers.blocks import Piece, read_blocks
-from sparkml_ops.ingestion.readers.plain import Layout, list_lines, split_plain
+from sparkml_ops.ingestion.readers.plain import Layout, list_lines, split_plain, trim_lines
 from sparkml_ops.ingestion.readers.plain_rules import PlainRule, flag_kept
 from sparkml_ops.ingestion.readers.plain_values import arrow_type
 from sparkml_ops.lake.arrow_files import ArrowFile, take_out
@@ -62,7 +62,8 @@ class Lane:
 
     def columns(self, names: Iterable[str]) -> StructType:
         """Columns of a file, with the types in which they come."""
-        return StructType.fromDDL(", ".join(f"{quote_identifier(name)} {self.rules[name].kind}" for name in names))
+        types = ", ".join(f"{quote_identifier(name)} {self.rules[name].kind}" for name in names)
+        return cast("StructType", StructType.fromDDL(types))
 
     def list_pieces(self) -> list[Piece]:
         """All pieces, in the order of their numbers."""
@@ -117,7 +118,7 @@ def _read_task(lane: Lane, task: int) -> "Iterator[pa.RecordBatch]":
                 begins, lines = file.rows, len(taken.lines)
                 file.put(_stamp(lane, pa.table(values).filter(is_put), piece.path))
                 told = {
-                    RAW: pc.if_else(is_put, pa.scalar(None, pa.binary()), taken.lines),
+                    RAW: trim_lines(pc.if_else(is_put, pa.scalar(None, pa.binary()), taken.lines)),
                     PIECE: pa.repeat(pa.scalar(order, pa.int32()), lines),
                     POSITION: pa.array(np.arange(position, position + lines)),
                     FILE: pa.repeat(pa.scalar(number, pa.int64()), lines),
@@ -182,7 +183,7 @@ def find_lines(lane: Lane) -> "Callable[[pa.Table], pa.Table]":
         for block in read_blocks(lane.list_pieces()[at]):
             lines = list_lines(block)
             here = positions[(positions >= begins) & (positions < begins + len(lines))]
-            found.append(lines.take(pa.array(here - begins)))
+            found.append(trim_lines(lines.take(pa.array(here - begins))))
             begins += len(lines)
         pieces = pa.repeat(pa.scalar(at, pa.int32()), len(positions))
         return pa.table({RAW: pa.chunked_array(found, pa.binary()), PIECE: pieces, POSITION: positions})

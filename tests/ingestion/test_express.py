@@ -1,21 +1,29 @@
 """The express lane gives what the long way gives: the same rows, the same refusals on the same lines, the same figures."""
 
+import gzip
 import json
+import logging
 import random
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.use_case import UseCase
-from sparkml_ops.ingestion import SourceResult, express, ingest
-from sparkml_ops.ingestion.readers.plain import split_plain
+from sparkml_ops.errors import ContractError
+from sparkml_ops.ingestion import SourceResult, express, ingest, judge
+from sparkml_ops.ingestion.counts import BatchCounts
+from sparkml_ops.ingestion.readers.blocks import cut_pieces, read_blocks
+from sparkml_ops.ingestion.readers.plain import Layout, split_plain
 from sparkml_ops.lake import METRICS, Lake, adopt, read_table
 from tests.ingestion.test_one_pass import count_text_scans, next_execution, plans_since
 from tests.one_source import describe_shop
@@ -50,6 +58,8 @@ SPACED = [
     "x y",
 ]
 GOOD = {"i": "3", "l": "4", "d": "1.5", "b": "true", "day": "2024-05-06", "at": "2024-05-06 07:08:09", "s": "ok", "m": "1.25", "f": "01/02/2024"}  # fmt: skip
+FOR_SPARK: dict[str, Any] = {"derive": {"twice": "try_multiply(l, 2)", "hour": "hour(at)"}}
+"""What Arrow cannot tell, as it cannot a column with a `format`: rows are then written by Spark."""
 COLUMNS: dict[str, dict[str, Any]] = {
     "id": {"type": "long"},
     "i": {"type": "int", "nullable": True, "between": [-1000, 3_000_000_000]},
@@ -62,6 +72,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "m": {"type": "decimal(10,2)", "nullable": True},
     "f": {"type": "date", "format": "d/M/yyyy", "nullable": True},
 }
+PLAIN = {name: rule for name, rule in COLUMNS.items() if "format" not in rule}
 # Lines that are no plain rows, or none at all.
 STRANGE = [
     "", "   ", ",,,,,,,,,", "1,2,3", '{id},"3",4,1.5,true,2024-05-06,,"a, b",1,01/02/2024', '{id},3,4,1.5,true,2024-05-06,,"a ""b""",1,01/02/2024',
@@ -93,8 +104,8 @@ def write_nasty(file: Path, names: list[str], *, first: int, seed: int) -> int:
 
 def describe(environment: Environment, landing: Path, **more: Any) -> UseCase:
     orders = {
-        "path": f"{landing}/*.csv", "format": "csv", "key": ["id"], "columns": COLUMNS, "max_violation_ratio": 0.99,
-        "derive": {"twice": "try_multiply(l, 2)", "hour": "hour(at)"}, "freshness": {"of": "at", "within": "20000d"},
+        "path": f"{landing}/*.csv", "format": "csv", "key": ["id"], "columns": PLAIN, "max_violation_ratio": 0.99,
+        "freshness": {"of": "at", "within": "20000d"},
         "expect": ["i < 100", {"rule": "d <> 1.0", "on_violation": "warn"}],
     }  # fmt: skip
     return describe_shop(environment, orders={**orders, **more}, moment="at")
@@ -108,18 +119,23 @@ def list_rows(rows: DataFrame) -> list[str]:
 
 @dataclass(frozen=True)
 class Both:
-    """Two lakes that take in the same files, one by the express lane and one by the long way."""
+    """Two lakes that take in the same files, one by the express lane and one by the long way.
+
+    `taken` has the rows of each batch that the express lane took in.
+    """
 
     use_case: UseCase
     landing: Path
     express: Lake
     long: Lake
+    taken: list[int] = field(default_factory=list)
 
     def ingest(self) -> tuple[SourceResult, SourceResult]:
         """Take in what is new."""
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(express, "LEAST_BYTES", 0)
             patched.setattr(express, "SAMPLE_BYTES", 4_000)
+            patched.setattr(judge, "join_counts", self._join_counts)
             result = ingest(self.use_case, self.express, sources=["orders"]).sources[0]
             patched.setattr(express, "LEAST_BYTES", 10**18)
             return result, ingest(self.use_case, self.long, sources=["orders"]).sources[0]
@@ -128,8 +144,17 @@ class Both:
         """A table of each."""
         return read_table(self.express, name), read_table(self.long, name)
 
+    def _join_counts(self, *arguments: Any) -> BatchCounts:
+        counts = express.join_counts(*arguments)
+        self.taken.append(counts.rows_in)
+        return counts
+
     def went_express(self) -> bool:
-        """Whether files of the clean table came from the express lane: they have its columns too."""
+        """Whether a batch was taken in by the express lane."""
+        return bool(self.taken)
+
+    def has_its_files(self) -> bool:
+        """Whether files of the clean table are those that the express lane wrote."""
         files = Path(self.express.root, "clean_orders").glob("*.parquet")
         return any("parquet-cpp-arrow" in pq.read_metadata(file).created_by for file in files)
 
@@ -139,10 +164,10 @@ class Both:
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
 
-def open_both(spark: SparkSession, root: Path, environment: Environment) -> Both:
+def open_both(spark: SparkSession, root: Path, environment: Environment, **more: Any) -> Both:
     (root / "landing").mkdir()
     lakes = [Lake(spark, str(root / name), None, "shop", frozenset()) for name in ("express", "long")]
-    return Both(describe(environment, root / "landing"), root / "landing", *lakes)
+    return Both(describe(environment, root / "landing", **more), root / "landing", *lakes)
 
 
 @pytest.fixture
@@ -154,14 +179,20 @@ def both(spark: SparkSession, tmp_path: Path, environment: Environment) -> Both:
 class Ingested(Both):
     """The same, with a batch that both have taken in."""
 
-    results: tuple[SourceResult, SourceResult]
-    plans: list[str]
+    results: tuple[SourceResult, ...] = ()
+    plans: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="module")
-def ingested(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, environment: Environment) -> Ingested:
-    """Two files with their columns in another order each, read in many blocks."""
-    both = open_both(spark, tmp_path_factory.mktemp("both"), environment)
+@pytest.fixture(scope="module", params=["files", "rows"])
+def ingested(
+    spark: SparkSession,
+    tmp_path_factory: pytest.TempPathFactory,
+    environment: Environment,
+    request: pytest.FixtureRequest,
+) -> Ingested:
+    """Two files with their columns in another order each, read in many blocks; written by Arrow, and by Spark."""
+    more = {"columns": COLUMNS, **FOR_SPARK} if request.param == "rows" else {}
+    both = open_both(spark, tmp_path_factory.mktemp("both"), environment, **more)
     names = list(COLUMNS)
     following = write_nasty(both.landing / "a.csv", names, first=1, seed=1)
     write_nasty(both.landing / "b.csv", ["at", *[name for name in names if name != "at"]], first=following, seed=2)
@@ -175,8 +206,9 @@ def ingested(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, envi
 
 
 def test_both_ways_take_in_the_same_rows(ingested: Ingested) -> None:
-    assert ingested.went_express()
     mine, theirs = ingested.results
+    assert ingested.taken == [mine.rows_in]
+    assert ingested.has_its_files() == ("twice" not in ingested.use_case.sources["orders"].derive)
     assert mine.rows_clean > 500
     assert mine.rows_quarantined > 500
     assert (mine.rows_in, mine.rows_clean, mine.rows_quarantined) == (
@@ -213,7 +245,8 @@ def test_what_costs_more_is_told_of_a_sample(ingested: Ingested) -> None:
 
 
 def test_text_is_read_once(ingested: Ingested) -> None:
-    assert count_text_scans(ingested.plans) == 2 * 2  # each way, for each of the two headers
+    assert count_text_scans(ingested.plans) == 2  # by the long way, for each of the two headers
+    assert sum(len(re.findall(r"^\(\d+\) MapInArrow", plan, re.MULTILINE)) for plan in ingested.plans) == 1
 
 
 def test_values_of_a_personal_column_stay_out_of_the_log(ingested: Ingested) -> None:
@@ -232,6 +265,127 @@ def test_rows_are_found_by_the_bounds_of_their_files(ingested: Ingested, name: s
     assert bounds is not None
     for bound in bounds:
         assert rows.where(F.col(name) == F.lit(bound).cast(kind)).count() == rows.where(text == bound).count() > 0
+
+
+def good_lines(numbers: Iterable[int], **values: str) -> list[str]:
+    return [",".join({**GOOD, "id": str(number), **values}[name] for name in COLUMNS) for number in numbers]
+
+
+HEADER = ",".join(COLUMNS)
+LANDED = {
+    "a carriage return [1] %20.csv": "\r".join([HEADER, *good_lines(range(100))]) + "\r",
+    "b both.csv": "\r\n".join([HEADER, *good_lines(range(100, 200))]) + "\r\n",
+    "c mixed.csv": "\r\n".join([HEADER, *good_lines(range(200, 250))])
+    + "\n\n\r"
+    + "\n".join(good_lines(range(250, 300))),
+    "d marked.csv": "\ufeff" + "\n".join([HEADER, *good_lines(range(300, 400), s="Ü;🙂")]) + "\n",
+    "e only a header.csv": HEADER + "\n",
+    "f all broken.csv": "\n".join([HEADER, *good_lines(range(400, 450), i="-5000")]),
+    "g no line at all.csv": HEADER,
+    "h one row.csv": "\n".join([HEADER, *good_lines([450])]),
+    "i all refused by an expression.csv": "\n".join([HEADER, *good_lines(range(451, 500), d="100")]) + "\n",
+    "j another order.csv": "\n".join(
+        ",".join(reversed(line.split(","))) for line in [HEADER, *good_lines(range(500, 600))]
+    ),
+    "k packed.csv.gz": "\n".join([HEADER, *good_lines(range(600, 900), s="")]) + "\n",
+}
+
+
+@pytest.mark.parametrize("expect", [[], ["d < 99"]])
+@pytest.mark.parametrize("most_bytes", ["2k", "128m"])
+def test_files_are_taken_in_as_they_are_written(both: Both, expect: list[str], most_bytes: str) -> None:
+    """Line ends of all kinds, marks, packed and empty files; with a rule that Spark alone can tell and without, in many pieces and few."""
+    for name, text in LANDED.items():
+        content = text.encode()
+        (both.landing / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    path = f"{both.landing}/*.csv*"
+    loose = replace(both, use_case=describe(both.use_case.environment, both.landing, path=path, expect=expect))
+    both.express.spark.conf.set("spark.sql.files.maxPartitionBytes", most_bytes)
+    try:
+        mine, theirs = loose.ingest()
+    finally:
+        both.express.spark.conf.unset("spark.sql.files.maxPartitionBytes")
+    assert both.taken == [mine.rows_in]
+    assert mine.rows_in == theirs.rows_in == 900
+    assert mine.rows_clean == theirs.rows_clean == (801 if expect else 850)
+    assert mine.violations == theirs.violations
+    for table in ("clean_orders", "quarantine_orders"):
+        rows, others = both.tables(table)
+        assert list_rows(rows) == list_rows(others)
+
+
+def test_keys_in_no_order_are_compared(both: Both) -> None:
+    numbers = random.Random(4).sample(range(1000), 600)
+    for name, part in (("a", numbers[:300]), ("b", numbers[300:])):
+        (both.landing / f"{name}.csv").write_text("\n".join([HEADER, *good_lines(part)]) + "\n")
+    mine, theirs = both.ingest()
+    assert mine.rows_clean == theirs.rows_clean == 600
+    assert both.has_its_files()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "others"),
+    [
+        pytest.param([*range(300)], [*range(299, 500)], id="ascending, and apart but for one"),
+        pytest.param([*range(300)], [7], id="among those that are not sure"),
+        pytest.param([*range(200), *range(100, 200)], [1000], id="twice in a file"),
+    ],
+)
+def test_keys_that_are_there_twice_are_found(both: Both, numbers: list[int], others: list[int]) -> None:
+    for name, part in (("a", numbers), ("b", others)):
+        (both.landing / f"{name}.csv").write_text("\n".join([HEADER, *good_lines(part)]) + "\n")
+    mine, theirs = both.ingest()
+    assert not both.went_express()
+    assert mine.rows_quarantined > 0
+    assert mine.violations == theirs.violations
+    rows, same = both.tables("clean_orders")
+    assert list_rows(rows) == list_rows(same)
+
+
+def test_a_task_that_fails_leaves_it_to_the_long_way(both: Both, caplog: pytest.LogCaptureFixture) -> None:
+    (both.landing / "a.csv").write_text("\n".join([HEADER, *good_lines(range(300))]) + "\n")
+    packed = gzip.compress("\n".join([HEADER, *good_lines(range(300, 20_000))]).encode())
+    (both.landing / "b.csv.gz").write_bytes(packed[:-2000])
+    cut = replace(both, use_case=describe(both.use_case.environment, both.landing, path=f"{both.landing}/*"))
+    with caplog.at_level(logging.INFO), pytest.raises(ContractError, match=r"b\.csv\.gz cannot be read"):
+        cut.ingest()
+    assert "goes the long way: a task failed: EOFError: " in caplog.text
+    assert not list(Path(both.express.root, "_staging").glob("*"))
+
+
+def test_a_derived_column_that_fails_refuses_the_batch(both: Both) -> None:
+    (both.landing / "a.csv").write_text("\n".join([HEADER, *good_lines(range(300))]) + "\n")
+    derived = replace(both, use_case=describe(both.use_case.environment, both.landing, derive={"x": "1 / (i - 3)"}))
+    with pytest.raises(ContractError, match="an expression in `derive`, .* failed with DIVIDE_BY_ZERO"):
+        derived.ingest()
+
+
+@given(
+    text=st.lists(st.sampled_from([b"", b"a", b"bc,d", b"\r", b"long " * 5, b'"q"']), max_size=12).map(b"\n".join),
+    step=st.integers(1, 30),
+    block_bytes=st.integers(1, 40),
+)
+def test_pieces_have_each_line_once(
+    tmp_path_factory: pytest.TempPathFactory, text: bytes, step: int, block_bytes: int
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "pieces.csv"
+    file.write_bytes(text)
+    tasks = cut_pieces([(str(file), len(text), 0)], most_bytes=step)
+    blocks = [block for task in tasks for piece in task for block in read_blocks(piece, block_bytes=block_bytes)]
+    assert b"".join(blocks) == text
+    assert all(block.endswith(b"\n") for block in blocks[:-1])
+
+
+def test_small_files_are_read_together_and_packed_ones_whole() -> None:
+    sizes = [("/a.csv", 25, 0), ("/b.csv.gz", 25, 0), ("/c.csv", 4, 1), ("/d.csv", 5, 1), ("/e.csv", 2, 1)]
+    assert [[(one.path, one.start, one.end) for one in task] for task in cut_pieces(sizes, most_bytes=10)] == [
+        [("/a.csv", 0, 10)],
+        [("/a.csv", 10, 20)],
+        [("/a.csv", 20, None)],
+        [("/b.csv.gz", 0, None)],
+        [("/c.csv", 0, None), ("/d.csv", 0, None)],
+        [("/e.csv", 0, None)],
+    ]
 
 
 def test_doubled_keys_go_the_long_way(both: Both) -> None:
@@ -288,32 +442,22 @@ def test_a_batch_that_cannot_be_committed_leaves_nothing_and_comes_in_later(
 def test_moments_past_the_years_that_python_holds_are_taken_in(both: Both) -> None:
     rows = [",".join({**GOOD, "id": str(number)}[name] for name in COLUMNS) for number in range(300)]
     (both.landing / "a.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
-    last = replace(
-        both,
-        use_case=describe(
-            both.use_case.environment, both.landing, derive={"until": "timestamp'9999-12-31 23:59:59.999999'"}
-        ),
-    )
-    mine, theirs = last.ingest()
-    assert last.went_express()
-    assert mine.rows_clean == theirs.rows_clean == 300
-    assert last.tables("clean_orders")[0].where("until > timestamp'9999-12-31 23:59:59'").count() == 300
-    beyond = replace(
-        both,
-        use_case=describe(both.use_case.environment, both.landing, derive={"until": "make_date(12000, 1, 1)"}),
-        express=replace(both.express, root=f"{both.express.root}_beyond"),
-        long=replace(both.long, root=f"{both.long.root}_beyond"),
-    )
-    mine, theirs = beyond.ingest()
-    assert not beyond.went_express()
-    assert mine.rows_clean == theirs.rows_clean == 300
+    for number, until in enumerate(("timestamp'9999-12-31 23:59:59.999999'", "make_date(12000, 1, 1)")):
+        derived = replace(
+            both,
+            use_case=describe(both.use_case.environment, both.landing, derive={"until": until}),
+            express=replace(both.express, root=f"{both.express.root}_{number}"),
+            long=replace(both.long, root=f"{both.long.root}_{number}"),
+        )
+        mine, theirs = derived.ingest()
+        assert mine.rows_clean == theirs.rows_clean == 300
+        assert derived.tables("clean_orders")[0].where(f"until = {until}").count() == 300
+    assert both.taken == [300, 300]
 
 
 def test_a_batch_of_no_lines_has_no_values() -> None:
-    taken = split_plain(
-        pa.array([], pa.string()), ["int", None, "string"], header="a,b,c", delimiter=",", null_texts=[""]
-    )
-    assert (len(taken.is_plain), [len(column) for column in taken.columns]) == (0, [0, 0])
+    taken = split_plain(b"", Layout("a,b,c", ",", ("",), ("int", None, "string")))
+    assert (len(taken.lines), len(taken.is_plain), [len(column) for column in taken.columns]) == (1, 1, [1, 1])
 
 
 def test_a_table_with_checks_of_others_takes_no_files(both: Both) -> None:

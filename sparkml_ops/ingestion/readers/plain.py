@@ -6,7 +6,6 @@ and casts do. A line with anything else in it is left to them, whole: none is re
 same rows; a test holds them against each other.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 from sparkml_ops.ingestion.readers.plain_values import type_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pyarrow as pa
 
@@ -105,6 +106,14 @@ def list_lines(block: bytes) -> "pa.Array":
     return _list_lines(ended, _find_ends(signs, np.flatnonzero(signs < _SPACE)))
 
 
+def trim_lines(lines: "pa.Array") -> "pa.Array":
+    """The same without what ends them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.ascii_rtrim(lines.view(pa.string()), "\r\n").view(pa.binary())
+
+
 def _find_ends(signs: "np.ndarray", control: "np.ndarray") -> "np.ndarray":
     """Where each line ends: at a line feed, or at a carriage return that none follows."""
     found = signs[control]
@@ -112,7 +121,8 @@ def _find_ends(signs: "np.ndarray", control: "np.ndarray") -> "np.ndarray":
         return control
     is_return = found == _RETURN
     is_return[is_return] = signs[control[is_return] + 1] != _NEW_LINE  # the last of all is a line feed
-    return control[(found == _NEW_LINE) | is_return]
+    ends: np.ndarray = control[(found == _NEW_LINE) | is_return]
+    return ends
 
 
 def _list_lines(block: bytes, ends: "np.ndarray") -> "pa.Array":
@@ -137,7 +147,7 @@ def _split_all(
     is_usual = not len(strange) and b'"' not in block and layout.header.encode() not in block
     if is_usual and not has_blanks and (texts := _split(block, len(ends), layout)) is not None:
         return None, texts
-    lines = pc.ascii_rtrim(_list_lines(block, ends).view(pa.string()), "\r\n")
+    lines = trim_lines(_list_lines(block, ends)).view(pa.string())
     is_plain = pc.and_(_flag_plain(lines, layout), pa.array(~_flag_strange(block, strange, ends)))
     kept = pc.if_else(is_plain, lines, layout.delimiter * (len(layout.types) - 1))
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(kept)], pa.int32()), kept), "\n")[0]
