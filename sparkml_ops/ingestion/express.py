@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 LEAST_BYTES = 64_000_000
 """Of less than this, starting Python beside each core takes longer than it saves."""
-SAMPLE_BYTES = 8_000_000
+SAMPLE_BYTES = 4_000_000
 _MOST_HEADERS = 8  # each is a plan of its own for the lines that go the long way
 _MOST_AT_HAND = 1_000_000  # keys
 _LEAST_PIECE_BYTES = 4_000_000

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,7 @@ from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import HEADER, IS_ROW, apply_contract, blaming_expressions, find_severities
 from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
 from sparkml_ops.ingestion.express import (
+    Express,
     has_keys_twice,
     join_counts,
     lines_in_block,
@@ -135,20 +137,31 @@ def _go_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged |
             lines = stack.enter_context(stage_rows(lake, batch.source, express.lines, repeated=_REPEATED))
         rows = lines.where(IS_ROW)
         late = rows.where(~is_refused)
-        if has_keys_twice(express, late, source, batch, _read_existing(lake, batch)):
+        figures = list_bounds(rows, source, taken=~is_refused)
+        with ThreadPoolExecutor(1, thread_name_prefix="keys") as beside:
+            are_twice = beside.submit(has_keys_twice, express, late, source, batch, _read_existing(lake, batch))
+            files = stack.enter_context(_list_files(lake, source, batch, express, late))
+            with blaming_expressions(batch.source):
+                counts = join_counts(count_rows(rows, source, is_refused, figures=figures), express, lines, source)
+        if are_twice.result():
             yield None
             return
-        files = None
-        if express.are_the_tables:
-            footers = stack.enter_context(write_late(lake, source, batch, late))
-            files = Files([*express.footers, *footers], express.columns)
-        figures = list_bounds(rows, source, taken=~is_refused)
-        with blaming_expressions(batch.source):
-            counts = join_counts(count_rows(rows, source, is_refused, figures=figures), express, lines, source)
         good = express.sure.union(late.select(*express.sure.columns))
         sample = Sample(late.where(express.is_sampled()), express.one_in)
         number = partial(number_lines, lines=lines, in_block=lines_in_block())
         yield Judged(good, rows.where(is_refused), counts, sample, {}, number, files)
+
+
+@contextmanager
+def _list_files(
+    lake: Lake, source: "Source", batch: Batch, express: Express, late: "DataFrame"
+) -> Iterator[Files | None]:
+    """The files that the table can have as they are, if it can."""
+    if not express.are_the_tables:
+        yield None
+        return
+    with write_late(lake, source, batch, late) as footers:
+        yield Files([*express.footers, *footers], express.columns)
 
 
 @contextmanager
