@@ -19,6 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -44,7 +45,6 @@ from sparkml_ops.ingestion.lane import (
     Lane,
     find_lines,
     is_sampled,
-    name_file,
     read_lane,
     take_rows_out,
     told_of_lines,
@@ -174,6 +174,7 @@ def _plan_lane(lake: Lake, source: "Source", batch: Batch, alike: Sequence[Alike
         stamps if is_final else {},
         {find_local(path) or path: encoded_path(lake.spark, path) for path, _, _ in sizes},
         folder,
+        uuid4().hex,
         choose_codec(lake),
         source.key[0] if len(source.key) == 1 else None,
         -(-batch.size_bytes // SAMPLE_BYTES),
@@ -210,13 +211,11 @@ def _run_lane(lake: Lake, source: "Source", lane: Lane, *, rest: str) -> "tuple[
     staged = lake.spark.read.schema(_REST).parquet(rest)
     # Each attempt that ended well has lines here, the first and last of its blocks among them.
     counted = staged.groupBy(FILE).agg(F.count("*").alias("kept"), F.count(ROW).alias("unsound")).collect()
-    names = {row[FILE]: name_file(row[FILE]) for row in counted}
+    names = {row[FILE]: lane.name_file(row[FILE]) for row in counted}
     texts = staged.where(F.col(ROW).isNull()).select(RAW, PIECE, POSITION)
     if any(row["unsound"] for row in counted):
         unsound = staged.where(F.col(ROW).isNotNull())
-        taken = unsound.groupBy(FILE).applyInArrow(
-            take_rows_out(lane.folder, lane.codec), f"{FILE} bigint, name string"
-        )
+        taken = unsound.groupBy(FILE).applyInArrow(take_rows_out(lane), f"{FILE} bigint, name string")
         names |= {row[FILE]: row["name"] for row in taken.collect()}
         texts = texts.union(unsound.groupBy(PIECE).applyInArrow(find_lines(lane), texts.schema))
     files = sorted(file for name in names.values() if (file := Path(lane.folder, name)).exists())

@@ -43,6 +43,7 @@ class Lane:
         stamps: columns of one value.
         source_files: what `_source_file` is, by path.
         folder: where the files are written.
+        token: in the name of each of them, and in no other's.
         codec: how they are packed.
         ascends_by: a column; a file notes whether each of its values is greater than the one before.
         one_in: how many lines one of the sample stands for.
@@ -56,9 +57,15 @@ class Lane:
     stamps: Mapping[str, str | datetime]
     source_files: Mapping[str, str]
     folder: str
+    token: str
     codec: str
     ascends_by: str | None
     one_in: int
+
+    def name_file(self, attempt: int, *, again: int | None = None) -> str:
+        """The file of a task's attempt, or of the attempt that wrote it again."""
+        number = f"{attempt:05d}" if again is None else f"{attempt:05d}-{again:05d}"
+        return f"part-{number}-{self.token}.parquet"
 
     def columns(self, names: Iterable[str]) -> StructType:
         """Columns of a file, with the types in which they come."""
@@ -68,11 +75,6 @@ class Lane:
     def list_pieces(self) -> list[Piece]:
         """All pieces, in the order of their numbers."""
         return [piece for task in self.tasks for piece in task]
-
-
-def name_file(number: int) -> str:
-    """The file of a task's attempt."""
-    return f"part-{number:05d}.parquet"
 
 
 def told_of_lines(lane: Lane) -> StructType:
@@ -108,7 +110,7 @@ def _read_task(lane: Lane, task: int) -> "Iterator[pa.RecordBatch]":
     context: Any = TaskContext.get()
     number = int(context.taskAttemptId())
     first = sum(len(pieces) for pieces in lane.tasks[:task])
-    with ArrowFile(Path(lane.folder, name_file(number)), lane.codec, lane.ascends_by) as file:
+    with ArrowFile(Path(lane.folder, lane.name_file(number)), lane.codec, lane.ascends_by) as file:
         for order, piece in enumerate(lane.tasks[task], first):
             position = 0
             for block in read_blocks(piece):
@@ -191,7 +193,7 @@ def find_lines(lane: Lane) -> "Callable[[pa.Table], pa.Table]":
     return find
 
 
-def take_rows_out(folder: str, codec: str) -> "Callable[[pa.Table], pa.Table]":
+def take_rows_out(lane: Lane) -> "Callable[[pa.Table], pa.Table]":
     """For `applyInArrow` over rows (`_file`, `_row`) of one file: writes it once more without them, and tells the name."""
 
     def take(rows: "pa.Table") -> "pa.Table":
@@ -200,8 +202,9 @@ def take_rows_out(folder: str, codec: str) -> "Callable[[pa.Table], pa.Table]":
 
         context: Any = TaskContext.get()
         number = rows[FILE][0].as_py()
-        target = f"part-{number:05d}-{int(context.taskAttemptId()):05d}.parquet"
-        take_out(Path(folder, name_file(number)), rows[ROW].to_pylist(), Path(folder, target), codec=codec)
-        return pa.table({FILE: pa.array([number], pa.int64()), "name": [target]})
+        before = Path(lane.folder, lane.name_file(number))
+        after = Path(lane.folder, lane.name_file(number, again=int(context.taskAttemptId())))
+        take_out(before, rows[ROW].to_pylist(), after, codec=lane.codec)
+        return pa.table({FILE: pa.array([number], pa.int64()), "name": [after.name]})
 
     return take

@@ -418,6 +418,10 @@ def test_a_later_batch_is_added_and_held_against_the_table(both: Both) -> None:
     ]
     assert [one["operationMetrics"]["numOutputRows"] for one in written] == ["100", "100", "99"]
     assert [one["operationParameters"]["mode"] for one in written] == ["Append"] * 3
+    added = [action["add"]["path"] for action in both.log() if "add" in action]
+    # A name is of one batch alone, whatever numbers its tasks have: they begin anew with each application.
+    tokens = [found[1] for path in added if (found := re.match(r"part-\d+-([0-9a-f]{32})\.parquet$", path))]
+    assert len(tokens) == len(set(tokens)) == 2
 
 
 def test_a_batch_that_cannot_be_committed_leaves_nothing_and_comes_in_later(
