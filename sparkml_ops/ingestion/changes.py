@@ -42,7 +42,11 @@ CHANGE = "_change"
 SUPERSEDED, TIED = "superseded", "tied"
 IS_DELETION, IS_KNOWN = "_is_deletion", "_is_known"
 _CONTRADICTS, _IS_TIED, _CONTENT, _HOLDS = "_contradicts", "_is_tied", "_content", "_holds"
-OURS = (CHANGE, IS_DELETION, BEFORE)
+IN_FILE = "_in_file"
+"""The file of the clean table that holds the row of the key; null where it has none."""
+AT_VERSION = "_at_version"
+"""The version of the clean table by which all this was decided."""
+OURS = (CHANGE, IS_DELETION, BEFORE, IN_FILE, AT_VERSION)
 """Columns of judged changes that no table has."""
 CONTRADICTION = "merge: another row of the key has the same order and other values"
 
@@ -83,11 +87,11 @@ def _list_excused(source: "Source", merge: "Merge") -> Column:
 def decide_changes(
     changes: "DataFrame", known: "DataFrame | None", source: "Source", merge: "Merge", *, refused: Column
 ) -> "DataFrame":
-    """Add to each change what becomes of it: `_change`, and with a history `valid_from`, `valid_to`, `_before`.
+    """Add to each change what becomes of it: `_change`, where its key is (`_in_file`), and with a history `valid_from`, `valid_to`, `_before`.
 
     Args:
         changes: rows of `flag_orders`.
-        known: what the tables know of the keys of these changes: key, `order_by`, `_is_deletion`; None for nothing.
+        known: what the tables know of the keys of these changes: key, `order_by`, `_is_deletion`, `_in_file`; None for nothing.
         source: the contract.
         merge: its order.
         refused: true of rows that go to quarantine.
@@ -103,6 +107,8 @@ def decide_changes(
     # One shuffle by key serves all windows.
     events = _compare_at_once(events.repartition(*source.key), source, merge)
     events = _flag_holding(events, source, merge)
+    if known is not None:
+        events = events.withColumn(IN_FILE, F.max(IN_FILE).over(Window.partitionBy(*source.key)))
     if merge.history:
         events = add_intervals(
             events, source.key, merge.order_by[0], holds=_HOLDS, is_version=F.col(IS_KNOWN) & ~F.col(IS_DELETION)

@@ -17,7 +17,9 @@ from pyspark.sql import functions as F
 from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.changes import (
+    AT_VERSION,
     CHANGE,
+    IN_FILE,
     IS_DELETION,
     SUPERSEDED,
     TIED,
@@ -38,11 +40,14 @@ from sparkml_ops.lake import (
     Commit,
     Lake,
     MergeRules,
+    Places,
     merge_rows,
-    read_before,
+    put_rows,
+    read_table,
     replace_table,
     table_exists,
     table_version,
+    version_before,
 )
 
 if TYPE_CHECKING:
@@ -97,14 +102,15 @@ def judge_changes(lake: Lake, source: "Source", batch: Batch, judged: DataFrame)
     with blaming_expressions(batch.source):
         flagged = flag_orders(judged, source, merge, now=batch.started_at)
         keys = flagged.where(~is_refused).select(*source.key)
-        rows, tombstones = _read_tables(lake, batch)
+        version, rows, tombstones = _read_tables(lake, batch)
         known = _list_known(rows, tombstones, source, keys)
         is_single = known is None and keys.groupBy(*source.key).count().where("count > 1").isEmpty()
     if is_single:
         # Most first loads have one row of each key, and are spared the shuffle of whole rows.
         yield decide_single_changes(flagged, merge, refused=is_refused)
         return
-    decided = decide_changes(flagged, known, source, merge, refused=is_refused).persist()
+    decided = decide_changes(flagged, known, source, merge, refused=is_refused)
+    decided = decided.withColumn(AT_VERSION, F.lit(version)).persist()
     try:
         with blaming_expressions(batch.source):
             is_tied = not decided.where(F.col(CHANGE) == TIED).isEmpty()
@@ -118,7 +124,7 @@ def write_changes(lake: Lake, source: "Source", batch: Batch, good: DataFrame) -
     merge = _order_of(source)
     upserts, deletions, superseded, patched = _count_changes(good)
     table, name = f"clean_{batch.source}", write_name(batch)
-    rows = stamp_rows(good, batch).drop(IS_DELETION, BEFORE)
+    rows = stamp_rows(good, batch).drop(IS_DELETION, BEFORE, IN_FILE, AT_VERSION)
     is_new = batch.mode == "replace" or not table_exists(lake, table)
     if not is_new and upserts + deletions:
         rows = match_table(lake, source, table, rows)  # what it refuses is refused before the tombstones
@@ -129,9 +135,13 @@ def write_changes(lake: Lake, source: "Source", batch: Batch, good: DataFrame) -
     elif upserts + deletions == 0:
         clean = Commit(table, table_version(lake, table), 0, "skipped_duplicate")
     elif deletions + patched == 0:
-        # Rules that no row asks for would be looked at for each row of the table.
         puts = rows.where(F.col(CHANGE) == UPSERT).drop(CHANGE)
-        clean = merge_rows(lake, table, puts, rules=MergeRules(_name_row(source), never_null=True), write_id=name)
+        places = _find_places(source, good)
+        if merge.history or places is None:
+            # Rules that no row asks for would be looked at for each row of the table.
+            clean = merge_rows(lake, table, puts, rules=MergeRules(_name_row(source), never_null=True), write_id=name)
+        else:
+            clean = put_rows(lake, table, puts, places=places, rows_put=upserts, write_id=name)
     else:
         rows = rows.where(F.col(CHANGE).isin(UPSERT, DELETE))
         if merge.history:
@@ -162,22 +172,24 @@ def _require_moment(source: "Source", merge: "Merge", judged: DataFrame) -> None
         )
 
 
-def _read_tables(lake: Lake, batch: Batch) -> tuple[DataFrame | None, DataFrame | None]:
-    """The clean rows and the tombstones as the batch finds them; None for what it replaces."""
+def _read_tables(lake: Lake, batch: Batch) -> tuple[int | None, DataFrame | None, DataFrame | None]:
+    """The version of the clean table that the batch finds, its rows, and the tombstones; None for what it replaces."""
     if batch.mode == "replace":
-        return None, None
-    name = write_name(batch)
-    return read_before(lake, f"clean_{batch.source}", name), read_before(lake, f"deleted_{batch.source}", name)
+        return None, None, None
+    tables = (f"clean_{batch.source}", f"deleted_{batch.source}")
+    clean, deleted = (version_before(lake, table, write_name(batch)) for table in tables)
+    rows = read_table(lake, tables[0], version=clean) if clean is not None else None
+    return clean, rows, read_table(lake, tables[1], version=deleted) if deleted is not None else None
 
 
 def _list_known(
     rows: DataFrame | None, tombstones: DataFrame | None, source: "Source", keys: DataFrame
 ) -> DataFrame | None:
-    """Key, order and kind of every change of these keys that the tables hold."""
-    columns = [*source.key, *_order_of(source).order_by]
+    """Key, order, kind and file of every change of these keys that the tables hold."""
+    columns, nowhere = [*source.key, *_order_of(source).order_by], F.lit(None).cast("string")
     known = [
-        changes.select(*columns, F.lit(is_deletion).alias(IS_DELETION))
-        for changes, is_deletion in ((rows, False), (tombstones, True))
+        changes.select(*columns, F.lit(is_deletion).alias(IS_DELETION), file.alias(IN_FILE))
+        for changes, is_deletion, file in ((rows, False, F.col("_metadata.file_name")), (tombstones, True, nowhere))
         if changes is not None
     ]
     return reduce(DataFrame.unionByName, known).join(keys, list(source.key), "left_semi") if known else None
@@ -187,6 +199,15 @@ def _count_changes(good: DataFrame) -> tuple[int, ...]:
     before = F.count(BEFORE) if BEFORE in good.columns else F.lit(0)
     kinds = [F.count_if(F.col(CHANGE) == kind) for kind in (UPSERT, DELETE, SUPERSEDED)]
     return tuple(int(count) for count in good.agg(*kinds, before).first() or (0, 0, 0, 0))
+
+
+def _find_places(source: "Source", good: DataFrame) -> Places | None:
+    """Where the rows are that are replaced; None where that was not looked up."""
+    if AT_VERSION not in good.columns or IN_FILE not in good.columns:
+        return None
+    puts = good.where(F.col(CHANGE) == UPSERT)
+    found = puts.agg(F.max(AT_VERSION), F.collect_set(IN_FILE), F.count(IN_FILE)).collect()[0]
+    return Places(source.key, *found) if found[0] is not None else None
 
 
 def _write_tombstones(lake: Lake, source: "Source", batch: Batch, good: DataFrame, *, rows: int) -> Commit | None:

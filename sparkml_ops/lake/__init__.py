@@ -4,6 +4,7 @@ from sparkml_ops.lake.location import Lake, open_lake
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
 from sparkml_ops.lake.relations import query_tables, resolve_relation
+from sparkml_ops.lake.rewrites import Places
 from sparkml_ops.lake.runs import (
     StepRecord,
     StepRun,
@@ -31,9 +32,10 @@ from sparkml_ops.lake.writes import (
     append_rows,
     find_write,
     merge_rows,
-    read_before,
+    put_rows,
     replace_slice,
     replace_table,
+    version_before,
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Lake",
     "MergeRules",
     "Metric",
+    "Places",
     "StepRecord",
     "StepRun",
     "append_files",
@@ -61,8 +64,8 @@ __all__ = [
     "new_run_id",
     "open_lake",
     "open_session",
+    "put_rows",
     "query_tables",
-    "read_before",
     "read_notes",
     "read_table",
     "record_metrics",
@@ -75,4 +78,5 @@ __all__ = [
     "stage_rows",
     "table_exists",
     "table_version",
+    "version_before",
 ]

@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from py4j.java_gateway import JavaPackage
 from pyspark.sql.types import StructField, StructType
 
 from sparkml_ops.lake.footers import Bounds, Footer
 from sparkml_ops.lake.location import Lake, local_root
 from sparkml_ops.lake.statistics import STATISTICS, choose_statistics
 from sparkml_ops.lake.tables import CREATE_OPTIONS, read_table, table_exists
+from sparkml_ops.lake.transactions import (
+    delta_classes,
+    has_transactions,
+    list_metrics,
+    start_transaction,
+    to_action,
+    to_seq,
+)
 from sparkml_ops.lake.upkeep import describe_detail
 
 _INDEXED = 32  # columns with statistics where a table does not name them, as Delta has it
@@ -34,7 +41,7 @@ def can_adopt(lake: Lake, table: str, columns: StructType) -> bool:
     They can where the table is a folder on this machine (a file is moved, which elsewhere means that it is copied), has no check but
     our own, no partitions and no columns that Delta makes or renames, and where the columns are the same, if it is there.
     """
-    if local_root(lake) is None or lake.database is not None or _is_missing(_delta(lake).OptimisticTransaction):
+    if local_root(lake) is None or lake.database is not None or not has_transactions(lake):
         return False
     if not table_exists(lake, table):
         return True
@@ -64,26 +71,24 @@ def adopt_files(lake: Lake, table: str, footers: Sequence[Footer], columns: Stru
     moved = [_move(footer.file, folder) for footer in footers]
     adds = [_describe_file(file, footer, shown) for file, footer in zip(moved, footers, strict=True)]
     jvm: Any = lake.spark._jvm  # noqa: SLF001  # pyspark has no way to Delta's classes
-    session: Any = lake.spark._jsparkSession  # noqa: SLF001
-    delta = _delta(lake)
-    transaction = delta.DeltaLog.forTable(session, str(folder)).startTransaction()
+    transaction = start_transaction(lake, table)
     if is_new:
-        transaction.updateMetadata(_to_action(delta, _describe_table(columns, properties)), False)
+        transaction.updateMetadata(to_action(lake, _describe_table(columns, properties)), False)
     metrics = {
         "numFiles": len(footers),
         "numOutputRows": sum(footer.rows for footer in footers),
         "numOutputBytes": sum(file.stat().st_size for file in moved),
     }
-    transaction.registerSQLMetrics(session, _to_metrics(lake, metrics))
+    transaction.registerSQLMetrics(lake.spark._jsparkSession, list_metrics(lake, metrics))  # noqa: SLF001
     nothing = jvm.scala.Option.empty()
-    operation = getattr(delta, "DeltaOperations$Write")(
+    operation = getattr(delta_classes(lake), "DeltaOperations$Write")(
         jvm.org.apache.spark.sql.SaveMode.Append,
-        jvm.scala.Option.apply(_to_seq(jvm, [])),
+        jvm.scala.Option.apply(to_seq(lake, [])),
         nothing,
         jvm.scala.Option.apply(note),
         *[nothing] * 5,
     )
-    transaction.commit(_to_seq(jvm, [_to_action(delta, add) for add in adds]), operation)
+    transaction.commit(to_seq(lake, [to_action(lake, add) for add in adds]), operation)
 
 
 def _plain(columns: StructType) -> list[tuple[str, str]]:
@@ -165,35 +170,3 @@ def _tell_moment(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _delta(lake: Lake) -> Any:
-    jvm: Any = lake.spark._jvm  # noqa: SLF001
-    return jvm.org.apache.spark.sql.delta
-
-
-def _is_missing(found: Any) -> bool:
-    return isinstance(found, JavaPackage)
-
-
-def _to_action(delta: Any, action: Mapping[str, Any]) -> Any:
-    return getattr(delta.actions, "Action$").__getattr__("MODULE$").fromJson(json.dumps(action))
-
-
-def _to_seq(jvm: Any, values: Iterable[Any]) -> Any:
-    collected = jvm.java.util.ArrayList()
-    for value in values:
-        collected.add(value)
-    return jvm.scala.jdk.javaapi.CollectionConverters.asScala(collected).toSeq()
-
-
-def _to_metrics(lake: Lake, figures: Mapping[str, int]) -> Any:
-    jvm: Any = lake.spark._jvm  # noqa: SLF001
-    context: Any = lake.spark._jsc.sc()  # noqa: SLF001
-    collected = jvm.java.util.HashMap()
-    for name, figure in figures.items():
-        metric = jvm.org.apache.spark.sql.execution.metric.SQLMetrics.createMetric(context, name)
-        metric.set(figure)
-        collected.put(name, metric)
-    immutable = getattr(jvm.scala.collection.immutable, "Map$").__getattr__("MODULE$")
-    return getattr(immutable, "from")(jvm.scala.jdk.javaapi.CollectionConverters.asScala(collected))

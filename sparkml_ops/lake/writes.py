@@ -18,8 +18,9 @@ from sparkml_ops.lake.history import WrittenBy, commits_in_effect, encode_note, 
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake, check_table_name, local_root, sql_name, table_path
 from sparkml_ops.lake.merges import MergeRules, Slice, execute_merge, match_rows
+from sparkml_ops.lake.rewrites import Places, put_into_files
 from sparkml_ops.lake.statistics import choose_statistics, hide_before
-from sparkml_ops.lake.tables import CREATE_OPTIONS, read_history, read_table, require_schema, table_exists
+from sparkml_ops.lake.tables import CREATE_OPTIONS, read_history, require_schema, table_exists
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -178,6 +179,29 @@ def merge_rows(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, 
     return _commit_once(lake, table, write, name=_WriteName(write_id, ""))
 
 
+def put_rows(lake: Lake, table: str, rows: "DataFrame", *, places: Places, rows_put: int, write_id: str) -> Commit:
+    """As `merge_rows`, for one who knows where the rows of these keys are.
+
+    Args:
+        lake: where the table is; it must be there.
+        table: its name.
+        rows: one row of each key.
+        places: where the table has rows of these keys.
+        rows_put: how many new rows there are.
+        write_id: names the write.
+
+    Raises:
+        ConflictError: another writer does not let go.
+    """
+    rules = MergeRules(places.keys, never_null=True)
+
+    def write(marks: _Write) -> None:
+        if not put_into_files(lake, table, rows, places=places, rows_put=rows_put, note=marks.note):
+            execute_merge(lake, table, rows, rules=rules, options=marks.options())
+
+    return _commit_once(lake, table, write, name=_WriteName(write_id, ""))
+
+
 def find_write(lake: Lake, table: str, write_id: str) -> WrittenBy | None:
     """The commit by which a write is in effect in the newest version of a table, or None."""
     if not table_exists(lake, table):
@@ -187,8 +211,8 @@ def find_write(lake: Lake, table: str, write_id: str) -> WrittenBy | None:
     )
 
 
-def read_before(lake: Lake, table: str, write_id: str) -> "DataFrame | None":
-    """Rows as a write of this name found them; as they are now where it is not in effect. None where there was no table.
+def version_before(lake: Lake, table: str, write_id: str) -> int | None:
+    """The version that a write of this name found; the newest where it is not in effect. None where there was no table.
 
     So what is decided by the rows of a table is decided the same when a killed batch is gone on with.
     """
@@ -197,7 +221,7 @@ def read_before(lake: Lake, table: str, write_id: str) -> "DataFrame | None":
     history = read_history(lake, table)
     done = next((commit for commit in commits_in_effect(history) if commit.write_id == write_id), None)
     version = int(history[0]["version"]) if done is None else done.version - 1
-    return read_table(lake, table, version=version) if version >= 0 else None
+    return version if version >= 0 else None
 
 
 class _OvertakenError(ConflictError):
