@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.window import Window
+from pyspark.sql.window import Window, WindowSpec
 
 from sparkml_ops.config.sql import read_expression
 from sparkml_ops.config.types import format_duration
@@ -108,7 +108,7 @@ def decide_changes(
     events = _compare_at_once(events.repartition(*source.key), source, merge)
     events = _flag_holding(events, source, merge)
     if known is not None:
-        events = events.withColumn(IN_FILE, F.max(IN_FILE).over(Window.partitionBy(*source.key)))
+        events = events.withColumn(IN_FILE, _find_file(Window.partitionBy(*source.key)))
     if merge.history:
         events = add_intervals(
             events, source.key, merge.order_by[0], holds=_HOLDS, is_version=F.col(IS_KNOWN) & ~F.col(IS_DELETION)
@@ -189,6 +189,12 @@ def _flag_holding(events: "DataFrame", source: "Source", merge: "Merge") -> "Dat
         _CONTRADICTS, *[F.desc(name) for name in rest], known_first, "_source_file"
     )
     return events.withColumn(_HOLDS, (F.row_number().over(latest) == 1) & ~F.col(_CONTRADICTS))
+
+
+def _find_file(of_key: WindowSpec) -> Column:
+    """The file of the key's row; no file's name where somebody has put the key into several."""
+    first, last = F.min(IN_FILE).over(of_key), F.max(IN_FILE).over(of_key)
+    return F.when(first == last, last).when(first.isNotNull(), F.lit(""))
 
 
 def _with_contradiction() -> Column:

@@ -110,7 +110,7 @@ def judge_changes(lake: Lake, source: "Source", batch: Batch, judged: DataFrame)
         yield decide_single_changes(flagged, merge, refused=is_refused)
         return
     decided = decide_changes(flagged, known, source, merge, refused=is_refused)
-    decided = decided.withColumn(AT_VERSION, F.lit(version)).persist()
+    decided = decided.withColumn(AT_VERSION, F.lit(version).cast("bigint")).persist()
     try:
         with blaming_expressions(batch.source):
             is_tied = not decided.where(F.col(CHANGE) == TIED).isEmpty()

@@ -91,7 +91,9 @@ def put_into_files(lake: Lake, table: str, rows: DataFrame, *, places: Places, r
 
 def _find_files(lake: Lake, transaction: Any, names: Collection[str]) -> list[Any]:
     """The files of these names. All are asked for, so that no other writer's commit can come between."""
-    return [file for file in from_seq(lake, transaction.filterFiles()) if file.path().rpartition("/")[2] in names]
+    everything = to_seq(lake, [lake.spark._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral()])  # type: ignore[union-attr]  # noqa: SLF001
+    files = from_seq(lake, transaction.filterFiles(everything, True))  # with how many rows they have
+    return [file for file in files if file.path().rpartition("/")[2] in names]
 
 
 def _read_files(lake: Lake, transaction: Any, files: Sequence[Any]) -> DataFrame:

@@ -3,6 +3,7 @@
 A row that does not surely keep them is not refused here: it goes the long way, which says whether and why.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sparkml_ops.config.sources import Column as Rule
 
-_MOST = {"int": 2**31, "long": 2**63, "double": 2**53}
+_MOST = {"int": 2**31, "long": 2**53, "double": 2**53}
 """Bounds below these are the same number to Arrow and to Spark."""
 _SECOND = 1_000_000  # microseconds
 _INSTANTS = (
@@ -49,13 +50,11 @@ def share_rule(rule: "Rule", *, is_key: bool) -> "tuple[PlainRule, Rule | None]"
     kind = plain_type(rule)
     if kind != rule.type or rule.format is not None:
         return PlainRule(kind), rule
-    number, text = kind in _MOST, kind == "string"
-    whole = int if kind in {"int", "long"} else (int, float)
     asked, allowed, length = rule.between, rule.allowed, rule.length
-    between = tuple(asked) if asked and number and all(_is_number(one, whole, kind) for one in asked) else None
-    alike = text and all(isinstance(one, str) for one in allowed or ())
+    between = _find_limits(kind, *asked) if asked else None
+    alike = kind == "string" and all(isinstance(one, str) for one in allowed or ())
     listed = tuple(allowed) if allowed and alike else None
-    shared = PlainRule(kind, rule.nullable and not is_key, between, listed, length if text else None)  # type: ignore[arg-type]
+    shared = PlainRule(kind, rule.nullable and not is_key, between, listed, length if kind == "string" else None)
     left = rule.model_copy(
         update={
             "between": asked if between is None else None,
@@ -67,8 +66,11 @@ def share_rule(rule: "Rule", *, is_key: bool) -> "tuple[PlainRule, Rule | None]"
     return shared, None if is_settled else left
 
 
-def _is_number(bound: object, kinds: type | tuple[type, ...], kind: str) -> bool:
-    return isinstance(bound, kinds) and not isinstance(bound, bool) and abs(bound) < _MOST[kind]  # type: ignore[arg-type]
+def _find_limits(kind: str, low: float, high: float) -> tuple[float, float] | None:
+    """The same bounds among the numbers of a type; None where Arrow and Spark might take them for others."""
+    if kind not in _MOST or not all(abs(bound) < _MOST[kind] for bound in (low, high)):
+        return None
+    return (low, high) if kind == "double" else (math.ceil(low), math.floor(high))
 
 
 def flag_kept(values: "pa.Array", rule: PlainRule) -> "pa.Array | None":
