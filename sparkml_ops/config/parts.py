@@ -37,7 +37,7 @@ class Parts:
     def source_columns(self, name: str) -> list[str] | None:
         """Columns of a source's clean table; None when they are not known."""
         source = self.sources.get(name.removeprefix("clean_") if name not in self.sources else name)
-        if source is None or source.new_columns == "add":
+        if source is None or source.on_new_columns == "add":
             return None
         return [*source.column_names(), *source.history_columns(), *INGESTION_COLUMNS]
 

@@ -24,6 +24,9 @@ HISTORY_COLUMNS = ("valid_from", "valid_to")
 Length = Annotated[int, Field(ge=0)]
 
 
+_WITH_COLUMNS = {"csv", "parquet", "delta"}  # a row of others has what it has
+
+
 class Column(Section):
     """One column of a contract."""
 
@@ -149,8 +152,10 @@ class Source(Section):
     volume: Volume | None = Field(default=None, description="how many rows a batch should have")
     freshness: Freshness | None = Field(default=None, description="how old the newest row of a batch may be")
     skew: Skew | None = Field(default=None, description="how many rows of a batch may share one value")
-    new_columns: Literal["ignore", "add", "fail"] = Field(
-        default="ignore", description="what to do with columns that the contract does not declare"
+    new_columns: Literal["ignore", "add", "fail"] | None = Field(
+        default=None,
+        description="what to do with columns that the contract does not declare; by default fail, where files say what columns they have "
+        "(csv, parquet, delta), and ignore elsewhere",
     )
     null_values: list[str] = Field(default=["", "NA"], description="raw texts that mean null")
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="csv only")
@@ -168,6 +173,11 @@ class Source(Section):
     jdbc: Jdbc | None = Field(default=None, description="jdbc only")
     delta: DeltaSource | None = Field(default=None, description="delta only")
     python: PythonSource | None = Field(default=None, description="python only")
+
+    @property
+    def on_new_columns(self) -> Literal["ignore", "add", "fail"]:
+        """What to do with columns that the contract does not declare."""
+        return self.new_columns or ("fail" if self.format in _WITH_COLUMNS else "ignore")
 
     def column_names(self) -> list[str]:
         """Names of the contract's columns in the clean table, declared first, then derived."""

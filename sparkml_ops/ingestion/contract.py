@@ -1,5 +1,6 @@
 """A contract as columns: raw text in, typed values and the names of the violated rules out."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -30,6 +31,8 @@ IS_ROW = "_is_row"
 PANDAS_YEARS = 1678, 2261  # what pandas holds in nanoseconds: another instant would end every hand-over to Python
 _YEARS = 1, 9999  # what Python and other readers hold; "1234567" is a date to Spark
 BLOCK, POSITION = "_block", "_position"
+_SEVERAL = "[STAGE_MATERIALIZATION_MULTIPLE_FAILURES]"
+_CONDITION = re.compile(r"\[([A-Z][A-Z0-9_.]+)\]")
 READER_COLUMNS = ("_source_file", RAW, HEADER, "_malformed", IS_ROW, BLOCK, POSITION)
 
 
@@ -46,7 +49,7 @@ def apply_contract(raw: "DataFrame", source: "Source", *, name: str) -> "DataFra
         row), and the reader's own columns but `_malformed`.
 
     Raises:
-        ContractError: a declared column is missing, or an undeclared one is there and `new_columns` is `fail`.
+        ContractError: a declared column is missing, or an undeclared one is there, which `new_columns` neither ignores nor adds.
     """
     added = compare_columns(raw.columns, source, place=f"source {name}")
     # Each step's columns are computed once, however many rules of the next look at them.
@@ -108,16 +111,17 @@ def compare_columns(found: Sequence[str], source: "Source", *, place: str) -> li
     present = [column for column in found if column not in READER_COLUMNS]
     missing = [column for column in source.columns if column not in present]
     new = [column for column in present if column not in source.columns]
-    refused = new if source.new_columns == "fail" else []
+    refused = new if source.on_new_columns == "fail" else []
     if missing or refused:
         lines = [f"  - {column}: declared, not there{_hint(column, new)}" for column in missing]
         lines += [f"  + {column}: there, not declared" for column in new[:_NEW_SHOWN]]
         lines += [f"  + … {len(new) - _NEW_SHOWN} more"] if len(new) > _NEW_SHOWN else []
         raise ContractError(
             f"{place}: the columns are not those of the contract:\n" + "\n".join(lines) + "\n"
-            "The batch was refused; nothing was written. Mend the files, or `columns` of the source."
+            "The batch was refused; nothing was written. Mend the files, or `columns` of the source"
+            + ("; `new_columns: ignore` passes over what is not declared, and `add` keeps it." if refused else ".")
         )
-    return new if source.new_columns == "add" else []
+    return new if source.on_new_columns == "add" else []
 
 
 def name_columns(found: Sequence[str], source: "Source", *, place: str) -> list[str]:
@@ -127,7 +131,7 @@ def name_columns(found: Sequence[str], source: "Source", *, place: str) -> list[
         ContractError: there are such names, and `new_columns` does not ignore what is undeclared.
     """
     ours = [column for column in found if column.startswith("_")]
-    if ours and source.new_columns != "ignore":
+    if ours and source.on_new_columns != "ignore":
         raise ContractError(
             f"{place}: the names of the columns {ours[:5]} start with _, which ingestion keeps for its own. The batch was refused; "
             "nothing was written. Rename them in the files, or pass over them with `new_columns: ignore`."
@@ -255,13 +259,23 @@ def hash_contract(source: "Source") -> str:
 @contextmanager
 def blaming_expressions(source: str) -> Iterator[None]:
     """Turn Spark's refusal of a value or a name in the user's SQL into an error of the user's."""
+    from py4j.protocol import Py4JJavaError
+
     try:
         yield
-    except PySparkException as error:
-        condition = error.getCondition()
+    except (PySparkException, Py4JJavaError) as error:
+        condition = _find_condition(error)
         if condition is None or condition.startswith(("FAILED_READ_FILE", "PYTHON_EXCEPTION")):
             raise
         raise ContractError(
             f"source {source}: an expression in `derive`, `expect` or `deleted_when` failed with {condition}. Nothing was written. Where a "
             "value can be bad, the try_ functions (try_cast, try_to_timestamp, try_divide, …) give null instead of failing."
         ) from error
+
+
+def _find_condition(error: Exception) -> str | None:
+    """What Spark calls it. Where several parts of a job fail at once, pyspark has no error of its own, and the text names them all."""
+    if isinstance(error, PySparkException):
+        return error.getCondition()
+    named = _CONDITION.findall(str(error).partition(_SEVERAL)[2])
+    return named[0] if named else None

@@ -27,7 +27,7 @@ def match_table(lake: Lake, source: "Source", table: str, rows: "DataFrame") -> 
     Raises:
         ContractError: a column has another type in the table, or is written in another case there.
     """
-    if source.new_columns != "add" or not table_exists(lake, table):
+    if source.on_new_columns != "add" or not table_exists(lake, table):
         return rows
     there = read_table(lake, table).schema
     _require_same_types(rows.schema, there, table)

@@ -109,7 +109,7 @@ def may_go_express(lake: Lake, source: "Source", batch: Batch) -> bool:
     if source.format != "csv" or batch.size_bytes < LEAST_BYTES or local_root(lake) is None:
         return False
     refers = any(rule.references for rule in source.columns.values())
-    needs_text = refers or source.merge is not None or source.new_columns == "add" or bool(source.partition_columns)
+    needs_text = refers or source.merge is not None or source.on_new_columns == "add" or bool(source.partition_columns)
     adds = batch.mode == "append" or (batch.mode == "replace" and not table_exists(lake, f"clean_{batch.source}"))
     is_local = all(find_local(file.path) for file in batch.files)
     return adds and is_local and not needs_text and can_be_plain(source)

@@ -149,6 +149,7 @@ def write_source(name: str, source: Source, seen: Sequence[ColumnSeen], *, malfo
         f"    format: {source.format}",
         *([f"    delimiter: {json.dumps(source.delimiter)}"] if source.delimiter != "," else []),
         f"    key: [{key}] # {key_note}",
+        *(["    new_columns: ignore"] if len(usable) < len(seen) else []),
         f"    columns: # {seen[0].rows:,} rows were read"
         + (f"; {malformed:,} more could not be taken apart and would go to quarantine" if malformed else ""),
     ]

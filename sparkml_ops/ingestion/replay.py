@@ -201,7 +201,7 @@ def _make_batch(source: str, batch_id: str, contract_hash: str, started_at: date
 def _require_same_columns(lake: Lake, source: str, contract: "Source", found: Mapping[str, str | None]) -> None:
     """Columns, and where they are known their types, are those of the table: an append would fail, or fill up with nulls."""
     table = _own_columns(read_table(lake, f"clean_{source}"))
-    gone = [] if contract.new_columns == "add" else sorted(set(table) - set(found))
+    gone = [] if contract.on_new_columns == "add" else sorted(set(table) - set(found))
     lines = [f"  - {name}: in the table, not in the contract" for name in gone]
     lines += [f"  + {name}: in the contract, not in the table" for name in sorted(set(found) - set(table))]
     lines += [

@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.config.sources import Source
 from sparkml_ops.errors import ContractError
-from sparkml_ops.ingestion.contract import VIOLATIONS, apply_contract, compare_columns
+from sparkml_ops.ingestion import contract
+from sparkml_ops.ingestion.contract import VIOLATIONS, apply_contract, compare_columns, hash_contract
 
 
 def make_source(columns: dict[str, Any], **options: Any) -> Source:
@@ -148,3 +149,30 @@ def test_new_columns_can_be_refused() -> None:
 def test_a_reason_is_one_reason_whatever_its_text(spark: SparkSession) -> None:
     source = make_source({"v": {"type": "string", "matches": "a\x1fb"}})
     assert judge(spark, source, v="c")[1] == ["v: does not match a\x1fb"]
+
+
+@pytest.mark.parametrize(
+    ("form", "policy"), [("csv", "fail"), ("parquet", "fail"), ("delta", "fail"), ("json", "ignore")]
+)
+def test_a_new_column_is_refused_by_default_where_files_say_what_they_have(form: str, policy: str) -> None:
+    asked: dict[str, Any] = {"path": "x", "format": form, "key": ["id"], "columns": {"id": {"type": "int"}}}
+    source = Source.model_validate(asked)
+    assert source.on_new_columns == policy
+    assert hash_contract(source) == hash_contract(Source.model_validate(asked))
+    assert hash_contract(source) != hash_contract(Source.model_validate({**asked, "new_columns": "add"}))
+
+
+def test_a_refused_column_says_what_can_be_done() -> None:
+    source = make_source({"id": {"type": "int"}})
+    with pytest.raises(ContractError, match=r"\+ extra: there, not declared[^+]*`new_columns: ignore` passes over"):
+        compare_columns(["id", "extra"], source, place="o")
+
+
+def test_where_several_parts_fail_at_once_the_first_is_told() -> None:
+    told = (
+        "An error occurred while calling o1.isEmpty.\n: org.apache.spark.SparkException: "
+        "[STAGE_MATERIALIZATION_MULTIPLE_FAILURES] Multiple failures (2) in stage materialization:\n"
+        "1. SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero.\n2. SparkDateTimeException: [CAST_INVALID_INPUT] x"
+    )
+    assert contract._find_condition(ValueError(told)) == "DIVIDE_BY_ZERO"
+    assert contract._find_condition(ValueError("[OTHER] something else")) is None

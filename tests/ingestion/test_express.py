@@ -104,7 +104,7 @@ def write_nasty(file: Path, names: list[str], *, first: int, seed: int) -> int:
 
 def describe(environment: Environment, landing: Path, **more: Any) -> UseCase:
     orders = {
-        "path": f"{landing}/*.csv", "format": "csv", "key": ["id"], "columns": PLAIN, "max_violation_ratio": 0.99,
+        "path": f"{landing}/*.csv", "format": "csv", "key": ["id"], "columns": PLAIN, "new_columns": "ignore", "max_violation_ratio": 0.99,
         "freshness": {"of": "at", "within": "20000d"},
         "expect": ["i < 100", {"rule": "d <> 1.0", "on_violation": "warn"}],
     }  # fmt: skip

@@ -38,7 +38,7 @@ def read_objects(lines: "DataFrame", source: "Source") -> "DataFrame":
     objects = lines.withColumn("_object", _read_object(F.ltrim(RAW, F.lit(BYTE_ORDER_MARK))))
     names = (
         [*source.columns]
-        if source.new_columns == "ignore"
+        if source.on_new_columns == "ignore"
         else name_columns(_list_keys(objects), source, place="JSON objects")
     )
     return objects.select(

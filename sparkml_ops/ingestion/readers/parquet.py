@@ -80,7 +80,7 @@ def _read_alike(
         found = name_columns(rows.columns, source, place=place)
         refuse_twice(found, source, place=place)
         compare_columns([*found, *source.partition_columns], source, place=place)
-        kept = found if source.new_columns == "add" else [name for name in source.columns if name in found]
+        kept = found if source.on_new_columns == "add" else [name for name in source.columns if name in found]
         blank = _NULLS_ALONE.findall(schema)
         kinds = {name: "void" if name in blank else kind for name, kind in rows.dtypes if name in kept}
         read = rows.select(
