@@ -111,7 +111,7 @@ def _try_express(stack: ExitStack, lake: Lake, source: "Source", batch: Batch) -
 
 @contextmanager
 def _go_the_long_way(lake: Lake, source: "Source", batch: Batch) -> Iterator[Judged]:
-    parents, referred = read_parents(lake, source, name=batch.source)
+    parents, referred = read_parents(lake, source, batch)
     judged = apply_contract(read_pieces(lake, source, batch), source, name=batch.source)
     is_refused = flag_refused(find_severities(source))
     with ExitStack() as stack:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError
+from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import VIOLATIONS, list_reasons, reference_reason
-from sparkml_ops.lake import Lake, read_table, table_exists, table_version
+from sparkml_ops.ingestion.manifest import write_name
+from sparkml_ops.lake import Lake, read_table, table_exists, version_beside
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -18,8 +20,11 @@ Parents = Mapping[str, "DataFrame"]
 """The values that a column may have, one of each, by the column."""
 
 
-def read_parents(lake: Lake, source: "Source", *, name: str) -> tuple[Parents, dict[str, int]]:
+def read_parents(lake: Lake, source: "Source", batch: Batch) -> tuple[Parents, dict[str, int]]:
     """The values that each column with `references` may have, and the versions of the tables that they were read from.
+
+    A batch that was cut off after its first commit is held against the tables as they were then: what was mended since may judge its
+    rows otherwise, and the rows that are in the table by now would no longer be those that it takes in.
 
     Raises:
         ContractError: a table that is referred to is not there yet.
@@ -33,10 +38,12 @@ def read_parents(lake: Lake, source: "Source", *, name: str) -> tuple[Parents, d
         table = f"clean_{other}"
         if not table_exists(lake, table):
             raise ContractError(
-                f"source {name}: {column} refers to {rule.references}, and {table} is not there yet. Nothing was written. "
+                f"source {batch.source}: {column} refers to {rule.references}, and {table} is not there yet. Nothing was written. "
                 f"Run `sparkml-ops ingest … --source {other}` first."
             )
-        versions.setdefault(table, table_version(lake, table))
+        if table not in versions:
+            begun = [f"deleted_{batch.source}", f"clean_{batch.source}"]
+            versions[table] = version_beside(lake, table, of=begun, write_id=write_name(batch))
         rows = read_table(lake, table, version=versions[table])
         parents[column] = rows.select(F.col(key).alias(column)).where(F.col(column).isNotNull()).distinct()
     return parents, versions

@@ -236,7 +236,7 @@ def _judge_again(
         POSITION,
     )
     judged = apply_contract(KINDS[contract.format].reread(lines, contract), contract, name=batch.source)
-    parents, _ = read_parents(lake, contract, name=batch.source)
+    parents, _ = read_parents(lake, contract, batch)
     try:
         with hold_together(lake, contract, batch, judged, parents=parents) as held:
             sound = held.where(~flag_refused(find_severities(contract))).persist()

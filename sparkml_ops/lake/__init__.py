@@ -36,6 +36,7 @@ from sparkml_ops.lake.writes import (
     replace_slice,
     replace_table,
     version_before,
+    version_beside,
 )
 
 __all__ = [
@@ -79,4 +80,5 @@ __all__ = [
     "table_exists",
     "table_version",
     "version_before",
+    "version_beside",
 ]

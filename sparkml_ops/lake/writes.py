@@ -224,6 +224,25 @@ def version_before(lake: Lake, table: str, write_id: str) -> int | None:
     return version if version >= 0 else None
 
 
+def version_beside(lake: Lake, table: str, *, of: Collection[str], write_id: str) -> int:
+    """The version that a table had when a write of this name was committed to another; the newest where it is not in effect.
+
+    Args:
+        lake: where the tables are.
+        table: the table.
+        of: the tables that the write may have gone to.
+        write_id: names the write.
+    """
+    versions = read_history(lake, table)
+    for other in of:
+        done = find_write(lake, other, write_id)
+        if done is not None:
+            at = next(entry["timestamp"] for entry in read_history(lake, other) if entry["version"] == done.version)
+            before = [int(entry["version"]) for entry in versions if entry["timestamp"] <= at]
+            return max(before, default=int(versions[-1]["version"]))
+    return int(versions[0]["version"])
+
+
 class _OvertakenError(ConflictError):
     """Another writer's commit came between reading the table and writing it."""
 

@@ -56,17 +56,18 @@ def test_a_source_waits_for_those_that_it_refers_to(lake: Lake, use_case: UseCas
     assert steps["ingest:orders"] == ("ingest:shops",)
 
 
-def cut_off(*_: object) -> None:
+def cut_off(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_batch_that_was_cut_off_after_its_quarantine_ends_as_it_was_begun(
-    lake: Lake, use_case: UseCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cut_before", ["write_quarantine", "_require_balance"])
+def test_a_batch_that_was_cut_off_after_its_first_commit_ends_as_it_was_begun(
+    lake: Lake, use_case: UseCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_before: str
 ) -> None:
     ingest(use_case, lake)
     (tmp_path / "orders" / "b.csv").write_text("id,shop\n6,north\n7,west\n")
     with monkeypatch.context() as cut:
-        cut.setattr(import_module("sparkml_ops.ingestion.ingest"), "_require_balance", cut_off)
+        cut.setattr(import_module("sparkml_ops.ingestion.ingest"), cut_before, cut_off)
         with pytest.raises(KeyboardInterrupt):
             ingest(use_case, lake, sources=["orders"])
     (tmp_path / "shops" / "b.csv").write_text("shop\nwest\n")
