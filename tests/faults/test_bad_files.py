@@ -112,7 +112,7 @@ JSON_OVER_LINES: dict[str, tuple[bytes, Expected]] = {
 }  # fmt: skip
 
 BATCHES: dict[str, tuple[dict[str, Any], dict[str, tuple[bytes, Expected]]]] = {
-    "csv": ({}, CSV),
+    "csv": ({"new_columns": "ignore"}, CSV),
     "csv over lines": ({"multiline": True}, CSV_OVER_LINES),
     "json": ({"format": "json"}, JSON),
     "json over lines": ({"format": "json", "multiline": True}, JSON_OVER_LINES),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from bad_shop import shop
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.environment import Environment
-from sparkml_ops.ingestion import ingest
+from sparkml_ops.ingestion import express, ingest, judge
 from sparkml_ops.lake import Lake, read_table
 
 pytestmark = pytest.mark.slow
@@ -133,7 +134,7 @@ def as_cells(raw: str) -> str:
 
 
 KINDS: dict[str, tuple[Any, dict[str, Any], Callable[[bytes], Counter[str]], Callable[[str], str]]] = {
-    "csv": (csv_files(), {}, count_csv, as_it_came),
+    "csv": (csv_files(), {"new_columns": "ignore"}, count_csv, as_it_came),
     "json": (json_lines(), {"format": "json"}, count_json_lines, as_it_came),
     "json over lines": (json_values(), {"format": "json", "multiline": True}, count_json_values, as_value),
     "csv over lines": (csv_over_lines(), {"multiline": True}, count_csv_over_lines, as_cells),
@@ -156,9 +157,26 @@ def generate(files: Any) -> list[bytes]:
     return contents + contents[: FILES - len(contents)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_row_is_in_one_of_the_tables(kind: str, lake: Lake, tmp_path: Path, environment: Environment) -> None:
+@pytest.fixture
+def lanes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """By which way files are taken in."""
+
+    def choose(lane: str) -> None:
+        if lane == "express":
+            monkeypatch.setattr(express, "LEAST_BYTES", 0)
+            monkeypatch.setattr(express, "SAMPLE_BYTES", 1000)
+            # Rows that are there twice make a batch go the long way; here all are to go by the lane.
+            monkeypatch.setattr(judge, "has_keys_twice", lambda *_: False)
+
+    return choose
+
+
+@pytest.mark.parametrize(("kind", "lane"), [*[(kind, "long") for kind in KINDS], ("csv", "express")])
+def test_every_row_is_in_one_of_the_tables(
+    kind: str, lane: str, lanes: Callable[[str], None], lake: Lake, tmp_path: Path, environment: Environment
+) -> None:
     files, options, count, told = KINDS[kind]
+    lanes(lane)
     folder = tmp_path / "landing"
     folder.mkdir()
     contents = generate(files)
@@ -183,3 +201,5 @@ def test_every_row_is_in_one_of_the_tables(kind: str, lake: Lake, tmp_path: Path
     assert (result.rows_in, result.rows_clean + result.rows_quarantined) == (rows_in, rows_in)
     assert result.rows_clean > 0
     assert result.rows_quarantined > 0
+    written = [pq.read_metadata(file).created_by for file in Path(lake.root, "clean_orders").glob("*.parquet")]
+    assert any("parquet-cpp-arrow" in name for name in written) == (lane == "express")
