@@ -149,10 +149,6 @@ class Both:
         self.taken.append(counts.rows_in)
         return counts
 
-    def went_express(self) -> bool:
-        """Whether a batch was taken in by the express lane."""
-        return bool(self.taken)
-
     def has_its_files(self) -> bool:
         """Whether files of the clean table are those that the express lane wrote."""
         files = Path(self.express.root, "clean_orders").glob("*.parquet")
@@ -335,7 +331,7 @@ def test_keys_that_are_there_twice_are_found(both: Both, numbers: list[int], oth
     for name, part in (("a", numbers), ("b", others)):
         (both.landing / f"{name}.csv").write_text("\n".join([HEADER, *good_lines(part)]) + "\n")
     mine, theirs = both.ingest()
-    assert not both.went_express()
+    assert not both.has_its_files()
     assert mine.rows_quarantined > 0
     assert mine.violations == theirs.violations
     rows, same = both.tables("clean_orders")
@@ -392,7 +388,7 @@ def test_doubled_keys_go_the_long_way(both: Both) -> None:
     rows = [",".join({**GOOD, "id": number}[name] for name in COLUMNS) for number in ("1", *map(str, range(300)))]
     (both.landing / "a.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
     mine, theirs = both.ingest()
-    assert not both.went_express()
+    assert not both.has_its_files()
     assert mine.violations == theirs.violations == (("key: id is there twice in the batch", 1),)
     quarantined, others = both.tables("quarantine_orders")
     assert list_rows(quarantined) == list_rows(others)
@@ -433,7 +429,7 @@ def test_a_batch_that_cannot_be_committed_leaves_nothing_and_comes_in_later(
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(adopt, "_to_metrics", fail)  # after the files were moved, before the commit
+        patched.setattr(adopt, "list_metrics", fail)  # after the files were moved, before the commit
         with pytest.raises(OSError, match="no space"):
             both.ingest()
     assert list(Path(both.express.root, "clean_orders").glob("*.parquet"))

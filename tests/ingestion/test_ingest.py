@@ -57,7 +57,12 @@ def test_good_rows_are_typed_and_bad_rows_keep_their_raw_text_and_reasons(
 def test_columns_are_matched_by_name_in_each_file(lake: Lake, landing: Path, environment: Environment) -> None:
     (landing / "a.csv").write_text("id,amount,day\n1,10,2026-01-01\n")
     (landing / "b.csv").write_text("day,extra,id,amount\n2026-01-02,z,2,20\n")
-    take_in(shop(landing, environment), lake)
+    with pytest.raises(
+        ContractError, match=r"b\.csv: the columns are not those of the contract:\n  \+ extra: there, not declared"
+    ):
+        take_in(shop(landing, environment), lake)
+    assert not table_exists(lake, "clean_orders")
+    take_in(shop(landing, environment, new_columns="ignore"), lake)
     assert clean(lake) == [(1, 10.0, "2026-01-01"), (2, 20.0, "2026-01-02")]
 
 
