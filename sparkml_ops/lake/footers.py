@@ -54,7 +54,8 @@ def read_footers(files: Iterable[Path]) -> list[Footer]:
         told = pq.read_metadata(file)
         groups = [told.row_group(at) for at in range(told.num_row_groups)]
         chunks = [[group.column(at) for group in groups] for at in range(told.num_columns)]
-        columns = {parts[0].path_in_schema: _read_bounds(parts) for parts in chunks if parts}
+        told_of = {parts[0].path_in_schema: _read_bounds(parts) for parts in chunks if parts}
+        columns = {name: bounds for name, bounds in told_of.items() if bounds is not None}
         found.append(Footer(file, told.num_rows, columns, read_ascending(told)))
     return found
 
@@ -78,11 +79,17 @@ def join_bounds(footers: Sequence[Footer], column: str) -> Bounds:
     )
 
 
-def _read_bounds(chunks: Sequence[Any]) -> Bounds:
-    told = [chunk.statistics for chunk in chunks if chunk.statistics is not None]
-    known = [one for one in told if one.has_min_max]
-    return Bounds(
-        sum(one.null_count for one in told),
-        min((one.min for one in known), default=None),
-        max((one.max for one in known), default=None),
-    )
+def _read_bounds(chunks: Sequence[Any]) -> Bounds | None:
+    """Of a column's parts in a file; None where one of them tells nothing at all.
+
+    Of long texts writers tell no bounds. What one part does not tell is not known of the whole: a bound of the others alone would make
+    readers pass over rows.
+    """
+    told = [chunk.statistics for chunk in chunks]
+    if any(one is None or not one.has_null_count for one in told):
+        return None
+    nulls = sum(one.null_count for one in told)
+    filled = [one for one in told if one.num_values]
+    if not filled or not all(one.has_min_max for one in filled):
+        return Bounds(nulls)
+    return Bounds(nulls, min(one.min for one in filled), max(one.max for one in filled))
