@@ -12,13 +12,11 @@ their rows written as usual.
 A row that is found to be there twice is found too late to have kept its text: such a batch goes the long way from the start.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pyspark.sql import functions as F
@@ -30,13 +28,11 @@ from sparkml_ops.ingestion.contract import (
     BLOCK,
     POSITION,
     RAW,
-    VIOLATIONS,
     apply_contract,
     flag_sound,
     text_of,
     type_values,
 )
-from sparkml_ops.ingestion.counts import BatchCounts, count_rows
 from sparkml_ops.ingestion.files import encoded_path, literal_path
 from sparkml_ops.ingestion.lane import (
     FILE,
@@ -49,7 +45,6 @@ from sparkml_ops.ingestion.lane import (
     take_rows_out,
     told_of_lines,
 )
-from sparkml_ops.ingestion.profile import has_bounds, list_bounds, list_kinds
 from sparkml_ops.ingestion.readers.blocks import cut_pieces, find_local
 from sparkml_ops.ingestion.readers.csv import Alike, find_headers, put_together, split_lines
 from sparkml_ops.ingestion.readers.lines import decode_lines
@@ -60,10 +55,12 @@ from sparkml_ops.ingestion.write import as_table
 from sparkml_ops.lake import Lake, stage_files, stage_folder, table_exists
 from sparkml_ops.lake.adopt import can_adopt
 from sparkml_ops.lake.arrow_files import choose_codec
-from sparkml_ops.lake.footers import Footer, ascend_apart, join_bounds, read_footers
+from sparkml_ops.lake.footers import Footer, ascend_apart, read_footers
 from sparkml_ops.lake.location import local_root
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import Column, DataFrame
 
     from sparkml_ops.config.sources import Source
@@ -75,6 +72,7 @@ _MOST_HEADERS = 8  # each is a plan of its own for the lines that go the long wa
 _MOST_AT_HAND = 1_000_000  # keys
 _LEAST_PIECE_BYTES = 4_000_000
 _IS_SOUND = "_is_sound"
+_REST = f"{RAW} binary, {PIECE} int, {POSITION} bigint, {FILE} bigint, {ROW} bigint"
 
 
 @dataclass(frozen=True)
@@ -145,9 +143,6 @@ def read_express(lake: Lake, source: "Source", batch: Batch) -> Iterator[Express
         )
 
 
-_REST = f"{RAW} binary, {PIECE} int, {POSITION} bigint, {FILE} bigint, {ROW} bigint"
-
-
 def _plan_lane(lake: Lake, source: "Source", batch: Batch, alike: Sequence[Alike], *, folder: str) -> Lane:
     shares = {name: share_rule(rule, is_key=name in source.key) for name, rule in source.columns.items()}
     rules = {name: rule for name, (rule, _) in shares.items()}
@@ -184,14 +179,14 @@ def _plan_lane(lake: Lake, source: "Source", batch: Batch, alike: Sequence[Alike
 def _leave_to_spark(source: "Source") -> "Source":
     """The part of the contract that Spark must look at, with the columns that it takes."""
     left = {name: share_rule(rule, is_key=name in source.key)[1] for name, rule in source.columns.items()}
-    texts = " ".join([*source.derive.values(), *(wanted.rule for wanted in source.expect)]).lower()
+    derived = source.derive if source.expect else {}  # nothing else here looks at them
+    texts = " ".join([*derived.values(), *(wanted.rule for wanted in source.expect)]).lower()
     named = {name for name in source.columns if name.lower() in texts}
     columns = {
         name: rule or Rule(type=source.columns[name].type, nullable=True)
         for name, rule in left.items()
         if rule is not None or name in named
     }
-    derived = source.derive if source.expect else {}
     return source.model_copy(update={"columns": columns, "key": [], "derive": derived})
 
 
@@ -289,73 +284,3 @@ def write_late(lake: Lake, source: "Source", batch: Batch, late: "DataFrame") ->
     """The rows that went the long way and are good, in files like those of the others; they are there while the block runs."""
     with stage_files(lake, batch.source, "late", as_table(source, batch, late)) as folder:
         yield read_footers(sorted(Path(folder.removeprefix("file://")).glob("*.parquet")))
-
-
-def join_counts(late: BatchCounts, express: Express, lines: "DataFrame", source: "Source") -> BatchCounts:
-    """The counts of all rows of a batch.
-
-    Args:
-        late: of those that went the long way.
-        express: what came of the first reading.
-        lines: all lines that went the long way, the first and last of each block among them: how many there are of the others
-            follows from where these stand, and not from the files that were written.
-        source: the contract.
-    """
-    blocks = lines.groupBy("_source_file", BLOCK).agg((lines_in_block() - F.count("*")).alias("sure"))
-    sure = int(blocks.agg(F.sum("sure")).collect()[0][0] or 0)
-    measured, newest = _measure_sure(express, source)
-    figures = dict(late.figures)
-    for name, figure in measured.items():
-        figures[name] = _JOINED[name.rpartition(".")[2]](figure, figures.get(name))
-    newest = max((one for one in (newest, late.newest) if one is not None), default=None)
-    return replace(late, rows_in=late.rows_in + sure, newest=newest, figures=figures)
-
-
-def lines_in_block() -> "Column":
-    """Aggregate over the lines that went the long way: how many lines their block has, for its last is one of them."""
-    return F.max(POSITION) + 1
-
-
-def _to_utc(moment: Any) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if isinstance(moment, datetime) else None
-
-
-def _measure_sure(express: Express, source: "Source") -> tuple[Mapping[str, float | None], datetime | None]:
-    """Nulls and bounds by the names that `list_figures` has for them, and the newest moment; of files, what their footers tell."""
-    if not express.are_the_tables:
-        figures = list_bounds(express.sure, source, taken=F.lit(True))
-        sound = express.sure.withColumn(VIOLATIONS, F.array().cast("array<string>"))
-        counted = count_rows(sound, source, F.lit(False), figures=figures)
-        return counted.figures, counted.newest
-    found: dict[str, float | None] = {}
-    for name, kind in list_kinds(express.sure, source).items():
-        bounds = join_bounds(express.footers, name)
-        found[f"{name}.nulls"] = bounds.nulls
-        if has_bounds(name, kind, source):
-            found |= {f"{name}.min": _as_number(bounds.least), f"{name}.max": _as_number(bounds.greatest)}
-    return found, _to_utc(join_bounds(express.footers, source.freshness.of).greatest) if source.freshness else None
-
-
-def _least(one: float | None, other: float | None) -> float | None:
-    return min((each for each in (one, other) if each is not None), default=None)
-
-
-def _greatest(one: float | None, other: float | None) -> float | None:
-    return max((each for each in (one, other) if each is not None), default=None)
-
-
-def _sum(one: float | None, other: float | None) -> float | None:
-    return (one or 0) + (other or 0)
-
-
-_JOINED = {"nulls": _sum, "min": _least, "max": _greatest}
-
-
-def _as_number(value: Any) -> float | None:
-    """A bound as a profile tells it; None for what is no number and no moment."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC).timestamp()
-    if isinstance(value, date):
-        return float((value - date(1970, 1, 1)).days * 86_400)
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    return float(value) + 0.0 if is_number else None  # a file's least zero is -0.0, whatever the rows have

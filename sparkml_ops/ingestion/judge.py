@@ -14,15 +14,8 @@ from pyspark.sql import functions as F
 from sparkml_ops.ingestion.batches import Batch
 from sparkml_ops.ingestion.contract import HEADER, IS_ROW, apply_contract, blaming_expressions, find_severities
 from sparkml_ops.ingestion.counts import BatchCounts, count_rows, flag_refused
-from sparkml_ops.ingestion.express import (
-    Express,
-    has_keys_twice,
-    join_counts,
-    lines_in_block,
-    may_go_express,
-    read_express,
-    write_late,
-)
+from sparkml_ops.ingestion.express import Express, has_keys_twice, may_go_express, read_express, write_late
+from sparkml_ops.ingestion.express_counts import join_counts, lines_in_block
 from sparkml_ops.ingestion.merge import judge_changes
 from sparkml_ops.ingestion.pieces import read_pieces
 from sparkml_ops.ingestion.positions import number_lines

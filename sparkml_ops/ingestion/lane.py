@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 PIECE, FILE, ROW = "_piece", "_file", "_row"
 _GIVEN_AT_A_TIME = 20_000  # lines
-_STEP, _ROUND = (
-    2_654_435_769,
-    2**32,
-)  # Knuth, The Art of Computer Programming, 6.4: multiples of the one are spread over the other
+_STEP, _ROUND = 2_654_435_769, 2**32
+"""Multiples of the one are spread evenly over the other (Knuth, The Art of Computer Programming, 6.4)."""
 
 
 @dataclass(frozen=True)

@@ -25,18 +25,16 @@ from sparkml_ops.lake.tables import (
     table_exists,
     table_version,
 )
+from sparkml_ops.lake.versions import find_write, version_before, version_beside
 from sparkml_ops.lake.writes import (
     Commit,
     append_files,
     append_once,
     append_rows,
-    find_write,
     merge_rows,
     put_rows,
     replace_slice,
     replace_table,
-    version_before,
-    version_beside,
 )
 
 __all__ = [

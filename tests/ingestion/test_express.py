@@ -22,6 +22,7 @@ from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ContractError
 from sparkml_ops.ingestion import SourceResult, express, ingest, judge
 from sparkml_ops.ingestion.counts import BatchCounts
+from sparkml_ops.ingestion.express_counts import join_counts
 from sparkml_ops.ingestion.readers.blocks import cut_pieces, read_blocks
 from sparkml_ops.ingestion.readers.plain import Layout, split_plain
 from sparkml_ops.lake import METRICS, Lake, adopt, read_table
@@ -145,7 +146,7 @@ class Both:
         return read_table(self.express, name), read_table(self.long, name)
 
     def _join_counts(self, *arguments: Any) -> BatchCounts:
-        counts = express.join_counts(*arguments)
+        counts = join_counts(*arguments)
         self.taken.append(counts.rows_in)
         return counts
 
