@@ -1,8 +1,9 @@
 """The only room that knows Delta: the session, reads at a version, writes that are exactly once, the run ledger."""
 
-from sparkml_ops.lake.location import Lake, open_lake
+from sparkml_ops.lake.location import Lake, open_lake, quote_identifier
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
+from sparkml_ops.lake.plain_files import has_plain_files, read_parts, split_files
 from sparkml_ops.lake.relations import query_tables, resolve_relation
 from sparkml_ops.lake.rewrites import Places
 from sparkml_ops.lake.runs import (
@@ -57,6 +58,7 @@ __all__ = [
     "code_version",
     "create_table",
     "find_write",
+    "has_plain_files",
     "last_successes",
     "list_tables",
     "merge_rows",
@@ -65,13 +67,16 @@ __all__ = [
     "open_session",
     "put_rows",
     "query_tables",
+    "quote_identifier",
     "read_notes",
+    "read_parts",
     "read_table",
     "record_metrics",
     "record_step",
     "replace_slice",
     "replace_table",
     "resolve_relation",
+    "split_files",
     "stage_files",
     "stage_folder",
     "stage_rows",

@@ -1,0 +1,158 @@
+"""Moments and rows of views dealt to buckets, so that all that belongs to an entity meets in one, and no bucket is too large.
+
+A bucket has the entities of one remainder of a hash. An entity with so many rows that they would fill a bucket has buckets of its own:
+its time is cut into slices. A slice needs, beside its own rows, the one row that counts where it begins; which one that is
+nobody knows before all rows were seen, so each table that is dealt adds the greatest that it has. Where many moments of such an
+entity are at the same instant, its slice has several buckets: each of them has all rows of the slice, and a part of its moments.
+
+Nothing here depends on how rows came: a task that runs again deals every row to the same bucket.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from sparkml_ops.features.entities import Hashes, find_whole, hash_rows, is_hashable
+from sparkml_ops.features.newest import Rows, find_greatest
+from sparkml_ops.features.window_sums import Positions
+
+DEALT_SCHEMA = pa.schema([("bucket", pa.int32()), ("side", pa.int32()), ("rows", pa.binary())])
+DEALT_COLUMNS = "bucket int, side int, rows binary"
+FLUSH_BYTES = 48 * 2**20
+"""How much of a table is gathered before it is dealt: many small pieces cost more than few large ones."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """An entity with buckets of its own.
+
+    Attributes:
+        hash: its hash.
+        first: its first bucket.
+        cuts: the instants at which its second, third, … slice begins.
+        fans: into how many buckets the moments of each slice are dealt.
+    """
+
+    hash: int
+    first: int
+    cuts: tuple[int, ...]
+    fans: tuple[int, ...]
+
+    def buckets(self) -> Positions:
+        """The first bucket of each slice, and the one after the last."""
+        return self.first + np.concatenate([[0], np.cumsum(self.fans)])
+
+
+@dataclass(frozen=True)
+class Deal:
+    """How many buckets there are for the many, and which entities have some of their own."""
+
+    shared: int
+    busy: tuple[Busy, ...] = ()
+
+    def buckets(self) -> int:
+        """How many there are in all."""
+        return self.shared + sum(sum(entity.fans) for entity in self.busy)
+
+
+def deal_moments(table: pa.Table, deal: Deal, *, entity: Sequence[str], moment: Positions) -> Positions:
+    """The bucket of each moment; of one without an entity by a hash of all it has, so that these do not all meet."""
+    columns = [table[name] for name in entity]
+    hashes = hash_rows(columns)
+    buckets = (hashes % np.uint64(deal.shared)).astype(np.int64)
+    plain = [table[name] for name in table.column_names if is_hashable(table[name].type)]
+    lost = np.flatnonzero(~find_whole(columns))
+    if len(lost):
+        taken = [column.take(pa.array(lost)) for column in plain]
+        buckets[lost] = (hash_rows(taken) % np.uint64(deal.shared)).astype(np.int64)
+    for busy, places in _find_busy(hashes, deal):
+        slices = np.searchsorted(busy.cuts, moment[places], side="right")
+        fans = np.asarray(busy.fans)[slices].astype(np.uint64)
+        if fans.max(initial=0) > 1:
+            among = (hash_rows([column.take(pa.array(places)) for column in plain]) % fans).astype(np.int64)
+        else:
+            among = np.zeros(len(places), dtype=np.int64)
+        buckets[places] = busy.buckets()[slices] + among
+    return buckets
+
+
+def deal_rows(rows: Rows, deal: Deal, hashes: Hashes) -> tuple[Positions, Positions]:
+    """Positions of rows and the bucket of each; a row of a busy entity may be in several, and in none where it never counts."""
+    buckets = (hashes % np.uint64(deal.shared)).astype(np.int64)
+    kept = np.ones(len(hashes), dtype=bool)
+    positions, targets = [], []
+    for busy, places in _find_busy(hashes, deal):
+        kept[places] = False
+        for entity in np.unique(rows.entity[places]):
+            mine = places[rows.entity[places] == entity]
+            for slice_, at in enumerate(_slice_rows(rows.take(mine), busy)):
+                first, end = busy.buckets()[slice_ : slice_ + 2]
+                for bucket in range(first, end):
+                    positions.append(mine[at])
+                    targets.append(np.full(len(at), bucket))
+    others = np.flatnonzero(kept)
+    return np.concatenate([others, *positions]), np.concatenate([buckets[others], *targets])
+
+
+def pack_rows(table: pa.Table, buckets: Positions, *, side: int) -> Iterator[pa.RecordBatch]:
+    """A row for each bucket that has some: its number, whose rows they are, and the rows in Arrow's format."""
+    if not len(table):
+        return
+    order = np.argsort(buckets, kind="stable")
+    ordered = buckets[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    ends = np.append(starts[1:], len(ordered))
+    sorted_rows = table.take(pa.array(order)).combine_chunks().to_batches()[0]
+    packed = [
+        sorted_rows.slice(start, end - start).serialize().to_pybytes()
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    numbers = pa.array(ordered[starts].astype(np.int32))
+    yield pa.record_batch(
+        [numbers, pa.array([side] * len(packed), pa.int32()), pa.array(packed, pa.binary())], DEALT_SCHEMA
+    )
+
+
+def unpack_rows(batches: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema]) -> list[pa.Table]:
+    """What `pack_rows` packed, of one bucket: a table for each side, in the order of the schemas."""
+    found: list[list[pa.RecordBatch]] = [[] for _ in schemas]
+    for batch in batches:
+        for side, rows in zip(batch["side"].to_pylist(), batch["rows"], strict=True):
+            found[side].append(pa.ipc.read_record_batch(rows.as_buffer(), schemas[side]))
+    return [pa.Table.from_batches(parts, schema) for parts, schema in zip(found, schemas, strict=True)]
+
+
+def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Batches put together to tables worth dealing, of exactly these types."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size >= FLUSH_BYTES:
+            yield pa.Table.from_batches(held).cast(schema)
+            held, size = [], 0
+    if held:
+        yield pa.Table.from_batches(held).cast(schema)
+
+
+def _find_busy(hashes: Hashes, deal: Deal) -> Iterator[tuple[Busy, Positions]]:
+    for busy in deal.busy:
+        places = np.flatnonzero(hashes == np.uint64(busy.hash))
+        if len(places):
+            yield busy, places
+
+
+def _slice_rows(rows: Rows, busy: Busy) -> Iterator[Positions]:
+    """For each slice of an entity the positions of its rows that can count: its own, and the greatest of those before it."""
+    order = np.argsort(rows.visible, kind="stable")
+    greatest, visible = find_greatest(rows, order), rows.visible[order]
+    # Of rows that are seen from the same instant on only the greatest counts.
+    counts = np.append(visible[1:] != visible[:-1], True)
+    bounds = np.concatenate([[0], np.searchsorted(visible, busy.cuts), [len(visible)]])
+    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        own = greatest[start:end][counts[start:end]]
+        before = greatest[start - 1 : start] if start else greatest[:0]
+        yield np.unique(np.concatenate([before, own]))

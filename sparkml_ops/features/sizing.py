@@ -1,0 +1,219 @@
+"""How large a look-up is: how many buckets it takes, and which entities are too busy for one.
+
+Two small jobs look at it. One counts the moments and finds the first and the last; both take the most frequent entities of a sample
+(Spark's `approx_top_k`, the frequent-items sketch of Apache DataSketches). Only where an entity would fill a bucket, a third job looks at when
+its rows are. What is found decides how the work is cut up, and nothing else: the answer is the same for every cut.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
+from math import ceil
+from operator import and_
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DataType, DatetimeType, IntegralType, NumericType
+
+from sparkml_ops.features.dealing import Busy, Deal
+from sparkml_ops.features.entities import hash_rows
+from sparkml_ops.lake import quote_identifier
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import StructType
+
+BUCKET_BYTES = 32 * 2**20
+"""What a task takes in of one bucket, about; while it works it needs a few times as much."""
+_SMALL_ROWS = 50_000  # fewer are not worth a task of their own
+_SHARE, _SEED = 0.02, 20130101  # of rows that are looked at for frequent entities
+_FREQUENT, _TRACKED = 64, 1_000
+_STEPS = 128  # into which a busy entity's time is divided to find where to cut it
+_ROUNDED = 0.25  # so much more than a whole bucket is not yet worth another one
+
+
+@dataclass(frozen=True)
+class Span:
+    """How many moments there are, and the first and last in microseconds; `last < first` where there is none."""
+
+    moments: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """Rows of one side: how many, how many of each frequent entity by its hash in Spark, and how large one is."""
+
+    rows: float
+    frequent: Mapping[int, float]
+    row_bytes: int
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Rows of one side, with what sizing looks at: the entity columns, and the instant `at` in microseconds."""
+
+    rows: "DataFrame"
+    entity: tuple[str, ...]
+    at: "Column"
+    row_bytes: int
+
+    def hash(self) -> "Column":
+        """The hash of the entity in Spark; null where one of its columns is."""
+        return F.when(reduce(and_, [key.isNotNull() for key in self.keys()]), F.xxhash64(*self.keys()))
+
+    def keys(self) -> "list[Column]":
+        """The entity columns; whole numbers of every size are the same entity."""
+        columns = {name: F.col(quote_identifier(name)) for name in self.entity}
+        return [
+            column.cast("bigint") if isinstance(self.rows.schema[name].dataType, IntegralType) else column
+            for name, column in columns.items()
+        ]
+
+
+def estimate_row(columns: "StructType") -> int:
+    """About how many bytes a row takes in memory."""
+    return sum(_estimate_value(field.dataType) for field in columns.fields)
+
+
+def measure_moments(sides: Sequence[Timed], at: "Column") -> tuple[Span, list[Load]]:
+    """One job over the moments: their span, and the load of each entity that they are looked up by.
+
+    Args:
+        sides: the moments by each of these entities.
+        at: the moment, in microseconds.
+    """
+    sampled = [F.when(F.rand(_SEED) < _SHARE, side.hash()).alias(f"hash_{n}") for n, side in enumerate(sides)]
+    frequent = [_take_frequent(f"hash_{n}").alias(f"frequent_{n}") for n in range(len(sides))]
+    found = (
+        sides[0]
+        .rows.select(at.alias("at"), *sampled)
+        .agg(F.count("*").alias("rows"), F.min("at").alias("first"), F.max("at").alias("last"), *frequent)
+        .collect()[0]
+    )
+    span = Span(found["rows"], 0, -1) if found["first"] is None else Span(found["rows"], found["first"], found["last"])
+    loads = [Load(found["rows"], _to_counts(found[f"frequent_{n}"]), side.row_bytes) for n, side in enumerate(sides)]
+    return span, loads
+
+
+def measure_views(sides: Sequence[Timed]) -> list[Load]:
+    """One job over a sample of the rows of all views: the load of each."""
+    if not sides:
+        return []
+    counted = [
+        side.rows.sample(_SHARE, _SEED)
+        .agg(F.count("*").alias("rows"), _take_frequent(side.hash()).alias("frequent"))
+        .select(F.lit(number).alias("number"), "rows", "frequent")
+        for number, side in enumerate(sides)
+    ]
+    found = sorted(reduce(lambda one, other: one.union(other), counted).collect(), key=lambda row: int(row["number"]))
+    return [
+        Load(row["rows"] / _SHARE, _to_counts(row["frequent"]), side.row_bytes)
+        for row, side in zip(found, sides, strict=True)
+    ]
+
+
+def plan_deal(sides: Sequence[Timed], loads: Sequence[Load], *, parallelism: int) -> Deal:
+    """How the moments and the views of one entity are dealt.
+
+    Args:
+        sides: the moments first, then the views.
+        loads: of each side.
+        parallelism: how many tasks are welcome.
+    """
+    total = sum(load.rows * load.row_bytes for load in loads)
+    by_entity: dict[int, float] = {}
+    for load in loads:
+        for entity, rows in load.frequent.items():
+            by_entity[entity] = by_entity.get(entity, 0.0) + rows * load.row_bytes
+    large = {entity: size for entity, size in by_entity.items() if size > BUCKET_BYTES}
+    rows = sum(load.rows for load in loads)
+    shared = max(ceil((total - sum(large.values())) / BUCKET_BYTES), min(parallelism, ceil(rows / _SMALL_ROWS)), 1)
+    if not large:
+        return Deal(shared)
+    entities = _look_at_busy(sides, loads, large)
+    firsts = accumulate((sum(fans) for _, _, fans in entities), initial=shared)
+    return Deal(
+        shared,
+        tuple(Busy(hash_, first, cuts, fans) for first, (hash_, cuts, fans) in zip(firsts, entities, strict=False)),
+    )
+
+
+def cut_time(
+    moments: Sequence[int], rows: Sequence[int], *, moments_size: float, rows_size: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Cut the time of a busy entity so that no slice has much more than a bucket of either side.
+
+    Args:
+        moments: quantiles of the moments' instants, evenly spaced, sorted.
+        rows: the same of the rows' instants.
+        moments_size: of all its moments, in buckets.
+        rows_size: of all its rows, in buckets.
+
+    Returns:
+        The cuts; and into how many buckets the moments of each slice are dealt, more than one where they are at one instant.
+    """
+    wanted = [_cut_evenly(moments, moments_size), _cut_evenly(rows, rows_size)]
+    cuts = np.unique(np.concatenate(wanted)).astype(np.int64)
+    slices = np.searchsorted(cuts, np.asarray(moments, dtype=np.int64), side="right")
+    shares = np.bincount(slices, minlength=len(cuts) + 1) / max(len(moments), 1)
+    fans = np.maximum(np.ceil(shares * moments_size - _ROUNDED), 1).astype(int)
+    return tuple(cuts.tolist()), tuple(fans.tolist())
+
+
+def _cut_evenly(instants: Sequence[int], size: float) -> list[int]:
+    slices = ceil(size - _ROUNDED)
+    return [instants[number * len(instants) // slices] for number in range(1, slices)] if instants else []
+
+
+def _look_at_busy(
+    sides: Sequence[Timed], loads: Sequence[Load], large: Mapping[int, float]
+) -> list[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """The hash, cuts and fans of the entities that are too large for a bucket."""
+    looked_at = [_find_quantiles(side, large, is_moment=number == 0) for number, side in enumerate(sides)]
+    table: pa.Table = reduce(lambda one, other: one.union(other), looked_at).toArrow()
+    hashes = hash_rows([table[f"key_{number}"] for number in range(len(sides[0].entity))]).tolist()
+    quantiles: dict[int, list[list[int]]] = {}
+    in_spark: dict[int, int] = {}
+    for hash_, row in zip(hashes, table.select(["hash", "is_moment", "instants"]).to_pylist(), strict=True):
+        in_spark[hash_] = row["hash"]
+        quantiles.setdefault(hash_, [[], []])[0 if row["is_moment"] else 1] += row["instants"]
+    found = []
+    for hash_, (moments, rows) in sorted(quantiles.items()):
+        sizes = [load.frequent.get(in_spark[hash_], 0.0) * load.row_bytes / BUCKET_BYTES for load in loads]
+        cuts, fans = cut_time(sorted(moments), sorted(rows), moments_size=sizes[0], rows_size=sum(sizes[1:]))
+        found.append((hash_, cuts, fans))
+    return found
+
+
+def _find_quantiles(side: Timed, large: Iterable[int], *, is_moment: bool) -> "DataFrame":
+    steps = [number / _STEPS for number in range(1, _STEPS)]
+    keys = [key.alias(f"key_{number}") for number, key in enumerate(side.keys())]
+    sample = side.rows.sample(_SHARE, _SEED).select(side.hash().alias("hash"), *keys, side.at.alias("at"))
+    names = [f"key_{number}" for number in range(len(keys))]
+    instants = F.percentile_approx("at", steps, _STEPS * 10).alias("instants")
+    return (
+        sample.filter(F.col("hash").isin([*large]))
+        .groupBy("hash", *names)
+        .agg(instants)
+        .select("hash", F.lit(is_moment).alias("is_moment"), *names, "instants")
+    )
+
+
+def _take_frequent(hashes: "Column | str") -> "Column":
+    return F.call_function("approx_top_k", hashes, F.lit(_FREQUENT), F.lit(_TRACKED))
+
+
+def _to_counts(frequent: Iterable[Any] | None) -> dict[int, float]:
+    return {row["item"]: row["count"] / _SHARE for row in frequent or () if row["item"] is not None}
+
+
+def _estimate_value(kind: DataType) -> int:
+    """Texts and nested values are guessed: a guess decides how the work is cut, and nothing else."""
+    if isinstance(kind, BooleanType):
+        return 1
+    return 8 if isinstance(kind, NumericType | DatetimeType) else 32
