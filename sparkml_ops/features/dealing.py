@@ -10,6 +10,7 @@ Nothing here depends on how rows came: a task that runs again deals every row to
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -78,9 +79,14 @@ def deal_moments(table: pa.Table, deal: Deal, *, entity: Sequence[str], moment: 
     return buckets
 
 
-def deal_rows(rows: Rows, deal: Deal, hashes: Hashes) -> tuple[Positions, Positions]:
-    """Positions of rows and the bucket of each; a row of a busy entity may be in several, and in none where it never counts."""
+def deal_rows(rows: Rows, deal: Deal, hashes: Hashes) -> tuple[Positions | None, Positions]:
+    """Positions of rows, None for all in their order, and the bucket of each.
+
+    A row of a busy entity may be in several buckets, and is in none where it never counts.
+    """
     buckets = (hashes % np.uint64(deal.shared)).astype(np.int64)
+    if not deal.busy:
+        return None, buckets
     kept = np.ones(len(hashes), dtype=bool)
     positions, targets = [], []
     for busy, places in _find_busy(hashes, deal):
@@ -96,15 +102,26 @@ def deal_rows(rows: Rows, deal: Deal, hashes: Hashes) -> tuple[Positions, Positi
     return np.concatenate([others, *positions]), np.concatenate([buckets[others], *targets])
 
 
-def pack_rows(table: pa.Table, buckets: Positions, *, side: int) -> Iterator[pa.RecordBatch]:
-    """A row for each bucket that has some: its number, whose rows they are, and the rows in Arrow's format."""
-    if not len(table):
+def pack_rows(
+    table: pa.Table, buckets: Positions, *, side: int, positions: Positions | None = None
+) -> Iterator[pa.RecordBatch]:
+    """A row for each bucket that has some: its number, whose rows they are, and the rows in Arrow's format.
+
+    Args:
+        table: the rows.
+        buckets: where each goes.
+        side: whose they are.
+        positions: which rows go there; by default all, in their order.
+    """
+    if not len(buckets):
         return
-    order = np.argsort(buckets, kind="stable")
+    # Numbers of two bytes are sorted by their digits, which takes a tenth of the time.
+    order = np.argsort(buckets.astype(np.uint16) if buckets.max() < 2**16 else buckets, kind="stable")
     ordered = buckets[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
     ends = np.append(starts[1:], len(ordered))
-    sorted_rows = table.take(pa.array(order)).combine_chunks().to_batches()[0]
+    taken = pa.array(order if positions is None else positions[order])
+    sorted_rows = table.combine_chunks().to_batches()[0].take(taken)
     packed = [
         sorted_rows.slice(start, end - start).serialize().to_pybytes()
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
@@ -121,7 +138,7 @@ def unpack_rows(batches: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema])
     for batch in batches:
         for side, rows in zip(batch["side"].to_pylist(), batch["rows"], strict=True):
             found[side].append(pa.ipc.read_record_batch(rows.as_buffer(), schemas[side]))
-    return [pa.Table.from_batches(parts, schema) for parts, schema in zip(found, schemas, strict=True)]
+    return [pa.Table.from_batches(parts, schema).combine_chunks() for parts, schema in zip(found, schemas, strict=True)]
 
 
 def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -132,10 +149,10 @@ def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iter
         held.append(batch)
         size += batch.nbytes
         if size >= FLUSH_BYTES:
-            yield pa.Table.from_batches(held).cast(schema)
+            yield pa.Table.from_batches(held).cast(schema).combine_chunks()
             held, size = [], 0
     if held:
-        yield pa.Table.from_batches(held).cast(schema)
+        yield pa.Table.from_batches(held).cast(schema).combine_chunks()
 
 
 def _find_busy(hashes: Hashes, deal: Deal) -> Iterator[tuple[Busy, Positions]]:
@@ -152,7 +169,7 @@ def _slice_rows(rows: Rows, busy: Busy) -> Iterator[Positions]:
     # Of rows that are seen from the same instant on only the greatest counts.
     counts = np.append(visible[1:] != visible[:-1], True)
     bounds = np.concatenate([[0], np.searchsorted(visible, busy.cuts), [len(visible)]])
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds.tolist()):
         own = greatest[start:end][counts[start:end]]
         before = greatest[start - 1 : start] if start else greatest[:0]
         yield np.unique(np.concatenate([before, own]))

@@ -16,15 +16,16 @@ tasks read these themselves. A busy entity is dealt by slices of time, so that n
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 from pyspark.errors import PySparkTypeError
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import IntegralType, StructField, StructType
+from pyspark.sql.types import IntegralType, LongType, StructField, StructType
 
 from sparkml_ops.config.features import feature_name
 from sparkml_ops.errors import ConfigError
@@ -41,9 +42,18 @@ from sparkml_ops.features.entities import hash_rows, number_entities
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, to_microseconds
 from sparkml_ops.features.expressions import require_columns, require_instant
 from sparkml_ops.features.newest import to_instants
-from sparkml_ops.features.sides import Side, join_sides
-from sparkml_ops.features.sizing import Span, Timed, estimate_row, measure_moments, measure_views, plan_deal
-from sparkml_ops.lake import quote_identifier, read_parts, split_files
+from sparkml_ops.features.sides import Side, join_sides, sample_rows
+from sparkml_ops.features.sizing import (
+    SEED,
+    SHARE,
+    Span,
+    Timed,
+    estimate_row,
+    measure_moments,
+    measure_views,
+    plan_deal,
+)
+from sparkml_ops.lake import FilePart, quote_identifier, read_parts, split_files
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -76,12 +86,38 @@ class ViewRows:
 
 
 @dataclass(frozen=True)
+class _Source:
+    """Where the tasks get the rows of a view that some moment may see.
+
+    Attributes:
+        side: what they know of it.
+        rows: the rows in Spark.
+        parts: the files that they read instead; None where they cannot.
+    """
+
+    side: Side
+    rows: "DataFrame"
+    parts: list[list[FilePart]] | None
+
+    def read(self, take: Callable[[Iterable[pa.RecordBatch]], _Batches], columns: StructType | str) -> "DataFrame":
+        """What tasks make of the rows, taken as Arrow batches of the side's columns."""
+        side, parts = self.side, self.parts
+        if parts is None:
+            return self.rows.mapInArrow(take, columns)
+
+        def read_and_take(numbers: _Batches) -> _Batches:
+            mine = [part for batch in numbers for number in batch["id"].to_pylist() for part in parts[number]]
+            yield from take(read_parts(mine, side.schema))
+
+        return self.rows.sparkSession.range(0, len(parts), 1, max(len(parts), 1)).mapInArrow(read_and_take, columns)
+
+
+@dataclass(frozen=True)
 class _Round:
     """The views of one entity, and how they and the moments are dealt."""
 
     entity: tuple[str, ...]
-    sides: tuple[Side, ...]
-    rows: tuple["DataFrame", ...]
+    sources: tuple["_Source", ...]
     deal: Deal
 
 
@@ -112,10 +148,10 @@ def join_point_in_time(
     dealt = _deal_spine(moments, rounds[0], timestamp)
     for number, one in enumerate(rounds):
         together = dealt
-        for side, rows, view in zip(one.sides, one.rows, _of_entity(views, one.entity), strict=True):
-            together = together.union(_deal_view(side, rows, one, view))
+        for side, source in enumerate(one.sources, start=1):
+            together = together.union(_deal_view(source, one.deal, side))
         met = together.repartitionById(one.deal.buckets(), F.col("bucket"))
-        schemas = (_to_arrow(columns, "the moments"), *(side.schema for side in one.sides))
+        schemas = (_to_arrow(columns, "the moments"), *(source.side.schema for source in one.sources))
         columns = _add_features(columns, _of_entity(views, one.entity))
         join = _joining(one, schemas, timestamp)
         if number + 1 < len(rounds):
@@ -152,41 +188,68 @@ def _plan_rounds(
     moments: "DataFrame", views: Sequence[ViewRows], timestamp: str, as_known_at: datetime | None
 ) -> list[_Round]:
     """A round for each entity; what adds few columns comes first, because the later rounds carry them on."""
-    at = F.unix_micros(F.col(quote_identifier(timestamp)).cast("timestamp"))
+    at = F.unix_micros(F.col(quote_identifier(timestamp)).cast("timestamp")).alias("at")
     by_width = {view.entity: sum(len(one.columns) for one in _of_entity(views, view.entity)) for view in views}
     entities = sorted(by_width, key=lambda entity: by_width[entity])
-    spine = [Timed(moments, entity, at, estimate_row(moments.schema)) for entity in entities]
-    span, loads = measure_moments(spine, at)
-    seen = {entity: [_open_side(view, span, as_known_at) for view in _of_entity(views, entity)] for entity in entities}
-    measured = iter(measure_views([timed for entity in entities for _, timed in seen[entity]]))
-    parallelism = _parallelism(moments)
+    sampled, size = moments.sample(SHARE, SEED), estimate_row(moments.schema)
+    spine = [
+        Timed(sampled.select(*(F.col(quote_identifier(name)) for name in entity), at), entity, size)
+        for entity in entities
+    ]
+    span, loads = measure_moments(moments, at, spine)
+    sources = {
+        entity: [_open_source(view, span, as_known_at) for view in _of_entity(views, entity)] for entity in entities
+    }
+    timed = {entity: [_sample_source(source) for source in sources[entity]] for entity in entities}
+    measured = iter(measure_views([one for entity in entities for one in timed[entity]]))
     rounds = []
     for entity, mine, load in zip(entities, spine, loads, strict=True):
-        sides = [timed for _, timed in seen[entity]]
-        deal = plan_deal([mine, *sides], [load, *(next(measured) for _ in sides)], parallelism=parallelism)
-        rounds.append(_Round(entity, tuple(side for side, _ in seen[entity]), tuple(side.rows for side in sides), deal))
+        theirs = [next(measured) for _ in timed[entity]]
+        deal = plan_deal([mine, *timed[entity]], [load, *theirs], parallelism=_parallelism(moments))
+        rounds.append(_Round(entity, tuple(sources[entity]), deal))
     return rounds
 
 
-def _open_side(view: ViewRows, span: Span, as_known_at: datetime | None) -> tuple[Side, Timed]:
-    """What tasks know of a view, and those of its rows that some moment may see."""
-    wanted = view.rows.select(
-        *(F.col(quote_identifier(name)) for name in (*view.entity, TIMESTAMP, KNOWN_AT, *view.columns))
-    )
+def _open_source(view: ViewRows, span: Span, as_known_at: datetime | None) -> _Source:
+    columns = [*view.entity, TIMESTAMP, KNOWN_AT, *view.columns]
+    wanted = view.rows.select(*(F.col(quote_identifier(name)) for name in columns))
     ttl = None if view.ttl is None else to_microseconds(view.ttl)
-    first = None if ttl is None else span.first - ttl
-    known_until = (
-        None if as_known_at is None else to_microseconds(as_known_at - datetime.fromtimestamp(0, tz=as_known_at.tzinfo))
+    side = Side(
+        name=view.name,
+        entity=view.entity,
+        columns=view.columns,
+        schema=_to_arrow(wanted.schema, f"the table of {view.name}"),
+        ttl=ttl,
+        counts=view.counts,
+        first=None if ttl is None else span.first - ttl,
+        last=span.last,
+        as_known_at=None if as_known_at is None else _to_micros(as_known_at),
     )
-    schema = _to_arrow(wanted.schema, f"the table of {view.name}")
-    side = Side(view.name, view.entity, view.columns, schema, ttl, view.counts, first, span.last, known_until)
     timestamp, known_at = F.unix_micros(F.col(TIMESTAMP)), F.unix_micros(F.col(KNOWN_AT))
-    is_seen = (timestamp <= F.lit(span.last)) & (known_at <= F.lit(span.last if known_until is None else known_until))
-    if first is not None:
-        is_seen &= timestamp >= F.lit(first)
-    return side, Timed(
-        wanted.filter(is_seen), view.entity, F.greatest(timestamp, known_at), estimate_row(wanted.schema)
-    )
+    is_seen = (timestamp <= F.lit(side.last)) & (known_at <= F.lit(side.known_until()))
+    if side.first is not None:
+        is_seen &= timestamp >= F.lit(side.first)
+    rows = wanted.filter(is_seen)
+    return _Source(side, rows, split_files(rows) if view.has_plain_files else None)
+
+
+def _sample_source(source: _Source) -> Timed:
+    side = source.side
+    names = [F.col(quote_identifier(name)) for name in side.entity]
+    if source.parts is None:
+        at = F.greatest(F.unix_micros(F.col(TIMESTAMP)), F.unix_micros(F.col(KNOWN_AT))).alias("at")
+        return Timed(source.rows.sample(SHARE, SEED).select(*names, at), side.entity, estimate_row(source.rows.schema))
+    bare = side.without_columns()
+    columns = StructType([*(source.rows.schema[name] for name in side.entity), StructField("at", LongType())])
+
+    def draw(batches: Iterable[pa.RecordBatch]) -> _Batches:
+        yield from sample_rows(batches, bare)
+
+    return Timed(replace(source, side=bare).read(draw, columns), side.entity, estimate_row(source.rows.schema))
+
+
+def _to_micros(instant: datetime) -> int:
+    return to_microseconds(instant - datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def _parallelism(rows: "DataFrame") -> int:
@@ -224,31 +287,22 @@ def _deal_spine(moments: "DataFrame", first: _Round, timestamp: str) -> "DataFra
     return moments.mapInArrow(run, DEALT_COLUMNS)
 
 
-def _deal_view(side: Side, rows: "DataFrame", one: _Round, view: ViewRows) -> "DataFrame":
-    number, deal = one.sides.index(side) + 1, one.deal
+def _deal_view(source: _Source, deal: Deal, number: int) -> "DataFrame":
+    side = source.side
 
-    def deal_batches(batches: Iterable[pa.RecordBatch]) -> _Batches:
+    def run(batches: Iterable[pa.RecordBatch]) -> _Batches:
         for table in gather_batches(batches, side.schema):
             seen = side.select_seen(table)
-            if len(seen):
-                keys = [seen[name] for name in side.entity]
-                positions, buckets = deal_rows(side.to_rows(seen, number_entities([keys])[0]), deal, hash_rows(keys))
-                yield from pack_rows(seen.take(pa.array(positions)), buckets, side=number)
+            keys = [seen[name] for name in side.entity]
+            entity = number_entities([keys])[0] if deal.busy else np.zeros(0, dtype=np.int64)
+            positions, buckets = deal_rows(side.to_rows(seen, entity), deal, hash_rows(keys))
+            yield from pack_rows(seen, buckets, side=number, positions=positions)
 
-    if not view.has_plain_files:
-        return rows.mapInArrow(deal_batches, DEALT_COLUMNS)
-    parts = split_files(rows)
-
-    def read_and_deal(numbers: _Batches) -> _Batches:
-        mine = [part for batch in numbers for number in batch["id"].to_pylist() for part in parts[number]]
-        yield from deal_batches(read_parts(mine, side.schema))
-
-    count = max(len(parts), 1)
-    return rows.sparkSession.range(0, len(parts), 1, count).mapInArrow(read_and_deal, DEALT_COLUMNS)
+    return source.read(run, DEALT_COLUMNS)
 
 
 def _joining(one: _Round, schemas: Sequence[pa.Schema], timestamp: str) -> Callable[[_Batches], pa.Table]:
-    sides = one.sides
+    sides = [source.side for source in one.sources]
 
     def join(batches: _Batches) -> pa.Table:
         moments, *rows = unpack_rows(batches, schemas)

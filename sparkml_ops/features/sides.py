@@ -1,7 +1,7 @@
 """A view as a task of the look-up knows it: which of its rows can be seen, and its columns beside the moments'."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from sparkml_ops.config.features import feature_name
 from sparkml_ops.features.entities import Mask, find_whole, number_entities
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP
 from sparkml_ops.features.newest import Rows, find_newest, to_instants
+from sparkml_ops.features.sizing import SEED, SHARE
 from sparkml_ops.features.window_sums import Positions
 
 
@@ -40,11 +41,20 @@ class Side:
     last: int
     as_known_at: int | None
 
+    def known_until(self) -> int:
+        """The last instant at which a row may become known and still be seen."""
+        return self.last if self.as_known_at is None else self.as_known_at
+
+    def without_columns(self) -> "Side":
+        """The same without the feature columns."""
+        kept = [self.schema.field(name) for name in (*self.entity, TIMESTAMP, KNOWN_AT)]
+        return replace(self, columns=(), schema=pa.schema(kept))
+
     def select_seen(self, table: pa.Table) -> pa.Table:
         """The rows that some moment may see."""
         timestamp, known_at = to_instants(table[TIMESTAMP]), to_instants(table[KNOWN_AT])
         seen = find_whole([table[name] for name in (*self.entity, TIMESTAMP, KNOWN_AT)])
-        seen &= (timestamp <= self.last) & (known_at <= (self.last if self.as_known_at is None else self.as_known_at))
+        seen &= (timestamp <= self.last) & (known_at <= self.known_until())
         if self.first is not None:
             seen &= timestamp >= self.first
         return table if seen.all() else table.filter(pa.array(seen))
@@ -54,6 +64,15 @@ class Side:
         timestamp, known_at = to_instants(table[TIMESTAMP]), to_instants(table[KNOWN_AT])
         visible = np.maximum(timestamp, known_at) if self.as_known_at is None else timestamp
         return Rows(entity, visible, timestamp, known_at, table.select(self.columns))
+
+
+def sample_rows(batches: Iterable[pa.RecordBatch], side: Side) -> Iterator[pa.RecordBatch]:
+    """The entity and the instant from which it can be seen, of a share of the rows."""
+    for number, batch in enumerate(batches):
+        drawn = np.flatnonzero(np.random.default_rng(SEED + number).random(len(batch)) < SHARE)
+        seen = side.select_seen(pa.Table.from_batches([batch.take(pa.array(drawn))]))
+        at = np.maximum(to_instants(seen[TIMESTAMP]), to_instants(seen[KNOWN_AT]))
+        yield from seen.select(side.entity).append_column("at", pa.array(at)).to_batches()
 
 
 def join_sides(moments: pa.Table, sides: Sequence[tuple[Side, pa.Table]], *, timestamp: str) -> pa.Table:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 BUCKET_BYTES = 32 * 2**20
 """What a task takes in of one bucket, about; while it works it needs a few times as much."""
 _SMALL_ROWS = 50_000  # fewer are not worth a task of their own
-_SHARE, _SEED = 0.02, 20130101  # of rows that are looked at for frequent entities
+SHARE, SEED = 0.02, 20130101
+"""Of the rows that are looked at for frequent entities."""
 _FREQUENT, _TRACKED = 64, 1_000
 _STEPS = 128  # into which a busy entity's time is divided to find where to cut it
 _ROUNDED = 0.25  # so much more than a whole bucket is not yet worth another one
@@ -55,24 +56,29 @@ class Load:
 
 @dataclass(frozen=True)
 class Timed:
-    """Rows of one side, with what sizing looks at: the entity columns, and the instant `at` in microseconds."""
+    """One side of the look-up as sizing sees it.
 
-    rows: "DataFrame"
+    Attributes:
+        sample: a few of its rows, `SHARE` of all: the entity columns, and `at`, the instant in microseconds.
+        entity: the entity columns.
+        row_bytes: how large a row is.
+    """
+
+    sample: "DataFrame"
     entity: tuple[str, ...]
-    at: "Column"
     row_bytes: int
-
-    def hash(self) -> "Column":
-        """The hash of the entity in Spark; null where one of its columns is."""
-        return F.when(reduce(and_, [key.isNotNull() for key in self.keys()]), F.xxhash64(*self.keys()))
 
     def keys(self) -> "list[Column]":
         """The entity columns; whole numbers of every size are the same entity."""
-        columns = {name: F.col(quote_identifier(name)) for name in self.entity}
-        return [
-            column.cast("bigint") if isinstance(self.rows.schema[name].dataType, IntegralType) else column
-            for name, column in columns.items()
-        ]
+        return plain_keys(self.sample, self.entity)
+
+
+def plain_keys(rows: "DataFrame", entity: Sequence[str]) -> "list[Column]":
+    """Entity columns, of which whole numbers of every size are the same entity."""
+    return [
+        column.cast("bigint") if isinstance(rows.schema[name].dataType, IntegralType) else column
+        for name, column in ((name, F.col(quote_identifier(name))) for name in entity)
+    ]
 
 
 def estimate_row(columns: "StructType") -> int:
@@ -80,18 +86,18 @@ def estimate_row(columns: "StructType") -> int:
     return sum(_estimate_value(field.dataType) for field in columns.fields)
 
 
-def measure_moments(sides: Sequence[Timed], at: "Column") -> tuple[Span, list[Load]]:
+def measure_moments(moments: "DataFrame", at: "Column", sides: Sequence[Timed]) -> tuple[Span, list[Load]]:
     """One job over the moments: their span, and the load of each entity that they are looked up by.
 
     Args:
-        sides: the moments by each of these entities.
+        moments: all of them.
         at: the moment, in microseconds.
+        sides: the moments by each of these entities.
     """
-    sampled = [F.when(F.rand(_SEED) < _SHARE, side.hash()).alias(f"hash_{n}") for n, side in enumerate(sides)]
+    sampled = [F.when(F.rand(SEED) < SHARE, _hash(plain_keys(moments, side.entity))) for side in sides]
     frequent = [_take_frequent(f"hash_{n}").alias(f"frequent_{n}") for n in range(len(sides))]
     found = (
-        sides[0]
-        .rows.select(at.alias("at"), *sampled)
+        moments.select(at.alias("at"), *(hash_.alias(f"hash_{n}") for n, hash_ in enumerate(sampled)))
         .agg(F.count("*").alias("rows"), F.min("at").alias("first"), F.max("at").alias("last"), *frequent)
         .collect()[0]
     )
@@ -101,18 +107,18 @@ def measure_moments(sides: Sequence[Timed], at: "Column") -> tuple[Span, list[Lo
 
 
 def measure_views(sides: Sequence[Timed]) -> list[Load]:
-    """One job over a sample of the rows of all views: the load of each."""
+    """One job over the samples of all views: the load of each."""
     if not sides:
         return []
     counted = [
-        side.rows.sample(_SHARE, _SEED)
-        .agg(F.count("*").alias("rows"), _take_frequent(side.hash()).alias("frequent"))
-        .select(F.lit(number).alias("number"), "rows", "frequent")
+        side.sample.agg(F.count("*").alias("rows"), _take_frequent(_hash(side.keys())).alias("frequent")).select(
+            F.lit(number).alias("number"), "rows", "frequent"
+        )
         for number, side in enumerate(sides)
     ]
     found = sorted(reduce(lambda one, other: one.union(other), counted).collect(), key=lambda row: int(row["number"]))
     return [
-        Load(row["rows"] / _SHARE, _to_counts(row["frequent"]), side.row_bytes)
+        Load(row["rows"] / SHARE, _to_counts(row["frequent"]), side.row_bytes)
         for row, side in zip(found, sides, strict=True)
     ]
 
@@ -193,15 +199,16 @@ def _look_at_busy(
 def _find_quantiles(side: Timed, large: Iterable[int], *, is_moment: bool) -> "DataFrame":
     steps = [number / _STEPS for number in range(1, _STEPS)]
     keys = [key.alias(f"key_{number}") for number, key in enumerate(side.keys())]
-    sample = side.rows.sample(_SHARE, _SEED).select(side.hash().alias("hash"), *keys, side.at.alias("at"))
     names = [f"key_{number}" for number in range(len(keys))]
     instants = F.percentile_approx("at", steps, _STEPS * 10).alias("instants")
-    return (
-        sample.filter(F.col("hash").isin([*large]))
-        .groupBy("hash", *names)
-        .agg(instants)
-        .select("hash", F.lit(is_moment).alias("is_moment"), *names, "instants")
-    )
+    timed = side.sample.select(_hash(side.keys()).alias("hash"), *keys, "at")
+    busy = timed.filter(F.col("hash").isin([*large])).groupBy("hash", *names).agg(instants)
+    return busy.select("hash", F.lit(is_moment).alias("is_moment"), *names, "instants")
+
+
+def _hash(keys: "Sequence[Column]") -> "Column":
+    """The hash of an entity in Spark; null where one of its columns is."""
+    return F.when(reduce(and_, [key.isNotNull() for key in keys]), F.xxhash64(*keys))
 
 
 def _take_frequent(hashes: "Column | str") -> "Column":
@@ -209,7 +216,7 @@ def _take_frequent(hashes: "Column | str") -> "Column":
 
 
 def _to_counts(frequent: Iterable[Any] | None) -> dict[int, float]:
-    return {row["item"]: row["count"] / _SHARE for row in frequent or () if row["item"] is not None}
+    return {row["item"]: row["count"] / SHARE for row in frequent or () if row["item"] is not None}
 
 
 def _estimate_value(kind: DataType) -> int:

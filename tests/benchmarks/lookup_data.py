@@ -20,7 +20,12 @@ def make_tables(lake: Lake, *, rows: int, columns: int, busy: bool) -> None:
     """`features_v` and `spine`: one year, 100 rows and 40 moments for each key, or 30 % of all for one of them."""
     features = {f"f{number}": F.rand(100 + number) for number in range(columns)}
     timed = _draw(lake.spark, rows, keys=max(rows // 100, 1), busy=busy, seed=1)
-    table = timed.select("customer", F.col("at").alias("timestamp"), F.col("at").alias("_known_at"), *(v.alias(k) for k, v in features.items()))
+    table = timed.select(
+        "customer",
+        F.col("at").alias("timestamp"),
+        F.col("at").alias("_known_at"),
+        *(v.alias(k) for k, v in features.items()),
+    )
     replace_table(lake, "features_v", table, write_id="rows")
     moments = _draw(lake.spark, rows * 2 // 5, keys=max(rows // 100, 1), busy=busy, seed=2)
     replace_table(lake, "spine", moments.select("id", "customer", "at"), write_id="moments")
@@ -31,7 +36,9 @@ def _draw(spark: SparkSession, number: int, *, keys: int, busy: bool, seed: int)
     if busy:
         key = F.when(F.rand(seed + 10) < BUSY_SHARE, F.lit(7)).otherwise(key)
     micros = F.floor(F.rand(seed + 20) * (_SECONDS * 1_000_000)).cast("long") + F.lit(1_704_067_200_000_000)
-    return spark.range(0, number, 1, 4).select("id", key.cast("long").alias("customer"), F.timestamp_micros(micros).alias("at"))
+    return spark.range(0, number, 1, 4).select(
+        "id", key.cast("long").alias("customer"), F.timestamp_micros(micros).alias("at")
+    )
 
 
 def open_view(lake: Lake, *, table: str = "features_v", name: str = "v") -> ViewRows:
@@ -51,26 +58,43 @@ def merge_in_pandas(moments: DataFrame, rows: DataFrame) -> DataFrame:
 
     def merge(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
         merged = pd.merge_asof(
-            ours.sort_values("at"), theirs.sort_values("timestamp"), left_on="at", right_on="timestamp", by="customer", tolerance=pd.Timedelta(TTL)
+            ours.sort_values("at"),
+            theirs.sort_values("timestamp"),
+            left_on="at",
+            right_on="timestamp",
+            by="customer",
+            tolerance=pd.Timedelta(TTL),
         )
         return merged[["id", "customer", "at", *columns]]
 
     schema = ", ".join(["id long, customer long, at timestamp", *(f"{name} double" for name in columns)])
     theirs = rows.select(bucket, "customer", "timestamp", *columns)
-    return moments.select(bucket, "*").groupBy("bucket").cogroup(theirs.groupBy("bucket")).applyInPandas(
-        lambda one, two: merge(one.drop(columns="bucket"), two.drop(columns="bucket")), schema
+    return (
+        moments.select(bucket, "*")
+        .groupBy("bucket")
+        .cogroup(theirs.groupBy("bucket"))
+        .applyInPandas(lambda one, two: merge(one.drop(columns="bucket"), two.drop(columns="bucket")), schema)
     )
 
 
 def carry_in_window(moments: DataFrame, rows: DataFrame) -> DataFrame:
     """Union of both, sorted by time, the last row carried on."""
     columns = [name for name in rows.columns if name.startswith("f")]
-    news = rows.select("customer", F.col("timestamp").alias("time"), F.lit(0).alias("kind"), F.struct("timestamp", *columns).alias("row"))
+    news = rows.select(
+        "customer",
+        F.col("timestamp").alias("time"),
+        F.lit(0).alias("kind"),
+        F.struct("timestamp", *columns).alias("row"),
+    )
     asked = moments.select("customer", F.col("at").alias("time"), F.lit(1).alias("kind"), "id", "at")
     so_far = Window.partitionBy("customer").orderBy("time", "kind").rowsBetween(Window.unboundedPreceding, 0)
-    carried = news.unionByName(asked, allowMissingColumns=True).withColumn("last", F.last("row", ignorenulls=True).over(so_far))
+    carried = news.unionByName(asked, allowMissingColumns=True).withColumn(
+        "last", F.last("row", ignorenulls=True).over(so_far)
+    )
     is_young = F.col("last.timestamp") >= F.col("at") - F.expr("INTERVAL 30 DAYS")
-    return carried.where("kind = 1").select("id", "customer", "at", *(F.when(is_young, F.col(f"last.{name}")).alias(name) for name in columns))
+    return carried.where("kind = 1").select(
+        "id", "customer", "at", *(F.when(is_young, F.col(f"last.{name}")).alias(name) for name in columns)
+    )
 
 
 def join_by_inequality(moments: DataFrame, rows: DataFrame) -> DataFrame:

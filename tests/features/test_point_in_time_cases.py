@@ -1,0 +1,203 @@
+"""6,000 random moments against a plain loop: ties, nulls, zones, corrections that came later, edges of the time to live.
+
+The same cases are dealt in every way that there is: read by Spark and by the tasks themselves, into few buckets and into many, busy entities cut
+into slices at instants that rows and moments lie on.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from shop import NOON, make_use_case
+
+from sparkml_ops.features import point_in_time
+from sparkml_ops.features.dealing import Busy, Deal
+from sparkml_ops.features.entities import hash_rows
+from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.lake import has_plain_files, open_lake, read_table, replace_table
+
+SEED = 20240301
+ENTITIES, MOMENTS = 400, 6_000
+SCHEMA = "customer string, shop int, timestamp timestamp, _known_at timestamp, money double, note string"
+TTLS = {"ever": None, "brief": 7, "once": 0}
+ZONES = [UTC, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-8))]
+
+
+@dataclass(frozen=True)
+class Row:
+    customer: str | None
+    shop: int | None
+    timestamp: int | None
+    known_at: int | None
+    money: float | None
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Case:
+    id: int
+    customer: str | None
+    shop: int | None
+    at: int | None
+
+
+def draw_cases():
+    """Minutes after noon; half of the rows are corrections or ties of one that is there."""
+    draw = random.Random(SEED)
+    rows, cases = [], []
+    for number in range(ENTITIES):
+        customer = draw.choice([f"e{number}", f"é|{number}", "" if number == 5 else f"e{number} "])
+        for _ in range(draw.randint(0, 12) if number else 300):
+            timestamp = draw.randint(0, 40)
+            known_at = timestamp + draw.choice([0, 0, 1, 5, 30, -3])
+            money = draw.choice([None, 0.0, -0.0, 1.5, float(draw.randint(0, 99))])
+            row = Row(customer, draw.choice([1, 1, 2, None]), timestamp, known_at, money, draw.choice([None, "a", "b"]))
+            rows.append(row)
+            if draw.random() < 0.5:
+                late = draw.choice([0, 0, 2, 15])
+                rows.append(Row(row.customer, row.shop, timestamp, known_at + late, draw.choice([None, 7.0, 8.0]), "c"))
+        cases += [
+            Case(len(cases) + n, customer, draw.choice([1, 2, 2**31 - 1]), draw.randint(-3, 80))
+            for n in range(MOMENTS // ENTITIES)
+        ]
+    rows += [Row(None, 1, 0, 0, 9.0, "x"), Row("e1", 1, None, 0, 9.0, "x"), Row("e1", 1, 0, None, 9.0, "x")]
+    cases[7], cases[77] = Case(7, None, 1, 20), Case(77, "e5", 1, None)
+    return rows, cases
+
+
+def by_entity(keys):
+    found = {}
+    for row in ROWS:
+        if None not in (row.timestamp, row.known_at):
+            found.setdefault(tuple(getattr(row, key) for key in keys), []).append(row)
+    return found
+
+
+ROWS, CASES = draw_cases()
+BY_ENTITY = {keys: by_entity(keys) for keys in (("customer",), ("customer", "shop"))}
+
+
+def rank(row):
+    """The stated order: timestamp, _known_at, then the contents in the order of their names, null below every value."""
+    return (row.timestamp, row.known_at, row.money is not None, row.money or 0.0, row.note is not None, row.note or "")
+
+
+def expected(case, by, ttl, as_known_at):
+    if None in (case.at, *(getattr(case, key) for key in by)):
+        return (None, None)
+    seen = [
+        row
+        for row in BY_ENTITY[by].get(tuple(getattr(case, key) for key in by), [])
+        if row.timestamp <= case.at
+        and row.known_at <= (case.at if as_known_at is None else as_known_at)
+    ]
+    if not seen:
+        return (None, None)
+    newest = max(seen, key=rank)
+    is_stale = ttl is not None and newest.timestamp < case.at - ttl
+    return (None, None) if is_stale else (newest.money, newest.note)
+
+
+def instant(minute, number=0):
+    return None if minute is None else (NOON + timedelta(minutes=minute)).astimezone(ZONES[number % len(ZONES)])
+
+
+@pytest.fixture(scope="module")
+def lake(spark, tmp_path_factory):
+    """The rows as a table."""
+    lake = open_lake(make_use_case(tmp_path_factory.mktemp("cases")), spark)
+    values = [
+        (r.customer, r.shop, instant(r.timestamp, n), instant(r.known_at, n + 1), r.money, r.note)
+        for n, r in enumerate(ROWS)
+    ]
+    replace_table(lake, "features_v", spark.createDataFrame(values, SCHEMA).repartition(3), write_id="rows")
+    return lake
+
+
+def look_up(lake, *, as_known_at=None, has_files=False):
+    moments = lake.spark.createDataFrame(
+        [(case.id, case.customer, case.shop, instant(case.at, case.id)) for case in CASES],
+        "id long, customer string, shop long, at timestamp",
+    )
+    table = read_table(lake, "features_v")
+    views = [
+        ViewRows(
+            f"{name}{len(by)}", by, ("money", "note"), table, ttl and timedelta(minutes=ttl), has_plain_files=has_files
+        )
+        if ttl != 0
+        else ViewRows(f"{name}{len(by)}", by, ("money", "note"), table, timedelta(0), has_plain_files=has_files)
+        for by in (("customer",), ("customer", "shop"))
+        for name, ttl in TTLS.items()
+    ]
+    joined = join_point_in_time(moments, views, timestamp="at", as_known_at=instant(as_known_at))
+    return {row["id"]: tuple(row)[4:] for row in joined.collect()}
+
+
+def count_differences(found, as_known_at=None):
+    wrong = [
+        case
+        for case in CASES
+        if found[case.id]
+        != tuple(
+            value
+            for by in (("customer",), ("customer", "shop"))
+            for ttl in TTLS.values()
+            for value in expected(case, by, ttl, as_known_at)
+        )
+    ]
+    assert len(found) == len(CASES)
+    return len(wrong)
+
+
+def test_every_moment_finds_the_row_that_a_plain_loop_finds(lake):
+    found = look_up(lake)
+    assert count_differences(found) == 0
+    assert sum(values[1] is not None for values in found.values()) > 2_000
+
+
+def test_tasks_that_read_the_files_themselves_find_the_same(lake):
+    assert has_plain_files(lake, "features_v")
+    assert count_differences(look_up(lake, has_files=True)) == 0
+
+
+@pytest.mark.parametrize("as_known_at", [-5, 20, 45, 500])
+def test_a_restatement_sees_what_was_known_then(lake, as_known_at):
+    assert count_differences(look_up(lake, as_known_at=as_known_at), as_known_at) == 0
+
+
+@pytest.mark.parametrize("has_files", [False, True], ids=["spark", "files"])
+def test_slices_of_busy_entities_find_the_same(lake, monkeypatch, has_files):
+    import pyarrow as pa
+
+    def deal_in_slices(sides, loads, *, parallelism):
+        keys = [(row.customer, row.shop) for row in ROWS if row.customer is not None and row.shop is not None]
+        busy = sorted(set(keys), key=str)[:: len(set(keys)) // 40]
+        columns = [
+            pa.chunked_array([[k[0] for k in busy]]),
+            pa.chunked_array([pa.array([k[1] for k in busy], pa.int64())]),
+        ]
+        hashes = sorted(set(hash_rows(columns[: len(sides[0].entity)]).tolist()))
+        cuts = [int((NOON + timedelta(minutes=m)).timestamp() * 1e6) for m in (3, 4, 17, 17.5, 40)]
+        fans = (1, 2, 1, 3, 1, 1)
+        return Deal(5, tuple(Busy(hash_, 5 + n * sum(fans), tuple(cuts), fans) for n, hash_ in enumerate(hashes)))
+
+    monkeypatch.setattr(point_in_time, "plan_deal", deal_in_slices)
+    assert count_differences(look_up(lake, has_files=has_files)) == 0
+
+
+def test_the_cases_hold_what_they_promise():
+    """Corrections, ties, rows on both edges of the time to live."""
+    keys = [(row.customer, row.shop, row.timestamp) for row in ROWS]
+    assert len(keys) - len(set(keys)) > 1_000
+    ties = [(*key, row.known_at) for key, row in zip(keys, ROWS, strict=True)]
+    assert len(ties) - len(set(ties)) > 500
+    ages = [
+        case.at - row.timestamp
+        for case in CASES[:300]
+        for row in ROWS[:700]
+        if case.at is not None and row.customer == case.customer
+    ]
+    assert {7, 8} <= set(ages)
+    assert any(row.known_at is not None and row.timestamp is not None and row.known_at < row.timestamp for row in ROWS)
+    assert datetime.now(UTC) > NOON
