@@ -49,6 +49,9 @@ class FeatureView(Section):
     entity: list[Identifier] = Field(min_length=1)
     timestamp: Identifier | None = Field(default=None, description="when it was true; without it the view is timeless")
     available_after: Duration = Field(default=timedelta(0), description="when it could be known: timestamp + this")
+    known_at: Identifier | None = Field(
+        default=None, description="column with the instant at which it was known, instead of available_after"
+    )
     relation: Relation = Field(alias="from")
     where: SqlText | None = None
     select: dict[Identifier, SqlText] = Field(default={})
@@ -64,12 +67,20 @@ class FeatureView(Section):
             raise ValueError("either select or aggregate, not both and not neither")
         if self.aggregates and self.timestamp is None:
             raise ValueError("a timestamp, because aggregate works over windows of time")
+        if self.known_at is not None and (self.timestamp is None or self.available_after):
+            raise ValueError("known_at or available_after, not both, and a timestamp beside it")
         return self
 
     def column_names(self) -> list[str]:
         """The view's feature columns, in order, without the view's prefix."""
         windowed = [a.column_name(op, window) for a in self.aggregates for op in a.ops for window in a.windows]
         return [*self.select, *windowed]
+
+    def zero_when_missing(self) -> frozenset[str]:
+        """The columns that are 0 where the view has no row: the counts, for nothing happened."""
+        return frozenset(
+            a.column_name(op, window) for a in self.aggregates for op in a.ops if op == "count" for window in a.windows
+        )
 
     def time_to_live(self) -> timedelta | None:
         """Age past which a row says nothing.

@@ -1,7 +1,7 @@
 """The events of a feature view: the rows of its relation for which its `where` holds.
 
 * A row in which an entity column is null says nothing about any entity, and is left out.
-* A row whose timestamp is null says nothing about any time, and is left out.
+* A row whose timestamp is null says nothing about any time, and is left out. So is one that is known nobody knows when.
 * A view without a timestamp is timeless: its rows are true, and known, since 1900-01-01 UTC.
 """
 
@@ -41,6 +41,8 @@ def find_events(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFr
     require_columns(rows, view.entity, place=f"{place}.entity")
     if view.timestamp is not None:
         require_instant(rows, view.timestamp, place=f"{place}.timestamp")
+    if view.known_at is not None:
+        require_instant(rows, view.known_at, place=f"{place}.known_at")
     taken = sorted({*view.entity, TIMESTAMP, KNOWN_AT} & set(view.column_names()))
     if taken:
         raise ConfigError(
@@ -50,14 +52,22 @@ def find_events(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFr
 
 
 def says_nothing(view: "FeatureView") -> "Column":
-    """Whether an event is left out: an entity column or the timestamp is null."""
-    needed = view.entity if view.timestamp is None else [*view.entity, view.timestamp]
+    """Whether an event is left out: an entity column, the timestamp or the instant at which it was known is null."""
+    needed = [*view.entity, *(name for name in (view.timestamp, view.known_at) if name is not None)]
     return reduce(or_, [F.col(column).isNull() for column in needed])
 
 
 def event_time(view: "FeatureView") -> "Column":
     """When an event was true."""
     return F.lit(ALWAYS) if view.timestamp is None else F.col(view.timestamp).cast("timestamp")
+
+
+def known_time(view: "FeatureView") -> "Column":
+    """When an event was known: when its own column says so, or so much later than it was true."""
+    if view.known_at is not None:
+        return F.col(view.known_at).cast("timestamp")
+    delay = 0 if view.timestamp is None else to_microseconds(view.available_after)
+    return F.timestamp_micros(F.unix_micros(event_time(view)) + F.lit(delay))
 
 
 def to_microseconds(duration: timedelta) -> int:

@@ -1,9 +1,9 @@
 """Rows of `select` views: what was observed about an entity, and when it could be known.
 
-* `timestamp` is the event's time, `_known_at` is `timestamp + available_after`.
+* `timestamp` is the event's time, `_known_at` is `timestamp + available_after`, or what the view's `known_at` says.
 * A timeless view has one row per entity, with timestamp = _known_at = 1900-01-01 UTC, whatever `available_after`
   says.
-* Rows are unique by (entity, timestamp): of several, the one with the greatest content stays. Contents are compared
+* Rows are unique by (entity, timestamp, _known_at), so a correction stands beside what it corrects: of several, the one with the greatest content stays. Contents are compared
   column by column in the order of their names; null is below every value. So the choice does not depend on how rows
   were read, or on the order of `select`.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, says_nothing, to_microseconds
+from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing
 from sparkml_ops.features.expressions import compile_expression
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "D
         compile_expression(events, sql, place=f"features.{name}.select.{column}").alias(column)
         for column, sql in sorted(view.select.items())
     ]
-    delay = 0 if view.timestamp is None else to_microseconds(view.available_after)
-    known_at = F.timestamp_micros(F.unix_micros(TIMESTAMP) + F.lit(delay))
     observations = events.filter(~says_nothing(view)).select(
-        *view.entity, event_time(view).alias(TIMESTAMP), F.struct(*selected).alias("_content")
+        *view.entity,
+        event_time(view).alias(TIMESTAMP),
+        known_time(view).alias(KNOWN_AT),
+        F.struct(*selected).alias("_content"),
     )
     contents = [F.col(f"_content.{column}") for column in view.select]
-    newest = observations.groupBy(*view.entity, TIMESTAMP).agg(F.max("_content").alias("_content"))
-    return newest.select(*view.entity, TIMESTAMP, known_at.alias(KNOWN_AT), *contents)
+    newest = observations.groupBy(*view.entity, TIMESTAMP, KNOWN_AT).agg(F.max("_content").alias("_content"))
+    return newest.select(*view.entity, TIMESTAMP, KNOWN_AT, *contents)

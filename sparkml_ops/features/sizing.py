@@ -14,7 +14,6 @@ from operator import and_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, DatetimeType, IntegralType, NumericType
 
@@ -23,6 +22,7 @@ from sparkml_ops.features.entities import hash_rows
 from sparkml_ops.lake import quote_identifier
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
 

@@ -11,7 +11,7 @@ from sparkml_ops.features import ViewRows
 from sparkml_ops.lake import Lake, has_plain_files, read_table, replace_table
 
 TTL = timedelta(days=30)
-BUSY_SHARE = 0.3
+BUSY_KEY, BUSY_SHARE = 7, 0.3
 _SECONDS = 365 * 24 * 3600
 _BUCKETS = 16
 
@@ -34,7 +34,7 @@ def make_tables(lake: Lake, *, rows: int, columns: int, busy: bool) -> None:
 def _draw(spark: SparkSession, number: int, *, keys: int, busy: bool, seed: int) -> DataFrame:
     key = F.floor(F.rand(seed) * keys)
     if busy:
-        key = F.when(F.rand(seed + 10) < BUSY_SHARE, F.lit(7)).otherwise(key)
+        key = F.when(F.rand(seed + 10) < BUSY_SHARE, F.lit(BUSY_KEY)).otherwise(key)
     micros = F.floor(F.rand(seed + 20) * (_SECONDS * 1_000_000)).cast("long") + F.lit(1_704_067_200_000_000)
     return spark.range(0, number, 1, 4).select(
         "id", key.cast("long").alias("customer"), F.timestamp_micros(micros).alias("at")

@@ -36,7 +36,9 @@ def read_examples():
         found = re.search(r"```yaml\n(.*?)```", section, flags=re.DOTALL)
         assert found, f"{section.splitlines()[0]} has no view"
         events, moments = [read_table(text) for text in re.findall(r"(?:^\|.*\n?)+", section, flags=re.MULTILINE)]
-        examples.append(Example(section.splitlines()[0], yaml.safe_load(found[1].replace("12:30", "'12:30'")), events, moments))
+        examples.append(
+            Example(section.splitlines()[0], yaml.safe_load(found[1].replace("12:30", "'12:30'")), events, moments)
+        )
     return examples
 
 
@@ -80,7 +82,14 @@ def test_example(lake, example):
     events = lake.spark.createDataFrame(values, ", ".join(f"{name} {TYPES[name]}" for name in columns))
     table = compute_features(events, view, name="v")
     asked = [(n, to_value(row["moment of"], "string"), to_instant(row["at"])) for n, row in enumerate(example.moments)]
-    rows = ViewRows("v", ("customer",), tuple(view.column_names()), table, view.ttl_of_rows(), view.zero_when_missing())
+    rows = ViewRows(
+        "v",
+        ("customer",),
+        tuple(view.column_names()),
+        table,
+        None if view.timestamp is None else view.time_to_live(),
+        view.zero_when_missing(),
+    )
     joined = join_point_in_time(
         lake.spark.createDataFrame(asked, "id int, customer string, at timestamp"),
         [rows],

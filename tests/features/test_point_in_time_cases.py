@@ -89,8 +89,7 @@ def expected(case, by, ttl, as_known_at):
     seen = [
         row
         for row in BY_ENTITY[by].get(tuple(getattr(case, key) for key in by), [])
-        if row.timestamp <= case.at
-        and row.known_at <= (case.at if as_known_at is None else as_known_at)
+        if row.timestamp <= case.at and row.known_at <= (case.at if as_known_at is None else as_known_at)
     ]
     if not seen:
         return (None, None)
@@ -172,7 +171,7 @@ def test_slices_of_busy_entities_find_the_same(lake, monkeypatch, has_files):
 
     def deal_in_slices(sides, loads, *, parallelism):
         keys = [(row.customer, row.shop) for row in ROWS if row.customer is not None and row.shop is not None]
-        busy = sorted(set(keys), key=str)[:: len(set(keys)) // 40]
+        busy = sorted(set(keys), key=str)[:: len(set(keys)) // 5]
         columns = [
             pa.chunked_array([[k[0] for k in busy]]),
             pa.chunked_array([pa.array([k[1] for k in busy], pa.int64())]),
