@@ -76,9 +76,6 @@ def _open_view(lake: "Lake", name: str, view: "FeatureView", version: int) -> Vi
             f"{features_table(name)}@v{version} has no column `{lacking[0]}`, which features.{name} declares: "
             f"it was built from another definition. Build it again: `sparkml-ops features {lake.use_case}`."
         )
-    counts = {
-        a.column_name(op, window) for a in view.aggregates for op in a.ops if op == "count" for window in a.windows
-    }
     # What is timeless does not age.
     ttl = None if view.timestamp is None else view.time_to_live()
-    return ViewRows(name, tuple(view.entity), tuple(view.column_names()), rows, ttl, frozenset(counts))
+    return ViewRows(name, tuple(view.entity), tuple(view.column_names()), rows, ttl, view.zero_when_missing())
