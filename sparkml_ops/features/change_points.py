@@ -83,7 +83,9 @@ def find_changes(
     order = np.argsort(merged.keys, kind="stable")  # the runs are sorted already, which a merging sort makes use of
     keys = merged.keys[order]
     tags = np.repeat(np.arange(len(counts), dtype=np.int32), counts)[order]
-    last = np.flatnonzero(np.append(keys[1:] != keys[:-1], [True] * (len(keys) > 0)))
+    is_last = np.ones(len(keys), dtype=bool)
+    is_last[:-1] = keys[1:] != keys[:-1]
+    last = np.flatnonzero(is_last)
     changes = merged.split(keys[last])
     held = _count_passed(tags, last, windows)
     is_change = (changes.time >= within[0]) & (changes.time < within[1]) & _has_change(held)
@@ -156,8 +158,9 @@ def _has_change(held: Sequence[Ranges]) -> NDArray[np.bool_]:
             is_other = (np.diff(starts, prepend=0) != 0) | (np.diff(each.ends, prepend=0) != 0)
             is_filled = starts < each.ends
             # From one empty range to another is no change.
-            is_other &= is_filled | np.append([False] * (len(starts) > 0), is_filled[:-1])
-            changed |= is_other
+            is_worth = is_filled.copy()
+            is_worth[1:] |= is_filled[:-1]
+            changed |= is_other & is_worth
     return changed
 
 

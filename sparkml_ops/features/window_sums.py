@@ -30,9 +30,10 @@ class WindowSums:
             return self.total / self.count
 
     def deviation(self) -> Floats:
-        """Sample standard deviation (divisor n - 1); NaN for fewer than two values."""
+        """Sample standard deviation (divisor n - 1); NaN for fewer than two values, or where one is infinite."""
+        is_told = (self.count > 1) & np.isfinite(self.spread)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(self.count > 1, np.sqrt(self.spread / np.maximum(self.count - 1, 1)), np.nan)
+            return np.where(is_told, np.sqrt(self.spread / np.maximum(self.count - 1, 1)), np.nan)
 
 
 def sum_windows(values: Floats, starts: Positions, ends: Positions, *, with_spread: bool = True) -> WindowSums:

@@ -69,7 +69,8 @@ def find_most_frequent(groups: Positions, ranks: Positions, spans: Spans) -> Pos
     window, group = window[order], group[order]
     # Each group ends with nothing in it, so one running count serves all.
     count = np.cumsum(change[order])
-    is_last = np.append((window[1:] != window[:-1]) | (group[1:] != group[:-1]), [True] * (len(window) > 0))
+    is_last = np.ones(len(window), dtype=bool)
+    is_last[:-1] = (window[1:] != window[:-1]) | (group[1:] != group[:-1])
     begins, count = window[is_last], count[is_last]
     rank = np.tile(ranks[inside], 2)[order][is_last]
     filled = np.flatnonzero(count)
