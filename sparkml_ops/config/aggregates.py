@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sparkml_ops.config.types import Duration, Identifier, Number, Section, SqlText, format_duration
 
@@ -67,10 +67,16 @@ class Aggregate(Section):
     where: SqlText | None = Field(default=None, description="only events for which this holds")
     by: dict[Identifier, Annotated[list[BucketValue], Field(min_length=1)]] | None = Field(
         default=None,
-        min_length=1,
-        max_length=1,
         description="a column and some of its values: each value gets figures of its own events",
+        json_schema_extra={"minProperties": 1, "maxProperties": 1},
     )
+
+    @field_validator("by")
+    @classmethod
+    def _one_column(cls, by: dict[str, list[BucketValue]] | None) -> dict[str, list[BucketValue]] | None:
+        if by is not None and len(by) != 1:
+            raise ValueError("one column and some of its values")
+        return by
 
     @property
     def by_column(self) -> str | None:
@@ -105,7 +111,9 @@ def name_value(value: BucketValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return re.sub(r"\W+", "_", str(value)).replace("_", "minus_", 1) if value < 0 else re.sub(r"\W+", "_", str(value))
+        return (
+            re.sub(r"\W+", "_", str(value)).replace("_", "minus_", 1) if value < 0 else re.sub(r"\W+", "_", str(value))
+        )
     letters = unicodedata.normalize("NFKD", value)
     ascii_alone = "".join(
         letter if letter.isascii() else f"u{ord(letter):x}" for letter in letters if not unicodedata.combining(letter)

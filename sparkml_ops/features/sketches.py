@@ -41,9 +41,7 @@ def sketch_events(events: "DataFrame", inputs: Inputs, *, keys: Sequence[str], c
         A table for each kind of sketch: the keys, the bucket, and the columns of the sketch's series.
     """
     found = {each.number: each for each in inputs.series if each.weight is not None}
-    return [
-        _sketch(events, inputs, each, keys=keys, clock=clock) for each in found.values()
-    ]
+    return [_sketch(events, inputs, each, keys=keys, clock=clock) for each in found.values()]
 
 
 def _sketch(

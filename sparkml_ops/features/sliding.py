@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sparkml_ops.features.change_points import Clock, Line, Ranges, find_changes
-from sparkml_ops.features.window_figures import Events, measure_windows
+from sparkml_ops.features.window_figures import Events, measure_windows, rank_in_order
 from sparkml_ops.features.window_sums import Positions
 
 FILLED = "_filled"
@@ -121,6 +120,7 @@ def _number_entities(events: pa.Table, names: tuple[str, ...]) -> tuple[Position
 def _take_events(events: pa.Table, series: Series, entity: Positions, time: Positions) -> tuple[Line, Events]:
     """The events that count in a series, sorted by entity, time and value: figures must not depend on how rows came."""
     name = series.value or series.number
+    assert name is not None  # every series has one of the two
     column = events.column(name).combine_chunks()
     counts = np.asarray(column.is_valid())
     if series.value is None:
@@ -129,27 +129,23 @@ def _take_events(events: pa.Table, series: Series, entity: Positions, time: Posi
         bucket, wanted = series.bucket
         counts &= np.asarray(events.column(bucket).fill_null(-1)) == wanted
     rows = np.flatnonzero(counts)
-    distinct, ranks = (None, None) if series.value is None else _rank(column.take(rows))
+    # Values are sorted by their ranks where they have any: not all of them are numbers.
+    values = _to_numpy(events, name)[rows] if series.value is None else rank_in_order(column.take(rows))[1]
+    rows = rows[np.lexsort((values, time[rows], entity[rows]))]
+    return Line(entity[rows], time[rows]), _read_events(events, series, rows, entity[rows])
+
+
+def _read_events(events: pa.Table, series: Series, rows: Positions, entity: Positions) -> Events:
+    """The columns of a series in the order of `rows`."""
     numbers = None if series.number is None else _to_numpy(events, series.number)[rows]
     weights = None if series.weight is None else np.asarray(events.column(series.weight))[rows].astype(np.int64)
-    order = np.lexsort((numbers if ranks is None else ranks, time[rows], entity[rows]))
-    rows = rows[order]
-    taken = (None if each is None else each[order] for each in (numbers, ranks, weights))
-    return Line(entity[rows], time[rows]), Events(entity[rows], *taken, distinct=distinct)
-
-
-def _rank(values: pa.Array) -> tuple[pa.Array, Positions]:
-    """The different values, sorted, and for each value its place among them."""
-    encoded = values.dictionary_encode()
-    order = np.asarray(pc.sort_indices(encoded.dictionary)).astype(np.int64)
-    ranks = np.empty(len(order), dtype=np.int64)
-    ranks[order] = np.arange(len(order))
-    return encoded.dictionary.take(pa.array(order)), ranks[encoded.indices.to_numpy(zero_copy_only=False)]
+    values = None if series.value is None else events.column(series.value).combine_chunks().take(rows)
+    return Events(entity, numbers, values, weights)
 
 
 def _measure(series: Series, events: Events, held: Ranges) -> dict[str, pa.Array]:
     """The columns of one series at the change points."""
-    result = {}
+    result: dict[str, pa.Array] = {}
     for window, starts in held.starts.items():
         # A series changes at its own events only: equal windows in a row are measured once.
         is_new = np.ones(len(starts), dtype=bool)

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sparkml_ops.features.window_ranks import WindowRanks, rank_values
@@ -21,16 +22,14 @@ class Events:
     Attributes:
         entity: numbers of their entities.
         numbers: their values as floats; None where no operation takes them.
-        ranks: the ranks of their values in their own type; None where no operation takes them.
+        values: their values in their own type; None where no operation takes them.
         weights: how many events a row stands for, or the rank of its register; None where each stands for itself.
-        distinct: the different values by rank.
     """
 
     entity: Positions
     numbers: Floats | None
-    ranks: Positions | None
+    values: pa.Array | None
     weights: Positions | None
-    distinct: pa.Array | None
 
     @cached_property
     def order(self) -> WindowRanks:
@@ -38,14 +37,29 @@ class Events:
         return rank_values(self._floats(), self.weights)
 
     @cached_property
+    def ranked(self) -> tuple[pa.Array, Positions]:
+        """The different values, sorted, and for each event the place of its value among them."""
+        assert self.values is not None  # the plan gives values to every operation that takes them
+        return rank_in_order(self.values)
+
+    @cached_property
     def groups(self) -> Positions:
         """A number for each event's entity and value."""
-        values = self._floats().astype(np.int64) if self.ranks is None else self.ranks
+        values = self._floats().astype(np.int64) if self.values is None else self.ranked[1]
         return self.entity * (int(values.max(initial=0)) + 1) + values
 
     def _floats(self) -> Floats:
         assert self.numbers is not None  # the plan gives floats to every operation that takes them
         return self.numbers
+
+
+def rank_in_order(values: pa.Array) -> tuple[pa.Array, Positions]:
+    """The different values, sorted, and for each value its place among them."""
+    encoded = values.dictionary_encode()
+    order = np.asarray(pc.sort_indices(encoded.dictionary)).astype(np.int64)
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[order] = np.arange(len(order))
+    return encoded.dictionary.take(pa.array(order)), ranks[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 class _Windows:
@@ -73,8 +87,7 @@ class _Windows:
 
     @property
     def _ranks(self) -> Positions:
-        assert self.events.ranks is not None  # as above
-        return self.events.ranks
+        return self.events.ranked[1]
 
     def total(self) -> Floats:
         return np.where(self.count > 0, self.sums.total, np.nan)
@@ -109,8 +122,7 @@ class _Windows:
 
     def _take(self, ranks: Positions) -> pa.Array:
         """Values by rank; null where it is below 0."""
-        assert self.events.distinct is not None  # as above
-        return self.events.distinct.take(pa.array(ranks, mask=ranks < 0))
+        return self.events.ranked[0].take(pa.array(ranks, mask=ranks < 0))
 
 
 _OPERATIONS: dict[str, Callable[[_Windows], NDArray[np.generic] | pa.Array]] = {

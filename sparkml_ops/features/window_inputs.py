@@ -5,7 +5,8 @@ by side where both are asked for: a long of more than 53 bits, or a decimal, is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -81,7 +82,7 @@ class Inputs:
     exact: tuple[str, ...] = ()
     buckets: tuple[str, ...] = ()
     numbers: str | None = None
-    values: str | None = field(default=None)
+    values: str | None = None
 
 
 def read_inputs(events: "DataFrame", aggregate: Aggregate, *, number: int, place: str) -> Inputs:
@@ -127,7 +128,10 @@ def read_inputs(events: "DataFrame", aggregate: Aggregate, *, number: int, place
                 series.append(SeriesInput(sketches, found, number=row, weight=weight, bucket=where))
     sent = {kind: name for kind, name in names.items() if needs[kind]}
     return Inputs(
-        [*(columns[name].alias(name) for name in sent.values()), *([] if bucket is None else [bucket.alias(bucket_name)])],
+        [
+            *(columns[name].alias(name) for name in sent.values()),
+            *([] if bucket is None else [bucket.alias(bucket_name)]),
+        ],
         series,
         tuple(names[kind] for kind, asked in exact.items() if asked),
         () if bucket is None else (bucket_name,),
@@ -204,18 +208,15 @@ def _bucket(events: "DataFrame", aggregate: Aggregate, *, place: str) -> "Column
     found = events.schema[name].dataType
     chosen: Column | None = None
     for number, value in enumerate(aggregate.by_values):
-        is_it = F.col(name) == _literal(events, value, found, place=f"{place}.by.{name}[{number}]")
+        is_it = F.col(name) == _literal(value, found, place=f"{place}.by.{name}[{number}]")
         chosen = F.when(is_it, F.lit(number)) if chosen is None else chosen.when(is_it, F.lit(number))
     return chosen
 
 
-def _literal(events: "DataFrame", value: BucketValue, found: DataType, *, place: str) -> "Column":
+def _literal(value: BucketValue, found: DataType, *, place: str) -> "Column":
     """A declared value in the type of its column."""
     if isinstance(value, str) and isinstance(found, DateType | TimestampType | TimestampNTZType):
-        literal = F.lit(value).try_cast(found)
-        if events.sparkSession.range(1).select(literal.isNull()).collect()[0][0]:
-            raise ConfigError(f"{place}: {value!r} is no {found.simpleString()}, as the column is. Write it as such.")
-        return literal
+        return F.lit(_read_time(value, found, place=place)).cast(found)
     fits = {
         str: isinstance(found, StringType),
         bool: isinstance(found, BooleanType),
@@ -230,3 +231,16 @@ def _literal(events: "DataFrame", value: BucketValue, found: DataType, *, place:
     if isinstance(value, float) and isinstance(found, DecimalType):
         return F.lit(str(value)).cast(DecimalType(38, 18))
     return F.lit(value)
+
+
+def _read_time(value: str, found: DataType, *, place: str) -> str:
+    """A date or time of ISO 8601 as Spark reads it; Spark would also take `yesterday`, another day each time."""
+    try:
+        if isinstance(found, DateType):
+            return date.fromisoformat(value).isoformat()
+        instant = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ConfigError(f"{place}: {value!r} is no {found.simpleString()}, as the column is, in ISO 8601.") from error
+    if isinstance(found, TimestampNTZType) or instant.tzinfo is None:
+        return instant.replace(tzinfo=None).isoformat()
+    return instant.astimezone(UTC).isoformat()

@@ -31,10 +31,12 @@ class WindowRanks:
     zeros_before: tuple[NDArray[np.int32], ...]
     weight_before: tuple[Positions, ...] | None = None
 
-    def weigh(self, starts: Positions, ends: Positions, *, level: int = 0) -> Positions:
+    def weigh(
+        self, starts: NDArray[np.signedinteger], ends: NDArray[np.signedinteger], *, level: int = 0
+    ) -> NDArray[np.signedinteger]:
         """How many values are in the windows."""
         if self.weight_before is None:
-            return ends - starts
+            return np.subtract(ends, starts)
         return self.weight_before[level][ends] - self.weight_before[level][starts]
 
     def smallest(self, starts: Positions, ends: Positions, k: Positions) -> Floats:

@@ -46,7 +46,9 @@ def estimate_distinct(groups: Positions, ranks: Positions, spans: Spans) -> Posi
         occupied += holding
         weighed = (weighed + holding) / 2
     empty = _weigh_empty((REGISTERS - occupied) / REGISTERS)
-    estimate = REGISTERS / (2 * np.log(2)) * (REGISTERS / (REGISTERS * empty + weighed))
+    # A window without a value has neither; any number above 0 does for it.
+    harmonic = np.where(occupied > 0, REGISTERS * empty + weighed, 1.0)
+    estimate = REGISTERS / (2 * np.log(2)) * (REGISTERS / harmonic)
     return np.rint(np.where(occupied > 0, estimate, 0)).astype(np.int64)
 
 
@@ -67,7 +69,7 @@ def _first_after(marked: NDArray[np.bool_]) -> Positions:
 
 
 def _weigh_empty(share: Floats) -> Floats:
-    """Ertl's σ of the share of empty registers: x + Σ x^(2^k) · 2^(k-1), infinite at 1."""
+    """The function sigma of the paper, of the share of empty registers: x + x^2 + 2 x^4 + 4 x^8 + …, infinite at 1."""
     share = np.where(share < 1, share, 0.0)  # windows without a value are told apart by the caller
     power, factor, total = share, 1.0, share
     while power.any():

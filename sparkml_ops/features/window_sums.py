@@ -8,6 +8,7 @@ window)).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def find_extremes(values: Floats, starts: Positions, ends: Positions, pick: np.u
     order = np.argsort(level, kind="stable")
     bounds = np.searchsorted(level[order], np.arange(int(level.max(initial=-1)) + 2))
     blocks, size = values, 1
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         windows = order[first:last]
         result[windows] = pick(blocks[starts[windows]], blocks[ends[windows] - size])
         blocks = pick(blocks[:-size], blocks[size:])

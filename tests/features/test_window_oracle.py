@@ -146,7 +146,9 @@ def test_the_table_is_the_oracles(spark, number):
         found[row.pop("customer"), instant] = row
     clock = {"delay": microseconds(scenario.delay), "snapshot": scenario.accuracy == "snapshot"}
     expected = {
-        (name, instant): row for name, events in cases.items() for instant, row in expect_rows(events, asked, **clock).items()
+        (name, instant): row
+        for name, events in cases.items()
+        for instant, row in expect_rows(events, asked, **clock).items()
     }
     assert found.keys() == expected.keys()
     differences = [

@@ -58,7 +58,7 @@ def expect_row(events, asked, moment, *, delay, snapshot):
 
 def counts(event, ask):
     value, amount = event[ask.of], event["amount"]
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return False
     return not ask.only_positive or (amount is not None and (amount > 0 or math.isnan(amount)))  # NaN is above 0 to SQL
 
@@ -105,18 +105,20 @@ def calculate(operation, values):
     if operation in {"min", "max"}:
         return min(values) if operation == "min" else max(values)
     if operation.startswith("p"):
-        lower, rest = divmod((len(values) - 1) * int(operation[1:]), 100)
-        low, high = (sorted(values) + [math.nan])[lower : lower + 2]
-        between = low if rest == 0 or low == high else low + (high - low) * (rest / 100)
-        return None if math.isnan(between) else between
+        return percentile(values, int(operation[1:]))
     infinities = {value for value in values if math.isinf(value)}
     if infinities:
         return infinities.pop() if len(infinities) == 1 and operation in {"sum", "mean"} else None
-    if operation == "sum":
-        return math.fsum(values)
-    mean = math.fsum(values) / len(values)
-    if operation == "mean":
-        return mean
-    if len(values) < 2:
+    total, mean = math.fsum(values), math.fsum(values) / len(values)
+    if operation != "std":
+        return total if operation == "sum" else mean
+    if len(values) == 1:
         return None
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def percentile(values, percent):
+    lower, rest = divmod((len(values) - 1) * percent, 100)
+    low, high = [*sorted(values), math.nan][lower : lower + 2]
+    between = low if rest == 0 or low == high else low + (high - low) * (rest / 100)
+    return None if math.isnan(between) else between
