@@ -5,6 +5,9 @@
   rows per factor of ten between the smallest and the largest value of an entity's day, for either sign.
 * `approx_count_distinct`: see `window_sketches.py`. A row is a register and its rank: at most 4096 per entity and day.
 
+So tasks hold a bounded number of rows per entity and day. That pays where an entity's day has far more events than that:
+with 50 events per day sketches took 2.5 times as long as the exact figures.
+
 Bins are counted, and registers put together, before rows are shuffled. Both are whole numbers that are added, or of
 which the greatest is taken: the figures are the same bit for bit however rows were partitioned.
 """

@@ -9,6 +9,7 @@ Values may have weights: a value of weight w stands for w equal values. Whole nu
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,11 @@ class WindowRanks:
     zeros_before: tuple[NDArray[np.int32], ...]
     weight_before: tuple[Positions, ...] | None = None
 
-    def weigh(
-        self, starts: NDArray[np.signedinteger], ends: NDArray[np.signedinteger], *, level: int = 0
-    ) -> NDArray[np.signedinteger]:
+    def weigh(self, starts: NDArray[Any], ends: NDArray[Any], *, level: int = 0) -> Positions:
         """How many values are in the windows."""
-        if self.weight_before is None:
-            return np.subtract(ends, starts)
-        return self.weight_before[level][ends] - self.weight_before[level][starts]
+        before = None if self.weight_before is None else self.weight_before[level]
+        counted: Positions = ends - starts if before is None else before[ends] - before[starts]
+        return counted
 
     def smallest(self, starts: Positions, ends: Positions, k: Positions) -> Floats:
         """The k-th smallest value (from 0) of every window; needs `0 <= k <` its number of values."""

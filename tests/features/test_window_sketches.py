@@ -13,29 +13,44 @@ ROWS = 120_000
 SEED = 11
 
 
-@pytest.fixture(scope="module")
-def compared(spark):
-    """Sketches beside exact figures: three customers, one of them with most of the events of ten days."""
-    events = spark.range(0, ROWS, 1, 3).selectExpr(
+SKETCHED = view_of(
+    accuracy="snapshot",
+    aggregate=[
+        {"of": "visitor", "ops": ["count_distinct", "approx_count_distinct"], "windows": ["1d", "7d"]},
+        {
+            "of": "amount",
+            "ops": ["p10", "approx_p10", "p50", "approx_p50", "p99", "approx_p99"],
+            "windows": ["1d", "7d"],
+        },
+    ],
+)
+
+
+def draw_events(spark, count):
+    """Events of ten days and three customers, one of whom has most of them."""
+    return spark.range(0, count, 1, 2).selectExpr(
         f"'c' || least(pmod(xxhash64(id, {SEED}), 10), 2) AS customer",
         f"timestamp'2023-12-28' + make_dt_interval(0, 0, 0, pmod(xxhash64(id, {SEED + 1}), 864000)) AS at",
         f"pmod(xxhash64(id, {SEED + 2}), 60000) AS visitor",
         # from a hundredth to a million, of either sign
         f"pow(10D, pmod(xxhash64(id, {SEED + 3}), 8000) / 1000D - 2) * if(pmod(id, 5) = 0, -1, 1) AS amount",
     )
-    view = view_of(
-        accuracy="snapshot",
-        aggregate=[
-            {"of": "visitor", "ops": ["count_distinct", "approx_count_distinct"], "windows": ["1d", "7d"]},
-            {"of": "amount", "ops": ["p10", "approx_p10", "p50", "approx_p50", "p99", "approx_p99"], "windows": ["1d", "7d"]},
-        ],
-    )  # fmt: skip
-    table = compute_features(events, view, name="purse")
-    again = compute_features(events.repartition(5, "amount"), view, name="purse")
-    key = ["customer", "timestamp"]
-    tables = [each.toPandas().sort_values(key, ignore_index=True) for each in (table, again)]
-    assert tables[0].equals(tables[1]), "the same bits however rows are partitioned"
-    return tables[0]
+
+
+def compute(events):
+    table = compute_features(events, SKETCHED, name="purse").toPandas()
+    return table.sort_values(["customer", "timestamp"], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def compared(spark):
+    """Sketches beside exact figures."""
+    return compute(draw_events(spark, ROWS))
+
+
+def test_figures_are_the_same_bits_however_rows_are_partitioned(spark):
+    events = draw_events(spark, 2_000)
+    assert compute(events).equals(compute(events.repartition(3, "amount")))
 
 
 def test_different_values_are_counted_within_the_stated_error(compared):
