@@ -1,5 +1,6 @@
 """What the columns of the declared tables mean, in words that stand in the tables where SQL users see them."""
 
+from sparkml_ops.config.aggregates import Aggregate, AggregateColumn, describe_operation
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.sources import Source
 from sparkml_ops.config.types import format_duration
@@ -24,10 +25,18 @@ def comment_view(view: FeatureView) -> dict[str, str]:
     time = {view.timestamp or "timestamp": "when it was true; UTC", "_known_at": "from when on it was known; UTC"}
     selected = {name: f"= {' '.join(sql.split())}" for name, sql in view.select.items()}
     windowed = {
-        each.column_name(op, window): f"{op} of {' '.join(each.of.split())} over the last {format_duration(window)}"
-        + (f", where {' '.join(each.where.split())}" if each.where else "")
-        for each in view.aggregates
-        for op in each.ops
-        for window in each.windows
+        column.name: _comment_figure(view, each, column) for each in view.aggregates for column in each.columns()
     }
-    return {**selected, **windowed, **time, **entity}
+    derived = {name: f"= {' '.join(sql.split())}" for name, sql in view.derive.items()}
+    return {**selected, **windowed, **derived, **time, **entity}
+
+
+def _comment_figure(view: FeatureView, aggregate: Aggregate, column: AggregateColumn) -> str:
+    """What one aggregated figure is."""
+    until = " before the midnight (UTC)" if view.accuracy == "snapshot" else ""
+    figure = f"{describe_operation(column.operation)} of {' '.join(aggregate.of.split())}"
+    conditions = [] if aggregate.where is None else [" ".join(aggregate.where.split())]
+    if column.bucket is not None:
+        conditions.append(f"{aggregate.by_column} is {aggregate.by_values[column.bucket]}")
+    where = f", where {' and '.join(conditions)}" if conditions else ""
+    return f"{figure} over the last {format_duration(column.window)}{until}{where}"

@@ -1,38 +1,12 @@
 """`features`: declared feature views."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from sparkml_ops.config.types import Duration, Identifier, Number, Relation, Section, SqlText, format_duration
-
-Operation = Annotated[
-    str,
-    Field(
-        pattern=r"^(count|sum|mean|std|min|max|p[1-9][0-9]?)$",
-        description="count, sum, mean, std, min, max, or a percentile p1 … p99",
-    ),
-]
-
-
-class Aggregate(Section):
-    """Windowed aggregates of one expression, exact at every instant.
-
-    A window of length w at the instant m holds the events with `m - w < timestamp <= m` that were known by m.
-    """
-
-    of: SqlText = Field(description="SQL expression over the event; null values are left out")
-    name: Identifier | None = Field(
-        default=None, description="stem of the column names; needed unless `of` is a column"
-    )
-    ops: list[Operation] = Field(min_length=1)
-    windows: list[Duration] = Field(min_length=1)
-    where: SqlText | None = Field(default=None, description="only events for which this holds")
-
-    def column_name(self, operation: str, window: timedelta) -> str:
-        """Name of one aggregate: `dep_delay_mean_6h`."""
-        return f"{self.name or self.of}_{operation}_{format_duration(window)}"
+from sparkml_ops.config.aggregates import COUNTS, Accuracy, Aggregate
+from sparkml_ops.config.types import Duration, Identifier, Number, Relation, Section, SqlText
 
 
 class Impute(Section):
@@ -56,6 +30,12 @@ class FeatureView(Section):
     where: SqlText | None = None
     select: dict[Identifier, SqlText] = Field(default={})
     aggregates: list[Aggregate] = Field(default=[], alias="aggregate")
+    accuracy: Accuracy = Field(
+        default="temporal", description="windows that slide with every instant, or are as of the last UTC midnight"
+    )
+    derive: dict[Identifier, SqlText] = Field(
+        default={}, description="SQL over the view's aggregates; null where it divides by zero"
+    )
     ttl: Duration | None = Field(default=None, description="older than this is missing, not stale")
     impute: dict[Identifier, Impute] = Field(default={})
     description: str | None = None
@@ -73,8 +53,13 @@ class FeatureView(Section):
 
     def column_names(self) -> list[str]:
         """The view's feature columns, in order, without the view's prefix."""
-        windowed = [a.column_name(op, window) for a in self.aggregates for op in a.ops for window in a.windows]
-        return [*self.select, *windowed]
+        return [*self.select, *(column.name for each in self.aggregates for column in each.columns()), *self.derive]
+
+    def zero_when_missing(self) -> frozenset[str]:
+        """The columns that are 0 where the view has no row: the counts, for nothing happened."""
+        return frozenset(
+            column.name for each in self.aggregates for column in each.columns() if column.operation in COUNTS
+        )
 
     def zero_when_missing(self) -> frozenset[str]:
         """The columns that are 0 where the view has no row: the counts, for nothing happened."""

@@ -120,6 +120,21 @@ def read_output_columns(sql: str, columns_of: Callable[[str], Sequence[str] | No
     return names
 
 
+def forgive_zero(text: str) -> str:
+    """The same expression, with null where it divides by zero: `a / b` becomes `a / nullif(b, 0)`.
+
+    Raises:
+        SqlError: it is no single expression.
+    """
+    from sqlglot import exp
+
+    tree = _parse(text, into=exp.Condition)
+    divisions = list(tree.find_all(exp.Div, exp.Mod, exp.IntDiv))
+    for node in divisions:
+        node.set("expression", exp.Nullif(this=node.expression.unnest(), expression=exp.Literal.number(0)))
+    return tree.sql("spark") if divisions else text
+
+
 def quote_sql(text: str) -> str:
     """SQL for a message: on one line, cut when long."""
     flat = " ".join(text.split())

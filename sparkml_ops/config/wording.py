@@ -87,7 +87,10 @@ def _translate(detail: ErrorDetails, schema: Schema, values: Mapping[str, Any]) 
         tag_path = path if kind == "literal_error" else (*path, context["discriminator"].strip("'"))
         shown = found if kind == "literal_error" else f"found {show_value(written)}"
         return Finding(tag_path, shown, list_names(names), nearest_name(str(written), names))
-    return Finding(path, found, _allowed(kind, context, forms, detail["msg"]))
+    examples = [str(example) for form in forms for example in form.get("examples", [])]
+    is_word = kind == "string_pattern_mismatch" and not name_is_wrong
+    nearest = nearest_name(str(value), examples) if is_word else None
+    return Finding(path, found, _allowed(kind, context, forms, detail["msg"]), nearest)
 
 
 def _allowed(kind: str, context: Mapping[str, Any], forms: list[Schema], message: str) -> str:

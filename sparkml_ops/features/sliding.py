@@ -1,11 +1,10 @@
 """Sliding windows over the events of many entities, in one Arrow table: the arithmetic of `aggregate` views.
 
-All times are microseconds since 1970 in UTC. An event with time t is known at t + delay. At the moment m a window of
-length w holds the events with t + delay <= m and m - w < t <= m. So it changes at t + delay, where an event enters,
-and at t + w, where one leaves: those are the change points, and between two of them every figure is constant.
+All times are microseconds since 1970 in UTC. `change_points.py` says where windows change and which events each of
+them holds from there on; here the figures of those windows are put together. Between two change points every figure
+is constant.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sparkml_ops.features.window_ranks import WindowRanks, rank_values
-from sparkml_ops.features.window_sums import Floats, Positions, WindowSums, sum_windows
+from sparkml_ops.features.change_points import Clock, Line, Ranges, find_changes
+from sparkml_ops.features.window_figures import Events, measure_windows, rank_in_order
+from sparkml_ops.features.window_sums import Positions
+
+FILLED = "_filled"
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class WindowColumn:
 
     Attributes:
         name: name of the column.
-        operation: count, sum, mean, std, min, max or p1 … p99.
+        operation: one of the configuration's operations.
         window: length in microseconds.
     """
 
@@ -34,10 +36,21 @@ class WindowColumn:
 
 @dataclass(frozen=True)
 class Series:
-    """One aggregated expression: the column with its values, and the figures that are wanted of it."""
+    """One aggregated expression: the columns with its values, and the figures that are wanted of it.
 
-    value: str
+    Attributes:
+        columns: the figures.
+        number: column with the values as floats; an event whose float is null or NaN does not count.
+        value: column with the values in their own type; an event whose value is null does not count.
+        weight: column that says how many events a row stands for, or the rank of its register.
+        bucket: column with the number of the bucket that an event is in, and which of them this series is for.
+    """
+
     columns: tuple[WindowColumn, ...]
+    number: str | None = None
+    value: str | None = None
+    weight: str | None = None
+    bucket: tuple[str, int] | None = None
 
     def windows(self) -> list[int]:
         """Lengths of its windows, without repetition."""
@@ -53,7 +66,7 @@ class Plan:
         time: name of the column with the event's time.
         part: name of the column with the number of the part of time that the table is for.
         part_length: length of such a part; part p gives the change points in [p · length, (p + 1) · length).
-        delay: how much later than its time an event is known.
+        clock: when events enter and leave windows.
         series: the aggregated expressions.
     """
 
@@ -61,37 +74,34 @@ class Plan:
     time: str
     part: str
     part_length: int
-    delay: int
+    clock: Clock
     series: tuple[Series, ...]
-
-
-@dataclass(frozen=True)
-class _Line:
-    """Events or change points: the number of the entity and the time, sorted by both."""
-
-    entity: Positions
-    time: Positions
 
 
 def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
     """Figures of every window at every change point of one part of time.
 
     Args:
-        events: entity columns, time, part (one and the same) and a float column per series, null where the event
-            does not count. All events that are in some window during the part, in any order.
+        events: entity columns, time, part (one and the same) and the columns of the series. All events that are in
+            some window during the part, in any order.
         plan: what to compute.
 
     Returns:
-        Entity columns, `time` with the change points, and the plan's columns: count as int64, the others as float64.
+        Entity columns, `time` with the change points, the plan's columns, and `_filled`: whether some window has an
+        event. Counts are int64, values have their own type, the other figures are float64.
     """
     entity, representative = _number_entities(events, plan.entity)
     time = _to_numpy(events, plan.time)
-    counted = [_find_counted(entity, time, _to_numpy(events, series.value)) for series in plan.series]
-    points = _find_change_points(plan, [line for line, _ in counted], part=events.column(plan.part)[0].as_py())
+    counted = [_take_events(events, series, entity, time) for series in plan.series]
+    part = events.column(plan.part)[0].as_py()
+    within = part * plan.part_length, (part + 1) * plan.part_length
+    windows = [series.windows() for series in plan.series]
+    points, ranges = find_changes([line for line, _ in counted], windows, plan.clock, within=within)
     columns = {name: events.column(name).combine_chunks().take(representative[points.entity]) for name in plan.entity}
     columns[plan.time] = pa.array(points.time)
-    for series, (line, values) in zip(plan.series, counted, strict=True):
-        columns |= _measure(series, line, values, points, plan.delay)
+    for series, (_, values), held in zip(plan.series, counted, ranges, strict=True):
+        columns |= _measure(series, values, held)
+    columns[FILLED] = pa.array(_find_filled(ranges))
     return pa.table(columns)
 
 
@@ -101,100 +111,61 @@ def _number_entities(events: pa.Table, names: tuple[str, ...]) -> tuple[Position
     for name in names:
         encoded = events.column(name).combine_chunks().dictionary_encode()
         combined = numbers * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
-        _, first, numbers = np.unique(combined, return_index=True, return_inverse=True)
-    return numbers, first
+        numbers = pa.array(combined).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    representative = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=np.int64)
+    representative[numbers] = np.arange(len(numbers))
+    return numbers, representative
 
 
-def _find_counted(entity: Positions, time: Positions, values: Floats) -> tuple[_Line, Floats]:
-    """The events that have a value, and their values. Sorted by value too: sums must not depend on how rows came."""
-    rows = np.flatnonzero(~np.isnan(values))
-    rows = rows[np.lexsort((values[rows], time[rows], entity[rows]))]
-    return _Line(entity[rows], time[rows]), values[rows]
+def _take_events(events: pa.Table, series: Series, entity: Positions, time: Positions) -> tuple[Line, Events]:
+    """The events that count in a series, sorted by entity, time and value: figures must not depend on how rows came."""
+    name = series.value or series.number
+    assert name is not None  # every series has one of the two
+    column = events.column(name).combine_chunks()
+    counts = np.asarray(column.is_valid())
+    if series.value is None:
+        counts &= ~np.isnan(_to_numpy(events, name))
+    if series.bucket is not None:
+        bucket, wanted = series.bucket
+        counts &= np.asarray(events.column(bucket).fill_null(-1)) == wanted
+    rows = np.flatnonzero(counts)
+    # Values are sorted by their ranks where they have any: not all of them are numbers.
+    values = _to_numpy(events, name)[rows] if series.value is None else rank_in_order(column.take(rows))[1]
+    rows = rows[np.lexsort((values, time[rows], entity[rows]))]
+    return Line(entity[rows], time[rows]), _read_events(events, series, rows, entity[rows])
 
 
-def _find_change_points(plan: Plan, lines: list[_Line], *, part: int) -> _Line:
-    """Where some window of some entity changes, within the part; sorted, each once."""
-    entities, times = [], []
-    for series, line in zip(plan.series, lines, strict=True):
-        for window in series.windows():
-            if plan.delay < window:  # otherwise an event has left the window before it is known
-                entities += [line.entity, line.entity]
-                times += [line.time + plan.delay, line.time + window]
-    entity, time = np.concatenate([[], *entities]).astype(np.int64), np.concatenate([[], *times]).astype(np.int64)
-    in_part = time // plan.part_length == part
-    entity, time = entity[in_part], time[in_part]
-    order = np.lexsort((time, entity))
-    entity, time = entity[order], time[order]
-    is_new = np.ones(len(time), dtype=bool)
-    is_new[1:] = (np.diff(entity) != 0) | (np.diff(time) != 0)
-    return _Line(entity[is_new], time[is_new])
+def _read_events(events: pa.Table, series: Series, rows: Positions, entity: Positions) -> Events:
+    """The columns of a series in the order of `rows`."""
+    numbers = None if series.number is None else _to_numpy(events, series.number)[rows]
+    weights = None if series.weight is None else np.asarray(events.column(series.weight))[rows].astype(np.int64)
+    values = None if series.value is None else events.column(series.value).combine_chunks().take(rows)
+    return Events(entity, numbers, values, weights)
 
 
-def _measure(series: Series, line: _Line, values: Floats, points: _Line, delay: int) -> dict[str, pa.Array]:
+def _measure(series: Series, events: Events, held: Ranges) -> dict[str, pa.Array]:
     """The columns of one series at the change points."""
-    ranks = rank_values(values) if any(_percent(column) is not None for column in series.columns) else None
-    ends = _count_until(line, points, delay)
-    result = {}
-    for window in series.windows():
-        starts = np.minimum(_count_until(line, points, window), ends)
+    result: dict[str, pa.Array] = {}
+    for window, starts in held.starts.items():
         # A series changes at its own events only: equal windows in a row are measured once.
-        is_new = np.ones(len(points.time), dtype=bool)
-        is_new[1:] = (np.diff(starts) != 0) | (np.diff(ends) != 0)
-        again = np.cumsum(is_new) - 1
-        wanted = [column for column in series.columns if column.window == window]
-        for name, figures in _measure_windows(wanted, values, ranks, starts[is_new], ends[is_new]).items():
-            measured = figures[again]
-            result[name] = pa.array(measured, mask=np.isnan(measured) if measured.dtype == np.float64 else None)
+        is_new = np.ones(len(starts), dtype=bool)
+        is_new[1:] = (np.diff(starts) != 0) | (np.diff(held.ends) != 0)
+        again = pa.array(np.cumsum(is_new) - 1)
+        wanted = {column.operation: column.name for column in series.columns if column.window == window}
+        figures = measure_windows(list(wanted), events, starts[is_new], held.ends[is_new])
+        result |= {wanted[operation]: figure.take(again) for operation, figure in figures.items()}
     return {column.name: result[column.name] for column in series.columns}
 
 
-def _measure_windows(
-    columns: list[WindowColumn], values: Floats, ranks: WindowRanks | None, starts: Positions, ends: Positions
-) -> dict[str, NDArray[np.generic]]:
-    sums = sum_windows(values, starts, ends)
-    figures: dict[str, NDArray[np.generic]] = {}
-    for column in columns:
-        percent = _percent(column)
-        if percent is None:
-            figures[column.name] = _SUMMED[column.operation](sums)
-        elif ranks is not None:
-            figures[column.name] = ranks.percentile(starts, ends, percent)
-    return figures
-
-
-_SUMMED: dict[str, Callable[[WindowSums], NDArray[np.generic]]] = {
-    "count": lambda sums: sums.count,
-    "sum": lambda sums: np.where(sums.count > 0, sums.total, np.nan),
-    "mean": WindowSums.mean,
-    "std": WindowSums.deviation,
-}
-_EXTREMES = {"min": 0, "max": 100}
-
-
-def _percent(column: WindowColumn) -> int | None:
-    """Which percentile a column is, None if it is none."""
-    if column.operation in _SUMMED:
-        return None
-    return _EXTREMES[column.operation] if column.operation in _EXTREMES else int(column.operation[1:])
-
-
-def _count_until(line: _Line, points: _Line, before: int) -> Positions:
-    """Per point: the position after its entity's last event whose time is at or before the point's time less `before`.
-
-    Entity and time become one sortable number: times are replaced by their rank, so that it cannot overflow.
-    """
-    instants = _distinct(line.time)
-    stride = len(instants) + 1
-    keys = line.entity * stride + np.searchsorted(instants, line.time) + 1
-    wanted = points.entity * stride + np.searchsorted(instants, points.time - before, side="right")
-    return np.searchsorted(keys, wanted, side="right").astype(np.int64)
-
-
-def _distinct(times: Positions) -> Positions:
-    """The different times, sorted; by sorting, which is faster here than numpy's hashing."""
-    ordered = np.sort(times)
-    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+def _find_filled(ranges: list[Ranges]) -> NDArray[np.bool_]:
+    """Where some window of some series has an event."""
+    filled = np.zeros(len(ranges[0].ends), dtype=bool)
+    for each in ranges:
+        for starts in each.starts.values():
+            filled |= starts < each.ends
+    return filled
 
 
 def _to_numpy(events: pa.Table, name: str) -> NDArray[Any]:
-    return np.asarray(events.column(name).to_numpy())
+    column = np.asarray(events.column(name).to_numpy())
+    return column + 0.0 if column.dtype == np.float64 else column  # -0.0 is 0.0: which of the two came first is chance

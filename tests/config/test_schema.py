@@ -49,6 +49,9 @@ def test_sound_files_keep_it(project: Path) -> None:
         ("format: csv", "format: cvs", "$.sources.orders.format"),
         ("      note: {", "      order note: {", "$.sources.orders.columns"),
         ("train_until: 2024-03-01", "train_until: March", "$.dataset.split"),
+        ("ops: [mean, count]", "ops: [avg]", "$.features.customer_orders.aggregate[0].ops[0]"),
+        ("[7d, 30d]}", "[7d], by: {channel: web}}", "$.features.customer_orders.aggregate[0].by"),
+        ("    available_after: 1h", "    accuracy: daily", "$.features.customer_orders.accuracy"),
         ("between: [0, 10000]", "between: [0]", "$.sources.orders.columns.amount.between"),
     ],
 )

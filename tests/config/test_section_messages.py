@@ -119,7 +119,7 @@ CASES = [
     pytest.param(
         {"ops: [mean, count]": "ops: [avg, count]"},
         [
-            "46: features.customer_orders.aggregate[0].ops[0]: found 'avg'; allowed: count, sum, mean, std, min, max, or a percentile p1 … p99"
+            "46: features.customer_orders.aggregate[0].ops[0]: found 'avg'; allowed: count, count_distinct, sum, mean, std, min, max, first, last, last_1 … last_99 (so many of the last values, newest first), most_frequent, a percentile p1 … p99; in snapshot views also approx_count_distinct and approx_p1 … approx_p99"
         ],
         id="an operation that is none",
     ),
@@ -187,7 +187,7 @@ CASES = [
         {"    from: customers\n": "    relation: customers\n"},
         [
             "33: features.customer.from: missing; allowed: a table's name, a query (select …), {sql: …}, or {python: package.module:function}",
-            "36: features.customer.relation: unknown key; allowed: entity, timestamp, available_after, from, where, select, aggregate, ttl, impute, description, owner",
+            "36: features.customer.relation: unknown key; allowed: entity, timestamp, available_after, from, where, select, aggregate, accuracy, derive, ttl, impute, description, owner",
         ],
         id="the typed object's name for the YAML's",
     ),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkml_ops.features.sliding import Plan, Series, WindowColumn, slide_windows
+from sparkml_ops.features.change_points import Clock
+from sparkml_ops.features.sliding import FILLED, Plan, Series, WindowColumn, slide_windows
 
 OPERATIONS = ("count", "sum", "mean", "std", "min", "max", "p10", "p50", "p99")
 WHOLE = 10_000  # one part of time that holds every drawn time
@@ -58,7 +59,7 @@ def plan_of(windows, delay, part_length=WHOLE):
     columns = tuple(
         WindowColumn(f"{operation}_{window}", operation, window) for operation in OPERATIONS for window in windows
     )
-    return Plan(("entity",), "time", "part", part_length, delay, (Series("value", columns),))
+    return Plan(("entity",), "time", "part", part_length, Clock(delay), (Series(columns, "value"),))
 
 
 def slide(events, plan, part=0):
@@ -73,6 +74,8 @@ def slide(events, plan, part=0):
     )
     rows = slide_windows(table, plan).to_pylist()
     found = {(row.pop("entity"), row.pop("time")): row for row in rows}
+    for row in found.values():
+        assert row.pop(FILLED) == any(figure for name, figure in row.items() if name.startswith("count"))
     assert len(found) == len(rows), "a change point came twice"
     return found
 
@@ -125,8 +128,8 @@ def test_entities_of_several_columns_keep_their_values_and_types():
             "value": pa.array([1.0, 2.0, 3.0]),
         }
     )
-    series = (Series("value", (WindowColumn("total", "sum", 100),)),)
-    found = slide_windows(table, Plan(("shop", "day"), "time", "part", 50, 0, series))
+    series = (Series((WindowColumn("total", "sum", 100),), "value"),)
+    found = slide_windows(table, Plan(("shop", "day"), "time", "part", 50, Clock(0), series)).drop([FILLED])
     assert found.schema.field("shop").type == pa.int32()
     assert found.to_pylist() == [
         {"shop": 1, "day": date(2024, 1, 1), "time": 5, "total": 1.0},
@@ -145,6 +148,7 @@ def test_times_of_many_years_in_microseconds_do_not_overflow():
             "value": pa.array([1.0] * 5_000),
         }
     )
-    plan = Plan(("entity",), "time", "part", 200 * year, 0, (Series("value", (WindowColumn("n", "count", year),)),))
+    series = (Series((WindowColumn("n", "count", year),), "value"),)
+    plan = Plan(("entity",), "time", "part", 200 * year, Clock(0), series)
     found = slide_windows(table, plan)
     assert found.column("n").to_pylist() == [1, 0] * 5_000

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sparkml_ops.config.features import Aggregate, FeatureView
+from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
+from sparkml_ops.config.rules.aggregates import check_aggregates
 from sparkml_ops.config.rules.scope import (
     Scope,
     check_name,
@@ -15,9 +16,7 @@ from sparkml_ops.config.rules.scope import (
     check_row_expression,
     find_scope,
     find_twins,
-    is_column,
 )
-from sparkml_ops.config.types import format_duration
 
 
 def check_views(parts: Parts) -> Iterator[Finding]:
@@ -32,6 +31,7 @@ def check_views(parts: Parts) -> Iterator[Finding]:
             scope = find_scope(view.relation, parts)
             yield from check_relation((*path, "from"), view.relation, parts)
             yield from _check_columns(path, view, scope)
+            yield from check_aggregates(path, view, scope, parts)
             yield from _check_times(path, view)
             yield from _check_output(path, view)
             yield from _check_impute(path, view)
@@ -45,17 +45,6 @@ def _check_columns(path: KeyPath, view: FeatureView, scope: Scope) -> Iterator[F
         yield from check_row_expression((*path, "where"), view.where, scope)
     for name, sql in view.select.items():
         yield from check_row_expression((*path, "select", name), sql, scope)
-    for at, aggregate in enumerate(view.aggregates):
-        yield from _check_aggregate((*path, "aggregate", at), aggregate, scope)
-
-
-def _check_aggregate(path: KeyPath, aggregate: Aggregate, scope: Scope) -> Iterator[Finding]:
-    yield from check_row_expression((*path, "of"), aggregate.of, scope)
-    if aggregate.where is not None:
-        yield from check_row_expression((*path, "where"), aggregate.where, scope)
-    if aggregate.name is None and not is_column(aggregate.of):
-        found = "missing, while `of` is an expression"
-        yield Finding((*path, "name"), found, "a name, from which the columns are named")
 
 
 def _check_times(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
@@ -69,12 +58,6 @@ def _check_times(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
         yield Finding(
             (*path, "ttl"), "a ttl for aggregates, whose windows say how old an event may be", "a ttl with select"
         )
-    for at, aggregate in enumerate(view.aggregates):
-        for number, window in enumerate(aggregate.windows):
-            if window <= view.available_after:
-                found = f"found {format_duration(window)}, which has passed before an event may be known"
-                allowed = f"windows longer than available_after, {format_duration(view.available_after)}"
-                yield Finding((*path, "aggregate", at, "windows", number), found, allowed)
 
 
 def _check_output(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
@@ -85,15 +68,6 @@ def _check_output(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
             yield Finding((*path, "select", name), f"{reason} as a feature", "another name")
     for name, twin in find_twins(view.select):
         yield Finding((*path, "select", name), f"differs from {twin} in the case of letters alone", "another name")
-    seen: set[str] = set()
-    for at, aggregate in enumerate(view.aggregates):
-        names = [aggregate.column_name(op, window) for op in aggregate.ops for window in aggregate.windows]
-        repeated = next((name for number, name in enumerate(names) if name in seen or name in names[:number]), None)
-        if repeated is not None:
-            yield Finding(
-                (*path, "aggregate", at), f"the column {repeated} a second time", "names, ops and windows that differ"
-            )
-        seen.update(names)
 
 
 def _check_impute(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
