@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at, use_case_schema
@@ -45,6 +46,7 @@ _PATTERNS = {
 }
 _RELATION = "a table's name, a query (select …), {sql: …}, or {python: package.module:function}"
 _EXPECTATION = "a rule over one row, or {rule: …, on_violation: …}"
+_LABEL = "SQL over one row, or events that tell it: {from: …, entity: …, timestamp: …, within: …, value: …}"
 
 
 def translate_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]) -> list[Finding]:
@@ -81,6 +83,8 @@ def _translate(detail: ErrorDetails, schema: Schema, values: Mapping[str, Any]) 
         return Finding(path, found, _RELATION)
     if kind in {"model_type", "model_attributes_type"} and _is_titled(forms, Expectation):
         return Finding(path, found, _EXPECTATION)
+    if kind in {"model_type", "model_attributes_type"} and _is_titled(forms, EventLabel):
+        return Finding(path, found, _LABEL)
     if kind in {"literal_error", "union_tag_invalid"}:
         names = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags"))))
         written = value if kind == "literal_error" else context["tag"]

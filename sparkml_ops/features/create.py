@@ -9,7 +9,7 @@ from sparkml_ops.errors import ContractError
 from sparkml_ops.features.content import Content, measure_content
 from sparkml_ops.features.decisions import DecisionCounts, count_decisions, require_both_classes, require_unique
 from sparkml_ops.features.definitions import describe_dataset, hash_dataset
-from sparkml_ops.features.label_events import describe_events
+from sparkml_ops.features.label_events import describe_events, summarise_events
 from sparkml_ops.features.orders import Order, join_features, take_order
 from sparkml_ops.features.training_sets import (
     TRAINING_SETS,
@@ -50,7 +50,7 @@ def create_training_set(
         order = take_order(use_case, lake, as_of=_to_utc(as_of), versions=None)
         _note_labels(record, order)
         counts = count_decisions(order.decisions, timestamp=use_case.dataset.timestamp)
-        require_both_classes(counts)
+        require_both_classes(counts, told_by=summarise_events(order.events) if order.events else "")
         rows_from = change_versions(lake, order.inputs)
         version = name_version(hash_dataset(use_case), rows_from, counts.newest or order.as_of)
         found = find_training_set(lake, version)

@@ -90,7 +90,7 @@ def count_decisions(decisions: "DataFrame", *, timestamp: str) -> DecisionCounts
     Raises:
         ContractError: a label is neither 0 nor 1.
     """
-    strange = is_strange()
+    strange = is_strange(LABEL)
     by_fate = decisions.groupBy(FATE).agg(
         F.count("*").alias("decisions"),
         F.sum(F.when(F.col(LABEL) == 1, 1).otherwise(0)).alias("positives"),
@@ -110,19 +110,19 @@ def count_decisions(decisions: "DataFrame", *, timestamp: str) -> DecisionCounts
     )
 
 
-def require_both_classes(counts: DecisionCounts) -> None:
-    """Raise TrainingError when there is nothing to train on, or a single class."""
+def require_both_classes(counts: DecisionCounts, *, told_by: str = "") -> None:
+    """Raise TrainingError when there is nothing to train on, or a single class; `told_by` says what labels came from."""
     rows, positives = counts.rows.get("train", 0), counts.positives.get("train", 0)
     shown = ", ".join(f"{fate} {number}" for fate, number in sorted(counts.rows.items())) or "no rows at all"
     if rows == 0:
         raise TrainingError(
             f"the training part has no rows. Rows by fate: {shown}. "
-            "Look at dataset.where, split, and at when a label has matured."
+            f"Look at dataset.where, split, and at when a label has matured.{told_by}"
         )
     if positives in {0, rows}:
         raise TrainingError(
             f"the training part has a single class: {positives} of {rows} rows have label 1. Rows by fate: {shown}. "
-            "Look at dataset.label."
+            f"Look at dataset.label.{told_by}"
         )
 
 

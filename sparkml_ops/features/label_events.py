@@ -239,3 +239,9 @@ def describe_events(events: LabelEvents) -> dict[str, Any]:
     """What the ledger notes about them."""
     until = None if events.known_until is None else events.known_until.isoformat()
     return {"label_events": events.counted, "label_events_left_out": events.left_out, "label_events_known_until": until}
+
+
+def summarise_events(events: LabelEvents) -> str:
+    """The same as a sentence, with a space before it, to follow a message."""
+    until = "never" if events.known_until is None else f"known until {events.known_until.isoformat()}"
+    return f" Labels are told by {events.counted} events ({events.left_out} more lack a key or a timestamp), {until}."

@@ -13,6 +13,7 @@ A decision has one state. The first of these that holds is its own:
 * `known`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,12 @@ NO_TIMESTAMP, IMMATURE, NO_LABEL, KNOWN = "no_timestamp", "immature", "no_label"
 
 
 def tell_labels(
-    rows: "DataFrame", dataset: Dataset, *, as_of: datetime, events: LabelEvents | None = None
+    rows: "DataFrame",
+    dataset: Dataset,
+    *,
+    as_of: datetime,
+    events: LabelEvents | None = None,
+    columns: Sequence[str] | None = None,
 ) -> "DataFrame":
     """Decisions with their labels and states.
 
@@ -41,21 +47,23 @@ def tell_labels(
         dataset: the dataset.
         as_of: the instant as of which labels must have matured.
         events: what the label is told by, where that is not the row; see `open_label_events`.
+        columns: columns to keep, those that events are found by among them; the entity columns by default.
 
     Returns:
-        A row for each row for which `where` holds: the entity columns, the dataset's timestamp, `__label` (a double,
+        A row for each row for which `where` holds: those columns, the dataset's timestamp, `__label` (a double,
         or null) and `__state`.
 
     Raises:
         ConfigError: a column is missing, or an expression cannot be computed.
     """
-    require_columns(rows, dataset.entity, place="dataset.entity")
+    kept = list(dataset.entity if columns is None else columns)
+    require_columns(rows, kept, place="dataset.entity")
     require_instant(rows, dataset.timestamp, place="dataset.timestamp")
     wanted = (
         rows if dataset.where is None else rows.filter(compile_expression(rows, dataset.where, place="dataset.where"))
     )
     moment = F.col(dataset.timestamp).cast("timestamp").alias(dataset.timestamp)
-    identity: list[Column | str] = [*(column for column in dataset.entity if column != dataset.timestamp), moment]
+    identity: list[Column | str] = [*(column for column in kept if column != dataset.timestamp), moment]
     if isinstance(dataset.label, str):
         labelled = wanted.select(*identity, _label(wanted, dataset.label).alias(LABEL))
     elif events is not None:
@@ -80,9 +88,9 @@ def refuse_labels(rows: int, example: float) -> ContractError:
     )
 
 
-def is_strange() -> "Column":
-    """Whether a label is neither 0 nor 1; null for one that is null."""
-    return ~F.col(LABEL).isin(0, 1)
+def is_strange(label: str) -> "Column":
+    """Whether the label in a column is neither 0 nor 1; null for one that is null."""
+    return ~F.col(label).isin(0, 1)
 
 
 def _label(rows: "DataFrame", sql: str) -> "Column":

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.errors import ContractError, TableNotFoundError
 from sparkml_ops.features.content import measure_content
 from sparkml_ops.features.orders import join_features, take_order
-from sparkml_ops.features.training_sets import describe_training_set, with_definition
+from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, with_definition
 from sparkml_ops.lake import read_table
 
 if TYPE_CHECKING:
@@ -34,11 +34,7 @@ def recreate_training_set(use_case: "UseCase", lake: "Lake", version: str) -> "D
         TableNotFoundError: the version, or the version of one of its inputs, is gone; says which.
         ContractError: the inputs are there but give other rows.
     """
-    made = describe_training_set(lake, version)
-    for table, pinned in made.inputs.items():
-        _require_readable(lake, table, pinned)
-    order = take_order(with_definition(use_case, made.definition), lake, as_of=made.as_of, versions=made.inputs)
-    rows = join_features(order, lake)
+    made, rows = make_again(use_case, lake, version)
     found = measure_content(rows).content_hash
     if found != made.content_hash:
         raise ContractError(
@@ -46,6 +42,19 @@ def recreate_training_set(use_case: "UseCase", lake: "Lake", version: str) -> "D
             "are there, so one was made anew under its old version, or a Python function gives other values now."
         )
     return rows
+
+
+def make_again(use_case: "UseCase", lake: "Lake", version: str) -> "tuple[TrainingSet, DataFrame]":
+    """A version, and rows that must be its own, which nobody has held against its hash yet.
+
+    Raises:
+        TableNotFoundError: the version, or the version of one of its inputs, is gone; says which.
+    """
+    made = describe_training_set(lake, version)
+    for table, pinned in made.inputs.items():
+        _require_readable(lake, table, pinned)
+    order = take_order(with_definition(use_case, made.definition), lake, as_of=made.as_of, versions=made.inputs)
+    return made, join_features(order, lake)
 
 
 def _require_readable(lake: "Lake", table: str, version: int) -> None:

@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql.types import StructType
 
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.errors import TableNotFoundError
+from sparkml_ops.errors import ConfigError, TableNotFoundError
 from sparkml_ops.features.events import from_microseconds
 from sparkml_ops.features.labels import IMMATURE
 from sparkml_ops.lake import read_table, table_exists
@@ -36,6 +37,8 @@ TRAINING_SETS_SCHEMA = (
     "inputs string, row_counts string, positives string, left_out string, feature_columns string, as_of timestamp, "
     "newest timestamp, content_hash string, run_id string, created_at timestamp, labels_until timestamp"
 )
+LATEST = "latest"
+_EXAMPLES = 5
 _INSTANTS = ("as_of", "newest", "created_at", "labels_until")
 
 
@@ -119,13 +122,41 @@ def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingS
     versions = list_training_sets(lake)
     if not versions:
         raise TableNotFoundError(
-            f"{lake.use_case} has no training set yet. `sparkml-ops train {lake.use_case}` makes one."
+            f"{lake.use_case} has no training set yet. `sparkml-ops dataset {lake.use_case}` makes one."
         )
     found = versions[-1] if version is None else next((one for one in versions if one.version == version), None)
     if found is None:
         newest = ", ".join(one.version for one in reversed(versions[-5:]))
         raise TableNotFoundError(f"{lake.use_case} has no training set {version}. The newest are: {newest}.")
     return found
+
+
+def choose_training_set(lake: "Lake", named: str) -> TrainingSet:
+    """The version that a person means: its name, a beginning of it that no other has, or `latest`.
+
+    Raises:
+        TableNotFoundError: there is no such version, or none at all; tells the names that are nearest.
+        ConfigError: several versions begin so.
+    """
+    if named == LATEST:
+        return describe_training_set(lake)
+    versions = list_training_sets(lake)
+    found = [one for one in versions if named and one.version.startswith(named)]
+    exact = [one for one in found if one.version == named]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        shown = ", ".join(one.version for one in reversed(found[-_EXAMPLES:]))
+        raise ConfigError(
+            f"{named}: {len(found)} training sets of {lake.use_case} begin so, such as {shown}. Say more of it."
+        )
+    nearest = get_close_matches(named, [one.version for one in versions], n=3, cutoff=0.5)
+    if not versions or not nearest:
+        return describe_training_set(lake, named)
+    raise TableNotFoundError(
+        f"{lake.use_case} has no training set {named}. The nearest are: {', '.join(nearest)}; "
+        f"`sparkml-ops datasets list {lake.use_case}` shows all."
+    )
 
 
 def find_training_set(lake: "Lake", version: str) -> TrainingSet | None:

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from sparkml_ops import features
+from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.monitoring import PerformanceAlert
-from sparkml_ops.features import (
-    IMMATURE,
-    KNOWN,
-    LABEL,
-    STATE,
-    LabelEvents,
-    is_strange,
-    refuse_labels,
-    tell_labels,
-)
+from sparkml_ops.features import IMMATURE, KNOWN, LabelEvents, is_strange, refuse_labels, tell_labels
 from sparkml_ops.lake import Metric
 from sparkml_ops.models import HIGHER_IS_BETTER, Evaluation, evaluate
 
@@ -29,6 +22,7 @@ if TYPE_CHECKING:
     from sparkml_ops.monitoring.batch import PublishedBatch
 
 SEED = 20130101
+LABEL, STATE = "_label", "_label_state"
 NO_DECISION, AMBIGUOUS = "no_decision", "ambiguous"
 
 
@@ -67,14 +61,16 @@ def join_labels(
         events: what the label is told by, where that is not the decision's row.
 
     Returns:
-        The predictions with `__label` (0 or 1, a double) and `__state`.
+        The predictions with `_label` (0 or 1, a double) and `_label_state`.
     """
-    told = tell_labels(decisions, dataset, as_of=as_of, events=events)
     columns = dataset.key_columns()
+    found_by = dataset.label.entity if isinstance(dataset.label, EventLabel) else []
+    named = list(dict.fromkeys([*columns, *found_by]))
+    told = tell_labels(decisions, dataset, as_of=as_of, events=events, columns=named)
     keys = [f"_{key}" for key in columns]
     # Only of one decision are label and state taken, so it does not matter which of several `min` would choose.
     labels = told.groupBy(*(F.col(key).alias(alias) for key, alias in zip(columns, keys, strict=True))).agg(
-        F.min(LABEL).alias(LABEL), F.min(STATE).alias(STATE), F.count("*").alias("_decisions")
+        F.min(features.LABEL).alias(LABEL), F.min(features.STATE).alias(STATE), F.count("*").alias("_decisions")
     )
     same = reduce(and_, [F.col(key).eqNullSafe(F.col(alias)) for key, alias in zip(columns, keys, strict=True)])
     state = (
@@ -92,7 +88,7 @@ def count_labels(labelled: "DataFrame") -> LabelCounts:
     Raises:
         ContractError: a label is neither 0 nor 1.
     """
-    strange = is_strange()
+    strange = is_strange(LABEL)
     found = (
         labelled.groupBy(STATE)
         .agg(

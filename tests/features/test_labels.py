@@ -187,7 +187,7 @@ def test_monitoring_takes_the_same_labels_and_leaves_immature_ones_out(rows, tmp
     predictions = rows("order_id long, prediction double", [(number, 0.5) for number in range(1, 7)])
     events = read_label_events(complaints, dataset.label, as_of=AT_SIX)
     labelled = join_labels(predictions, decisions, dataset, as_of=AT_SIX, events=events)
-    found = {row["order_id"]: (row["__label"], row["__state"]) for row in labelled.collect()}
+    found = {row["order_id"]: (row["_label"], row["_label_state"]) for row in labelled.collect()}
     assert found == {
         1: (1.0, "known"),
         2: (0.0, "known"),

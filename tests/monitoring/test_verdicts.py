@@ -54,4 +54,4 @@ def test_labels_that_are_not_mature_or_not_there_are_null(spark: SparkSession) -
         "(4, TIMESTAMP'2026-01-01', -1) AS t(id, at, y)"
     )
     joined = join_labels(predictions, decisions, dataset, as_of=datetime(2026, 1, 10, tzinfo=UTC))
-    assert {row["id"]: row["__label"] for row in joined.collect()} == {1: 1, 2: 0, 3: None, 4: None, 5: None}
+    assert {row.id: row._label for row in joined.collect()} == {1: 1, 2: 0, 3: None, 4: None, 5: None}
