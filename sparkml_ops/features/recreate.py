@@ -1,5 +1,6 @@
 """Make the rows of an old version of the training set again, and prove that they are the same."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
@@ -51,10 +52,27 @@ def make_again(use_case: "UseCase", lake: "Lake", version: str) -> "tuple[Traini
         TableNotFoundError: the version, or the version of one of its inputs, is gone; says which.
     """
     made = describe_training_set(lake, version)
+    _require_all_readable(lake, made)
+    # A source that has left the configuration since is still what its name means in the definition.
+    known = frozenset(table.removeprefix("clean_") for table in made.inputs if table.startswith("clean_"))
+    then = replace(lake, sources=lake.sources | known)
+    order = take_order(with_definition(use_case, made.definition), then, as_of=made.as_of, versions=made.inputs)
+    return made, join_features(order, then)
+
+
+def _require_all_readable(lake: "Lake", made: TrainingSet) -> None:
+    gone: dict[str, TableNotFoundError] = {}
     for table, pinned in made.inputs.items():
-        _require_readable(lake, table, pinned)
-    order = take_order(with_definition(use_case, made.definition), lake, as_of=made.as_of, versions=made.inputs)
-    return made, join_features(order, lake)
+        try:
+            _require_readable(lake, table, pinned)
+        except TableNotFoundError as error:
+            gone[f"{table}@v{pinned}"] = error
+    if gone:
+        first, *others = gone
+        also = f" Gone as well: {', '.join(others)}." if others else ""
+        raise TableNotFoundError(
+            f"training set {made.version} cannot be made again without {first}. {gone[first]}{also}"
+        ) from gone[first]
 
 
 def _require_readable(lake: "Lake", table: str, version: int) -> None:

@@ -105,7 +105,7 @@ def draft_folder(lake: Lake, to: str, *, replace: bool = False) -> Iterator[Fold
     try:
         yield draft
         _require_free(lake, to, replace=replace)
-        _move(lake, draft.path, to, aside=f"{hidden}/old")
+        _move(lake, draft.path, to, aside=f"{hidden}.old")
         logger.info("wrote %s", to)
     finally:
         files.delete(container, True)
@@ -127,15 +127,18 @@ def _make_hidden(lake: Lake, to: str, hidden: str, *, replace: bool) -> tuple[An
 
 
 def _move(lake: Lake, path: str, to: str, *, aside: str) -> None:
+    """Put a folder to its place; an earlier one is put aside first, and removed last."""
     files, place = open_storage(lake, to)
     new, old = open_storage(lake, path)[1], open_storage(lake, aside)[1]
     had_one = files.exists(place)
     if had_one and not files.rename(place, old):
         raise ConfigError(f"{to} cannot be moved out of the way. It is as it was.")
     if not files.rename(new, place):
-        if had_one:
-            files.rename(old, place)
-        raise ConfigError(f"{to} cannot be made: the storage refuses to move {path} there.")
+        is_back = not had_one or files.rename(old, place)
+        left = "It is as it was." if is_back else f"What was there is in {aside} now."
+        raise ConfigError(f"{to} cannot be made: the storage refuses to move {path} there. {left}")
+    if had_one:
+        files.delete(old, True)
 
 
 def _require_free(lake: Lake, to: str, *, replace: bool) -> None:

@@ -1,6 +1,8 @@
 """A training set whose labels come from events, made again after everything it was made of has moved on."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from shop import LATER, NOON, ORDERS, ORDERS_SCHEMA, make_use_case, shop_config
@@ -106,7 +108,8 @@ def test_a_version_is_made_again_after_every_input_and_the_configuration_have_ch
     build_features(moved_on, returned)
     assert create_training_set(moved_on, returned, as_of=LATER).version != made.version
     assert [t for t, version in made.inputs.items() if table_version(returned, t) == version] == []
-    again = recreate_training_set(moved_on, returned, made.version)
+    without_sources = replace(returned, sources=frozenset())
+    again = recreate_training_set(moved_on, without_sources, made.version)
     assert sorted(map(str, again.collect())) == before
     assert measure_content(again).content_hash == made.content_hash
 
@@ -117,7 +120,13 @@ def test_a_table_of_events_that_was_vacuumed_is_named_with_its_version(returned,
     replace_table(returned, "returns", rows(RETURNS, []), write_id="returns-2")
     returned.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
     returned.spark.sql(f"VACUUM delta.`{returned.root}/returns` RETAIN 0 HOURS")
-    with pytest.raises(TableNotFoundError, match="returns@v0 of shop"):
+    with pytest.raises(
+        TableNotFoundError, match=rf"{made.version} cannot be made again without returns@v0\. returns@v0 of shop"
+    ):
+        recreate_training_set(use_case, returned, made.version)
+    for file in Path(returned.root, "clean_orders").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(TableNotFoundError, match=r"without clean_orders@v0\..*Gone as well: returns@v0\."):
         recreate_training_set(use_case, returned, made.version)
 
 
