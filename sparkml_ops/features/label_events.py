@@ -19,27 +19,23 @@
   also one for which `where` does not hold: as long as nothing newer has come, nobody knows whether nothing happened or
   nothing was delivered. Where events are rare and the delivery is known, `max(_ingested_at)` is nearer to the truth;
   `as_of` trusts the table to have everything at any time.
-
-Decisions and events meet in one shuffle of each, by the entity and by a stretch of time as long as `within`: the events
-of a decision are in its own stretch or the next. So an entity with a long history is the work of many tasks, and a
-decision is held only against events that are less than two windows away.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
-from operator import and_, or_
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, IntegralType, NumericType
+from pyspark.sql.types import BooleanType, NumericType
 
 from sparkml_ops.config.dataset import AS_OF, NEWEST_EVENT, Dataset, EventLabel
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.events import from_microseconds, instant_microseconds, to_microseconds
-from sparkml_ops.features.expressions import compile_expression, require_columns, require_instant
+from sparkml_ops.features.events import from_microseconds, instant_microseconds
+from sparkml_ops.features.expressions import expression_type, require_columns, require_instant
 from sparkml_ops.lake import resolve_relation
 
 if TYPE_CHECKING:
@@ -48,8 +44,7 @@ if TYPE_CHECKING:
 
     from sparkml_ops.lake import Lake
 
-_PLACE = "dataset.label"
-_DECISION, _COPIES, _MOMENT, _STRETCH, _HIT, _AT = "__decision", "__copies", "__moment", "__stretch", "__hit", "__at"
+PLACE = "dataset.label"
 
 
 @dataclass(frozen=True)
@@ -98,10 +93,9 @@ def read_label_events(
     rows: "DataFrame", label: EventLabel, *, as_of: datetime, inputs: Mapping[str, int] | None = None
 ) -> LabelEvents:
     """As `open_label_events`, of rows that are there already."""
-    require_columns(rows, label.entity, place=f"{_PLACE}.entity")
-    require_instant(rows, label.timestamp, place=f"{_PLACE}.timestamp")
-    holds = F.lit(True) if label.where is None else compile_expression(rows, label.where, place=f"{_PLACE}.where")
-    holds = F.coalesce(holds, F.lit(False))
+    require_columns(rows, label.entity, place=f"{PLACE}.entity")
+    require_instant(rows, label.timestamp, place=f"{PLACE}.timestamp")
+    holds = F.coalesce(_holds(rows, label), F.lit(False))
     is_mute = reduce(or_, [F.col(column).isNull() for column in [*label.entity, label.timestamp]])
     found = rows.agg(
         _known_until(rows, label, as_of).alias("known_until"),
@@ -118,64 +112,21 @@ def read_label_events(
     )
 
 
-def label_by_events(
-    decisions: "DataFrame", label: EventLabel, events: LabelEvents, *, moment: str, name: str
-) -> "DataFrame":
-    """Give each decision the label that its events tell, as a double, in a column of that name.
-
-    Args:
-        decisions: their entity columns and their moment.
-        label: how it is told.
-        events: by what.
-        moment: name of the column with the moment.
-        name: of the new column.
-
-    Raises:
-        ConfigError: an entity column has other types on both sides.
-    """
-    length = to_microseconds(label.within)
-    ours, theirs = _match_keys(decisions, events.rows, label.entity)
-    keys = [f"__key_{number}" for number in range(len(ours))]
-    at = F.unix_micros(decisions[moment])
-    spine = decisions.select(
-        F.struct(*(F.col(f"`{column}`") for column in decisions.columns)).alias(_DECISION),
-        *(key.alias(alias) for key, alias in zip(ours, keys, strict=True)),
-        at.alias(_MOMENT),
-        _stretch(at, length).alias(_STRETCH),
-    )
-    same_task = [*keys, _STRETCH]
-    # Equal decisions are one row until they have their label, so that grouping by the decision is exact.
-    spine = spine.repartition(*same_task).groupBy(*same_task, _MOMENT, _DECISION).agg(F.count("*").alias(_COPIES))
-    happened = F.unix_micros(F.col(label.timestamp).cast("timestamp"))
-    own = _stretch(happened, length)
-    dealt = events.rows.select(
-        "*",
-        *(key.alias(f"{alias}_of_event") for key, alias in zip(theirs, keys, strict=True)),
-        happened.alias(_AT),
-        F.lit(True).alias(_HIT),
-        F.explode(F.array(own - F.lit(length), own)).alias(f"{_STRETCH}_of_event"),
-    )
-    met = [F.col(column) == F.col(f"{column}_of_event") for column in same_task]
-    within = [F.col(_AT) > F.col(_MOMENT), F.col(_AT) <= F.col(_MOMENT) + F.lit(length)]
-    told = (
-        spine.join(dealt, reduce(and_, [*met, *within]), "left")
-        .groupBy(*same_task, _MOMENT, _DECISION, _COPIES)
-        .agg(F.expr(label.value).cast("double").alias(name), F.max(_HIT).alias(_HIT))
-    )
-    is_nobody = reduce(or_, [F.col(key).isNull() for key in keys])
-    value = F.when(F.col(_HIT), F.col(name)).otherwise(F.lit(events.without).cast("double"))
-    copies = F.explode(F.sequence(F.lit(1).cast("long"), F.col(_COPIES)))
-    return told.select(_DECISION, F.when(~is_nobody, value).alias(name), copies.alias(_COPIES)).select(
-        f"{_DECISION}.*", name
-    )
-
-
 def require_label_type(found: "DataType", sql: str, *, place: str) -> None:
     """Raise ConfigError unless a label is a boolean or a number."""
     if not isinstance(found, BooleanType | NumericType):
         raise ConfigError(
             f"{place}: `{sql}` is {found.simpleString()}; expected a boolean, or a number that is 0 or 1."
         )
+
+
+def _holds(rows: "DataFrame", label: EventLabel) -> "Column":
+    if label.where is None:
+        return F.lit(True)
+    found = expression_type(rows, label.where, place=f"{PLACE}.where")
+    if not isinstance(found, BooleanType):
+        raise ConfigError(f"{PLACE}.where: `{label.where}` is {found.simpleString()}; expected a boolean.")
+    return F.expr(label.where)
 
 
 def _known_until(rows: "DataFrame", label: EventLabel, as_of: datetime) -> "Column":
@@ -186,7 +137,7 @@ def _known_until(rows: "DataFrame", label: EventLabel, as_of: datetime) -> "Colu
         at = F.unix_micros(F.col(label.timestamp).cast("timestamp"))
         # What is dated later is a mistake, or will come true: it does not say that anything before it was delivered.
         return F.max(F.when(at <= F.lit(instant_microseconds(as_of)), at))
-    place = f"{_PLACE}.complete_until"
+    place = f"{PLACE}.complete_until"
     found = _aggregate(rows, label.complete_until, place=place).schema["value"].dataType.simpleString()
     if found not in {"timestamp", "timestamp_ntz", "date"}:
         raise ConfigError(f"{place}: `{label.complete_until}` is {found}; expected a timestamp or a date.")
@@ -194,11 +145,17 @@ def _known_until(rows: "DataFrame", label: EventLabel, as_of: datetime) -> "Colu
 
 
 def _value_of_nothing(rows: "DataFrame", label: EventLabel) -> float | None:
-    place = f"{_PLACE}.value"
+    place = f"{PLACE}.value"
     nothing = rows.sparkSession.createDataFrame([], rows.schema)
     value = _aggregate(nothing, label.value, place=place)
     require_label_type(value.schema["value"].dataType, label.value, place=place)
-    found: float | None = value.select(F.col("value").cast("double")).collect()[0][0]
+    try:
+        found: float | None = value.select(F.col("value").cast("double")).collect()[0][0]
+    except PySparkException as error:
+        raise ConfigError(
+            f"{place}: `{label.value}` cannot be computed for a decision without an event ({error.getCondition()}). "
+            "Say what holds there: try_divide(…), coalesce(…)."
+        ) from error
     return found
 
 
@@ -210,29 +167,6 @@ def _aggregate(rows: "DataFrame", sql: str, *, place: str) -> "DataFrame":
         raise ConfigError(
             f"{place}: `{sql}` is no aggregate over the events: {reason}. The columns there are: {', '.join(rows.columns)}."
         ) from error
-
-
-def _match_keys(decisions: "DataFrame", events: "DataFrame", entity: list[str]) -> "tuple[list[Column], list[Column]]":
-    """The entity columns of both sides in one type; of whole numbers that is the widest, any other must be the same."""
-    require_columns(decisions, entity, place=f"{_PLACE}.entity")
-    pairs: list[tuple[Column, Column]] = []
-    for column in entity:
-        ours, theirs = decisions.schema[column].dataType, events.schema[column].dataType
-        if isinstance(ours, IntegralType) and isinstance(theirs, IntegralType):
-            pairs.append((decisions[column].cast("long"), events[column].cast("long")))
-        elif ours == theirs:
-            pairs.append((decisions[column], events[column]))
-        else:
-            raise ConfigError(
-                f"{_PLACE}.entity: `{column}` is {ours.simpleString()} in dataset.from and {theirs.simpleString()} in "
-                f"{_PLACE}.from. Cast one of them, so that equal keys are equal."
-            )
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-
-
-def _stretch(microseconds: "Column", length: int) -> "Column":
-    """Where the stretch of time begins that an instant is in."""
-    return microseconds - F.pmod(microseconds, F.lit(length))
 
 
 def describe_events(events: LabelEvents) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Labels: what became of each decision, and whether that is known yet.
 
 A label is told by the decision's own row (`label: dep_delay > 30`), or by events that come after it (`label: {from: …}`,
-see `label_events`). Training, evaluation and monitoring all take it from `tell_labels`.
+see `label_events`, `label_windows`). Training, evaluation and monitoring all take it from `tell_labels`.
 
 A decision has one state. The first of these that holds is its own:
 
@@ -23,7 +23,8 @@ from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.errors import ContractError
 from sparkml_ops.features.events import instant_microseconds, to_microseconds
 from sparkml_ops.features.expressions import compile_expression, expression_type, require_columns, require_instant
-from sparkml_ops.features.label_events import LabelEvents, label_by_events, require_label_type
+from sparkml_ops.features.label_events import LabelEvents, require_label_type
+from sparkml_ops.features.label_windows import label_by_events
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -59,6 +59,15 @@ def test_every_window_holds_exactly_the_events_that_a_plain_loop_finds_in_it(row
     assert [label for _, label, _ in tell(dataset, orders, complaints)] == expected
 
 
+def test_the_events_may_be_the_decisions_themselves(rows, tmp_path):
+    """Does the customer order again within half an hour?"""
+    orders = rows(ORDER, [(1, "ann", 0), (2, "ann", 20), (3, "ann", 50), (4, "bob", 0), (5, "bob", 31), (6, "cem", 99)])
+    again = dataset_of(tmp_path, **{"from": "orders", "entity": ["customer"], "timestamp": "ordered_at"})
+    assert tell(again, orders, orders) == [
+        (1, 1.0, "known"), (2, 1.0, "known"), (3, 0.0, "known"), (4, 0.0, "known"), (5, 0.0, "known"), (6, 0.0, "immature"),
+    ]  # fmt: skip
+
+
 def test_nulls_and_doubles_on_both_sides(rows, tmp_path):
     orders = rows(
         ORDER, [(1, "ann", 0), (1, "ann", 0), (1, "ann", 5), (None, "ann", 0), (2, "bob", None), (3, "cem", 0)]
@@ -169,6 +178,8 @@ def test_keys_of_other_types_are_refused_and_whole_numbers_meet(rows, spark, tmp
             {"complete_until": "count(*)"},
             r"dataset\.label\.complete_until: `count\(\*\)` is bigint; expected a timestamp",
         ),
+        ({"where": "severity"}, r"dataset\.label\.where: `severity` is int; expected a boolean"),
+        ({"value": "count_if(severity > 1) / count(*) > 0.5"}, r"for a decision without an event \(DIVIDE_BY_ZERO\)"),
         ({"complete_until": "yesterday"}, r"dataset\.label\.complete_until: `yesterday` is no aggregate"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
