@@ -166,14 +166,15 @@ def find_training_set(lake: "Lake", version: str) -> TrainingSet | None:
 
 def make_row(lake: "Lake", training_set: TrainingSet) -> "DataFrame":
     """The row of `training_sets` for a version; a table from before `labels_until` gets that column."""
-    row = lake.spark.createDataFrame([_to_row(training_set)], TRAINING_SETS_SCHEMA)
+    row = lake.spark.createDataFrame([to_row(training_set)], TRAINING_SETS_SCHEMA)
     if table_exists(lake, TRAINING_SETS):
         there = read_table(lake, TRAINING_SETS).columns
         add_columns(lake, TRAINING_SETS, StructType([column for column in row.schema if column.name not in there]))
     return row
 
 
-def _to_row(training_set: TrainingSet) -> dict[str, Any]:
+def to_row(training_set: TrainingSet) -> dict[str, Any]:
+    """The row of `training_sets` for a version, by column."""
     return {
         "version": training_set.version,
         "table_name": training_set.table,
