@@ -36,11 +36,12 @@ def list_sources_read(use_case: "UseCase", relation: "Relation") -> Iterator[str
 def list_step_tables(use_case: "UseCase") -> list[StepTables]:
     """All steps in their order."""
 
-    def clean(relation: "Relation") -> tuple[str, ...]:
-        return tuple(dict.fromkeys(f"clean_{name}" for name in list_sources_read(use_case, relation)))
+    def clean(*relations: "Relation") -> tuple[str, ...]:
+        read = (name for relation in relations for name in list_sources_read(use_case, relation))
+        return tuple(dict.fromkeys(f"clean_{name}" for name in read))
 
     features = tuple(f"features_{view}" for view in use_case.dataset.features)
-    decisions, asked = clean(use_case.dataset.relation), clean(use_case.scoring.relation)
+    decisions, asked = clean(*use_case.dataset.relations()), clean(use_case.scoring.relation)
     published = ("predictions", "prediction_batches", "predictions_current")
     return [
         *(

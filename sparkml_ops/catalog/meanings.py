@@ -60,6 +60,7 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
             "content_hash": "hash of the rows, whatever their order",
             "table_name": "the table with its rows",
             "as_of": "labels had to be mature by then; UTC",
+            "labels_until": "labels settled by then were known: as_of, or until when the table of events had everything",
         },
     ),
     "prediction_batches": (
@@ -134,6 +135,6 @@ def _describe(use_case: "UseCase", table: str) -> tuple[str, dict[str, str]] | N
         view = use_case.features[name]
         return view.description or f"What is known about {', '.join(view.entity)} as time goes by", comment_view(view)
     if kind == "training set":
-        columns = {"split": "train, valid or test", "label": f"1 where: {' '.join(use_case.dataset.label.split())}"}
+        columns = {"split": "train, valid or test", "label": f"1 where: {use_case.dataset.describe_label()}"}
         return "The rows of one version of the training set; see training_sets", columns
     return None

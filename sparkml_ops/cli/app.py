@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import contract, ingest, inspect, pipeline, quarantine, stages, tables
+from sparkml_ops.cli import contract, datasets, ingest, inspect, pipeline, quarantine, stages, tables
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -98,5 +98,6 @@ for verb in (
     inspect.init,
 ):
     app.command()(verb)
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(contract.app, name="contract")

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sparkml_ops.cli.dataset_lines import describe_left_out
 from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
-from sparkml_ops.cli.output import format_table, format_value, print_result
+from sparkml_ops.cli.output import format_table, format_value, print_result, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,9 @@ def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None,
     rows = [(part, result.rows[part], result.positives.get(part, 0)) for part in result.rows]
     lines = [f"training set {result.version} ({result.status}), {len(result.feature_columns)} feature columns"]
     return print_result(
-        result, as_json=as_json, lines=lambda: [*lines, *format_table(("part", "rows", "positives"), rows)]
+        {**to_plain(result), "immature_share": round(result.immature_share, 6)},
+        as_json=as_json,
+        lines=lambda: [*lines, *format_table(("part", "rows", "positives"), rows), describe_left_out(result)],
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _UNREPEATABLE = {
     "rand", "randn", "random", "uuid", "shuffle", "monotonically_increasing_id", "spark_partition_id", "now",
     "current_timestamp", "current_date", "localtimestamp", "curdate",
+    "first", "first_value", "last", "last_value", "any_value",  # of rows that have no order
 }  # fmt: skip
 """Functions that answer differently each time, so that nothing computed by them can be made again."""
 

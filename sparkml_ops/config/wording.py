@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at, use_case_schema
@@ -44,7 +45,11 @@ _PATTERNS = {
     r"^[\w.]+:\w+$": "package.module:function",
 }
 _RELATION = "a table's name, a query (select …), {sql: …}, or {python: package.module:function}"
-_EXPECTATION = "a rule over one row, or {rule: …, on_violation: …}"
+_SHORT_FORMS: Mapping[type[BaseModel], str] = {
+    Expectation: "a rule over one row, or {rule: …, on_violation: …}",
+    EventLabel: "SQL over one row, or events that tell it: {from: …, entity: …, timestamp: …, within: …, value: …}",
+}
+"""Sections that may be written as one text."""
 
 
 def translate_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]) -> list[Finding]:
@@ -79,8 +84,9 @@ def _translate(detail: ErrorDetails, schema: Schema, values: Mapping[str, Any]) 
     found = f"the name {show_value(value)}" if name_is_wrong else f"found {show_value(value)}"
     if _is_titled(forms, Relation) and (kind in {"model_type", "model_attributes_type"} or "table" in rest):
         return Finding(path, found, _RELATION)
-    if kind in {"model_type", "model_attributes_type"} and _is_titled(forms, Expectation):
-        return Finding(path, found, _EXPECTATION)
+    short = [text for section, text in _SHORT_FORMS.items() if _is_titled(forms, section)]
+    if kind in {"model_type", "model_attributes_type"} and short:
+        return Finding(path, found, short[0])
     if kind in {"literal_error", "union_tag_invalid"}:
         names = re.findall(r"'([^']*)'", str(context.get("expected", context.get("expected_tags"))))
         written = value if kind == "literal_error" else context["tag"]

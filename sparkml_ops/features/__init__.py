@@ -1,25 +1,53 @@
 """Declared features -> feature tables; the look-up that training and scoring share; training-set versions."""
 
 from sparkml_ops.features.build import FeaturesResult, build_features
-from sparkml_ops.features.create import create_training_set, recreate_training_set
+from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
+from sparkml_ops.features.create import create_training_set
 from sparkml_ops.features.definitions import hash_dataset, hash_view
+from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
+from sparkml_ops.features.label_events import LabelEvents, open_label_events
+from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
 from sparkml_ops.features.lookup import features_table, look_up_features
 from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
-from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, list_training_sets, read_training_set
+from sparkml_ops.features.recreate import recreate_training_set
+from sparkml_ops.features.row_differences import RowDifference
+from sparkml_ops.features.training_sets import (
+    TrainingSet,
+    choose_training_set,
+    describe_training_set,
+    list_training_sets,
+    read_training_set,
+)
 
 __all__ = [
+    "IMMATURE",
+    "KNOWN",
+    "LABEL",
+    "STATE",
+    "ExportResult",
     "FeaturesResult",
+    "LabelEvents",
+    "RowDifference",
     "TrainingSet",
+    "TrainingSetDiff",
     "ViewRows",
     "build_features",
+    "choose_training_set",
+    "compare_training_sets",
     "create_training_set",
     "describe_training_set",
+    "export_training_set",
     "features_table",
     "hash_dataset",
     "hash_view",
+    "is_strange",
     "join_point_in_time",
     "list_training_sets",
     "look_up_features",
+    "open_label_events",
     "read_training_set",
+    "recreate_into",
     "recreate_training_set",
+    "refuse_labels",
+    "tell_labels",
 ]

@@ -1,69 +1,31 @@
-"""Create a training set: labelled decisions and their features in, one version out; and make an old version again."""
+"""Create a training set: labelled decisions and their features in, one version out."""
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-from pyspark.sql import functions as F
-
-from sparkml_ops.errors import ConfigError, ContractError, TableNotFoundError
+from sparkml_ops.errors import ContractError
 from sparkml_ops.features.content import Content, measure_content
-from sparkml_ops.features.decisions import (
-    FATE,
-    LABEL,
-    DecisionCounts,
-    count_decisions,
-    keep_decisions,
-    label_decisions,
-    require_both_classes,
-    require_unique,
-)
+from sparkml_ops.features.decisions import DecisionCounts, count_decisions, require_both_classes, require_unique
 from sparkml_ops.features.definitions import describe_dataset, hash_dataset
-from sparkml_ops.features.lookup import features_table, look_up_features
+from sparkml_ops.features.label_events import describe_events, summarise_events
+from sparkml_ops.features.orders import Order, join_features, take_order
 from sparkml_ops.features.training_sets import (
     TRAINING_SETS,
-    TRAINING_SETS_SCHEMA,
     TrainingSet,
-    describe_training_set,
     find_training_set,
+    make_row,
     name_version,
-    to_row,
     training_set_table,
-    with_definition,
 )
-from sparkml_ops.lake import (
-    Commit,
-    append_once,
-    change_versions,
-    new_run_id,
-    read_table,
-    record_step,
-    resolve_relation,
-    table_version,
-)
+from sparkml_ops.lake import Commit, append_once, change_versions, new_run_id, read_table, record_step
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from sparkml_ops.config.use_case import UseCase
     from sparkml_ops.lake import Lake, StepRecord
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Order:
-    """What is asked for: everything a version's rows depend on."""
-
-    use_case: "UseCase"
-    decisions: "DataFrame"
-    inputs: dict[str, int]
-    as_of: datetime
 
 
 def create_training_set(
@@ -85,9 +47,10 @@ def create_training_set(
     """
     run = run_id or new_run_id()
     with record_step(lake, run_id=run, step="dataset", config_hash=hash_dataset(use_case)) as record:
-        order = _take_order(use_case, lake, as_of=_to_utc(as_of), versions=None)
+        order = take_order(use_case, lake, as_of=_to_utc(as_of), versions=None)
+        _note_labels(record, order)
         counts = count_decisions(order.decisions, timestamp=use_case.dataset.timestamp)
-        require_both_classes(counts)
+        require_both_classes(counts, told_by=summarise_events(order.events) if order.events else "")
         rows_from = change_versions(lake, order.inputs)
         version = name_version(hash_dataset(use_case), rows_from, counts.newest or order.as_of)
         found = find_training_set(lake, version)
@@ -97,62 +60,10 @@ def create_training_set(
     return training_set
 
 
-def recreate_training_set(use_case: "UseCase", lake: "Lake", version: str) -> "DataFrame":
-    """Make the rows of a version again, from the inputs and the definition it was made of.
-
-    Args:
-        use_case: the use case, for its sources; dataset and feature views are taken from the version.
-        lake: where its tables are.
-        version: name of the version.
-
-    Returns:
-        The same rows, proven by their hash.
-
-    Raises:
-        TableNotFoundError: the version, or the version of one of its inputs, is gone; says which.
-        ContractError: the inputs are there but give other rows.
-    """
-    made = describe_training_set(lake, version)
-    for table, pinned in made.inputs.items():
-        _require_readable(lake, table, pinned)
-    order = _take_order(with_definition(use_case, made.definition), lake, as_of=made.as_of, versions=made.inputs)
-    rows = _join_features(order, lake)
-    found = measure_content(rows).content_hash
-    if found != made.content_hash:
-        raise ContractError(
-            f"training set {version}: made again it has the hash {found}, expected {made.content_hash}. Its inputs "
-            "are there, so one was made anew under its old version, or a Python function gives other values now."
-        )
-    return rows
-
-
-def _take_order(use_case: "UseCase", lake: "Lake", *, as_of: datetime, versions: Mapping[str, int] | None) -> _Order:
-    """Pin every input, at the newest version unless told, and label the decisions."""
-    pinned = dict(versions or {})
-    for table in map(features_table, use_case.dataset.features):
-        pinned.setdefault(table, table_version(lake, table))
-    rows, read = resolve_relation(lake, use_case.dataset.relation, versions=pinned)
-    decisions = label_decisions(rows, use_case.dataset, as_of=as_of)
-    return _Order(use_case, decisions, pinned | read, as_of)
-
-
-def _join_features(order: _Order, lake: "Lake") -> "DataFrame":
-    """The rows of the training set. Features are looked up for bare moments: no label can reach a derived column."""
-    dataset, features = order.use_case.dataset, order.use_case.feature_columns()
-    identity = [column for column in dataset.entity if column != dataset.timestamp] + [dataset.timestamp]
-    taken = sorted({"split", "label"} & {*identity, *features} | set(identity) & set(features))
-    if taken:
-        raise ConfigError(f"dataset: `{taken[0]}` would be two columns of the training set. Give one another name.")
-    joined, _ = look_up_features(
-        keep_decisions(order.decisions), order.use_case, lake, timestamp=dataset.timestamp, versions=order.inputs
-    )
-    return joined.select(*identity, F.col(FATE).alias("split"), F.col(LABEL).cast("int").alias("label"), *features)
-
-
-def _write_version(order: _Order, lake: "Lake", *, version: str, counts: DecisionCounts, run_id: str) -> TrainingSet:
+def _write_version(order: Order, lake: "Lake", *, version: str, counts: DecisionCounts, run_id: str) -> TrainingSet:
     """Write the rows, then the row that makes the version exist."""
     require_unique(order.decisions, order.use_case.dataset.key_columns())
-    rows = _join_features(order, lake)
+    rows = join_features(order, lake)
     commit = append_once(lake, training_set_table(version), rows, write_id=version)
     content = measure_content(read_table(lake, commit.table, version=commit.version))
     _require_same_counts(content, counts, commit)
@@ -169,14 +80,13 @@ def _write_version(order: _Order, lake: "Lake", *, version: str, counts: Decisio
         definition_hash=hash_dataset(order.use_case),
         content_hash=content.content_hash,
         as_of=order.as_of,
+        labels_until=order.labels_until,
         newest=counts.newest or order.as_of,
         run_id=run_id,
         created_at=datetime.now(UTC),
         status="created",
     )
-    append_once(
-        lake, TRAINING_SETS, lake.spark.createDataFrame([to_row(training_set)], TRAINING_SETS_SCHEMA), write_id=version
-    )
+    append_once(lake, TRAINING_SETS, make_row(lake, training_set), write_id=version)
     return training_set
 
 
@@ -189,33 +99,25 @@ def _require_same_counts(content: Content, counts: DecisionCounts, commit: Commi
         )
 
 
-def _require_readable(lake: "Lake", table: str, version: int) -> None:
-    """Read a pinned input through: after a vacuum its log is still there, and its files are not."""
-    rows = read_table(lake, table, version=version)
-    try:
-        rows.select(F.xxhash64(*(F.col(f"`{name}`") for name in rows.columns)).alias("hash")).agg(
-            F.bit_xor("hash")
-        ).collect()
-    except (PySparkException, Py4JError) as error:
-        raise TableNotFoundError(
-            f"{table}@v{version} of {lake.use_case} cannot be read any more: vacuum ends time travel. "
-            "What was made of it cannot be made again."
-        ) from error
-
-
 def _record(record: "StepRecord", training_set: TrainingSet) -> None:
     for table, version in training_set.inputs.items():
         record.read(table, version)
-    rows, left_out = sum(training_set.rows.values()), training_set.left_out
+    rows = sum(training_set.rows.values())
     is_new = training_set.status == "created"
     commit = Commit(
         training_set.table, training_set.table_version, rows, "committed" if is_new else "skipped_duplicate"
     )
     record.wrote(commit)
     record.note("training_set", training_set.version)
-    for reason, number in left_out.items():
+    for reason, number in training_set.left_out.items():
         record.note(f"left_out_{reason}", number)
-    record.note("immature_share", round(left_out.get("immature", 0) / (rows + sum(left_out.values())), 6))
+    record.note("immature_share", round(training_set.immature_share, 6))
+
+
+def _note_labels(record: "StepRecord", order: Order) -> None:
+    """Noted first, so that the ledger tells them of a training set that could not be made as well."""
+    for name, figure in describe_events(order.events).items() if order.events else ():
+        record.note(name, figure)
 
 
 def _to_utc(as_of: datetime | None) -> datetime:

@@ -17,8 +17,12 @@ def hash_view(view: FeatureView) -> str:
 
 
 def hash_dataset(use_case: UseCase) -> str:
-    """Hash of what a training set is made by: the dataset and the views it looks up."""
-    return hash_config(describe_dataset(use_case))
+    """Hash of what a training set is made by: the dataset and the views it looks up.
+
+    Of the dataset only what it says counts, without defaults: a new key in a new release makes no version out of date.
+    """
+    asked = use_case.dataset.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return hash_config({**describe_dataset(use_case), "dataset": asked})
 
 
 def describe_dataset(use_case: UseCase) -> dict[str, Any]:

@@ -78,3 +78,8 @@ def to_microseconds(duration: timedelta) -> int:
 def from_microseconds(microseconds: int) -> datetime:
     """The UTC instant so many microseconds after 1970."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def instant_microseconds(at: datetime) -> int:
+    """An instant as Spark counts time: microseconds since 1970; without a zone it is meant as UTC."""
+    return to_microseconds((at.replace(tzinfo=UTC) if at.tzinfo is None else at) - datetime(1970, 1, 1, tzinfo=UTC))

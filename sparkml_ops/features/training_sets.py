@@ -12,13 +12,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark.sql.types import StructType
 
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.errors import TableNotFoundError
+from sparkml_ops.errors import ConfigError, TableNotFoundError
 from sparkml_ops.features.events import from_microseconds
+from sparkml_ops.features.labels import IMMATURE
 from sparkml_ops.lake import read_table, table_exists
+from sparkml_ops.lake.tables import add_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -30,8 +35,11 @@ TRAINING_SETS = "training_sets"
 TRAINING_SETS_SCHEMA = (
     "version string, table_name string, table_version bigint, definition string, definition_hash string, "
     "inputs string, row_counts string, positives string, left_out string, feature_columns string, as_of timestamp, "
-    "newest timestamp, content_hash string, run_id string, created_at timestamp"
+    "newest timestamp, content_hash string, run_id string, created_at timestamp, labels_until timestamp"
 )
+LATEST = "latest"
+_EXAMPLES = 5
+_INSTANTS = ("as_of", "newest", "created_at", "labels_until")
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class TrainingSet:
         definition_hash: hash of the definition.
         content_hash: hash of the rows, whatever their order.
         as_of: the instant as of which labels had to be mature.
+        labels_until: labels that were settled by then were known: `as_of`, or earlier where a table of events did not
+            reach as far; None where nobody knows, since the version is older than this figure.
         newest: the newest moment among the rows.
         run_id: the run that made it.
         created_at: when it was made.
@@ -72,7 +82,14 @@ class TrainingSet:
     newest: datetime
     run_id: str
     created_at: datetime
+    labels_until: datetime | None = None
     status: Literal["created", "existing"] = "existing"
+
+    @property
+    def immature_share(self) -> float:
+        """Share of all decisions whose label was not mature, and which were left out for that."""
+        immature, left_out = self.left_out.get(IMMATURE, 0), sum(self.left_out.values())
+        return immature / max(sum(self.rows.values()) + left_out, 1)
 
 
 def name_version(definition_hash: str, inputs: Mapping[str, int], newest: datetime) -> str:
@@ -105,7 +122,7 @@ def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingS
     versions = list_training_sets(lake)
     if not versions:
         raise TableNotFoundError(
-            f"{lake.use_case} has no training set yet. `sparkml-ops train {lake.use_case}` makes one."
+            f"{lake.use_case} has no training set yet. `sparkml-ops dataset {lake.use_case}` makes one."
         )
     found = versions[-1] if version is None else next((one for one in versions if one.version == version), None)
     if found is None:
@@ -114,13 +131,50 @@ def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingS
     return found
 
 
+def choose_training_set(lake: "Lake", named: str) -> TrainingSet:
+    """The version that a person means: its name, a beginning of it that no other has, or `latest`.
+
+    Raises:
+        TableNotFoundError: there is no such version, or none at all; tells the names that are nearest.
+        ConfigError: several versions begin so.
+    """
+    if named == LATEST:
+        return describe_training_set(lake)
+    versions = list_training_sets(lake)
+    found = [one for one in versions if named and one.version.startswith(named)]
+    exact = [one for one in found if one.version == named]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        shown = ", ".join(one.version for one in reversed(found[-_EXAMPLES:]))
+        raise ConfigError(
+            f"{named}: {len(found)} training sets of {lake.use_case} begin so, such as {shown}. Say more of it."
+        )
+    nearest = get_close_matches(named, [one.version for one in versions], n=3, cutoff=0.5)
+    if not versions or not nearest:
+        return describe_training_set(lake, named)
+    raise TableNotFoundError(
+        f"{lake.use_case} has no training set {named}. The nearest are: {', '.join(nearest)}; "
+        f"`sparkml-ops datasets list {lake.use_case}` shows all."
+    )
+
+
 def find_training_set(lake: "Lake", version: str) -> TrainingSet | None:
     """A version of the training set, or None."""
     return next((one for one in list_training_sets(lake) if one.version == version), None)
 
 
+def make_row(lake: "Lake", training_set: TrainingSet) -> "DataFrame":
+    """The row of `training_sets` for a version; a table from before `labels_until` gets that column."""
+    row = lake.spark.createDataFrame([to_row(training_set)], TRAINING_SETS_SCHEMA)
+    if table_exists(lake, TRAINING_SETS):
+        there = read_table(lake, TRAINING_SETS).columns
+        add_columns(lake, TRAINING_SETS, StructType([column for column in row.schema if column.name not in there]))
+    return row
+
+
 def to_row(training_set: TrainingSet) -> dict[str, Any]:
-    """The row of `training_sets` for a version."""
+    """The row of `training_sets` for a version, by column."""
     return {
         "version": training_set.version,
         "table_name": training_set.table,
@@ -137,6 +191,7 @@ def to_row(training_set: TrainingSet) -> dict[str, Any]:
         "content_hash": training_set.content_hash,
         "run_id": training_set.run_id,
         "created_at": training_set.created_at,
+        "labels_until": training_set.labels_until,
     }
 
 
@@ -152,15 +207,16 @@ def list_training_sets(lake: "Lake") -> list[TrainingSet]:
     """All versions of the training set, oldest first."""
     if not table_exists(lake, TRAINING_SETS):
         return []
+    rows = read_table(lake, TRAINING_SETS)
     # Instants as numbers: collected timestamps would come in the zone of this process.
-    instants = {name: f"unix_micros({name})" for name in ("as_of", "newest", "created_at")}
-    rows = read_table(lake, TRAINING_SETS).selectExpr(
-        "* EXCEPT (as_of, newest, created_at)", *(f"{sql} AS {name}" for name, sql in instants.items())
-    )
-    return [_from_row(row) for row in sorted(rows.collect(), key=lambda row: (row["created_at"], row["version"]))]
+    instants = {name: f"unix_micros({name})" for name in _INSTANTS if name in rows.columns}
+    found = rows.selectExpr(
+        f"* EXCEPT ({', '.join(instants)})", *(f"{sql} AS {name}" for name, sql in instants.items())
+    ).collect()
+    return [_from_row(row.asDict()) for row in sorted(found, key=lambda row: (row["created_at"], row["version"]))]
 
 
-def _from_row(row: Any) -> TrainingSet:
+def _from_row(row: Mapping[str, Any]) -> TrainingSet:
     return TrainingSet(
         version=row["version"],
         table=row["table_name"],
@@ -177,6 +233,7 @@ def _from_row(row: Any) -> TrainingSet:
         newest=from_microseconds(row["newest"]),
         run_id=row["run_id"],
         created_at=from_microseconds(row["created_at"]),
+        labels_until=None if row.get("labels_until") is None else from_microseconds(row["labels_until"]),
     )
 
 

@@ -55,7 +55,7 @@ def stage_files(lake: Lake, name: str, part: str, rows: "DataFrame") -> Iterator
         rows: what is written.
     """
     with stage_folder(lake, name, part) as folder:
-        with _set_for_now(lake, _AS_A_TABLE):
+        with set_for_now(lake, _AS_A_TABLE):
             rows.write.mode("append").parquet(folder)
         yield folder
 
@@ -80,7 +80,8 @@ def stage_folder(lake: Lake, name: str, part: str) -> Iterator[str]:
 
 
 @contextmanager
-def _set_for_now(lake: Lake, settings: Mapping[str, str]) -> Iterator[None]:
+def set_for_now(lake: Lake, settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of the session that hold while the block runs."""
     before = {key: lake.spark.conf.get(key, None) for key in settings}
     for key, value in settings.items():
         lake.spark.conf.set(key, value)
@@ -95,16 +96,17 @@ def _set_for_now(lake: Lake, settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def _remove_folder(lake: Lake, folder: str) -> None:
-    files, path = _open_storage(lake, folder)
+    files, path = open_storage(lake, folder)
     files.delete(path, True)
 
 
 def _make_folder(lake: Lake, folder: str) -> None:
-    files, path = _open_storage(lake, folder)
+    files, path = open_storage(lake, folder)
     files.mkdirs(path)
 
 
-def _open_storage(lake: Lake, folder: str) -> tuple[Any, Any]:
+def open_storage(lake: Lake, folder: str) -> tuple[Any, Any]:
+    """The file system that a path is in, and the path, as Hadoop has them."""
     jvm: Any = lake.spark._jvm  # noqa: SLF001  # pyspark has no way to make or remove a folder in any storage
     path = jvm.org.apache.hadoop.fs.Path(folder)
     return path.getFileSystem(lake.spark._jsc.hadoopConfiguration()), path  # noqa: SLF001

@@ -1,11 +1,17 @@
 """Labels that have come in since: the figures of a published batch, once the truth is known."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from sparkml_ops import features
+from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.monitoring import PerformanceAlert
+from sparkml_ops.features import IMMATURE, KNOWN, LabelEvents, is_strange, refuse_labels, tell_labels
 from sparkml_ops.lake import Metric
 from sparkml_ops.models import HIGHER_IS_BETTER, Evaluation, evaluate
 
@@ -16,35 +22,118 @@ if TYPE_CHECKING:
     from sparkml_ops.monitoring.batch import PublishedBatch
 
 SEED = 20130101
-LABEL = "_label"
+LABEL, STATE = "_label", "_label_state"
+NO_DECISION, AMBIGUOUS = "no_decision", "ambiguous"
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """What is known about the labels of a batch.
+
+    Attributes:
+        states: predictions by the state of their label: `known`, `immature`, `no_label` and `no_timestamp` as in training;
+            `no_decision` where the dataset has no row of that key, `ambiguous` where it has several.
+    """
+
+    states: dict[str, int]
+
+    def share(self, state: str) -> float | None:
+        """Share of the predictions in a state; None where there is no prediction."""
+        rows = sum(self.states.values())
+        return self.states.get(state, 0) / rows if rows else None
 
 
 def join_labels(
-    predictions: "DataFrame", decisions: "DataFrame", dataset: "Dataset", *, as_of: datetime
+    predictions: "DataFrame",
+    decisions: "DataFrame",
+    dataset: "Dataset",
+    *,
+    as_of: datetime,
+    events: LabelEvents | None = None,
 ) -> "DataFrame":
-    """Give each prediction its label (0 or 1); null where it is not known, or not mature by `as_of`.
+    """Give each prediction its label, told as in training, and the state of it; the label is null unless it is `known`.
 
     Args:
         predictions: rows of the ledger.
-        decisions: rows of the dataset's relation.
+        decisions: rows of the dataset's relation; two of the same key give a prediction no label, and never double it.
         dataset: key, timestamp, label, maturity.
         as_of: the moment we look from, UTC.
+        events: what the label is told by, where that is not the decision's row.
+
+    Returns:
+        The predictions with `_label` (0 or 1, a double) and `_label_state`.
     """
-    known = decisions if dataset.where is None else decisions.where(dataset.where)
-    mature = F.col(dataset.timestamp) <= F.lit(as_of - dataset.label_matures_after)
-    keys = [F.col(key).alias(f"_{key}") for key in dataset.key_columns()]
-    labels = known.where(mature).select(*keys, F.expr(dataset.label).cast("int").alias(LABEL))
-    same = [predictions[key].eqNullSafe(labels[f"_{key}"]) for key in dataset.key_columns()]
-    return predictions.join(labels, same, "left").drop(*[f"_{key}" for key in dataset.key_columns()])
+    columns = dataset.key_columns()
+    found_by = dataset.label.entity if isinstance(dataset.label, EventLabel) else []
+    named = list(dict.fromkeys([*columns, *found_by]))
+    told = tell_labels(decisions, dataset, as_of=as_of, events=events, columns=named)
+    keys = [f"_{key}" for key in columns]
+    # Only of one decision are label and state taken, so it does not matter which of several `min` would choose.
+    labels = told.groupBy(*(F.col(key).alias(alias) for key, alias in zip(columns, keys, strict=True))).agg(
+        F.min(features.LABEL).alias(LABEL), F.min(features.STATE).alias(STATE), F.count("*").alias("_decisions")
+    )
+    same = reduce(and_, [F.col(key).eqNullSafe(F.col(alias)) for key, alias in zip(columns, keys, strict=True)])
+    state = (
+        F.when(F.col("_decisions").isNull(), NO_DECISION)
+        .when(F.col("_decisions") > 1, AMBIGUOUS)
+        .otherwise(F.col(STATE))
+    )
+    joined = predictions.join(labels, same, "left").withColumn(STATE, state)
+    return joined.withColumn(LABEL, F.when(F.col(STATE) == KNOWN, F.col(LABEL))).drop(*keys, "_decisions")
+
+
+def count_labels(labelled: "DataFrame") -> LabelCounts:
+    """Count the predictions by the state of their label, in one pass.
+
+    Raises:
+        ContractError: a label is neither 0 nor 1.
+    """
+    strange = is_strange(LABEL)
+    found = (
+        labelled.groupBy(STATE)
+        .agg(
+            F.count("*").alias("rows"),
+            F.count_if(strange).alias("strange"),
+            F.min(F.when(strange, F.col(LABEL))).alias("example"),
+        )
+        .collect()
+    )
+    for row in found:
+        if row["strange"]:
+            raise refuse_labels(row["strange"], row["example"])
+    return LabelCounts({row[STATE]: row["rows"] for row in found})
 
 
 def measure_performance(labelled: "DataFrame", alert: PerformanceAlert, *, batch: "PublishedBatch") -> list[Metric]:
-    """Figures with 95 % intervals, and the share of rows that have a label."""
+    """Figures with 95 % intervals, the share of rows that have a label, and of those whose label is not mature.
+
+    Raises:
+        ContractError: a label is neither 0 nor 1.
+    """
+    counts = count_labels(labelled)
     evaluation = evaluate(labelled, label=LABEL, prediction="prediction", block="as_of", seed=SEED)
     about: dict[str, Any] = {"batch_id": batch.batch_id, "model_version": batch.model_version}
     share = evaluation.rows / batch.rows if batch.rows else None
+    immature, told = counts.share(IMMATURE), _explain_states(counts)
     figures = [
-        Metric("performance", "labels", "share_labelled", share, verdict="info" if share else "no_data", **about)
+        Metric(
+            "performance",
+            "labels",
+            "share_labelled",
+            share,
+            verdict="info" if share else "no_data",
+            details=told,
+            **about,
+        ),
+        Metric(
+            "performance",
+            "labels",
+            "share_immature",
+            immature,
+            verdict="no_data" if immature is None else "info",
+            details=told,
+            **about,
+        ),
     ]
     limits = {"roc_auc": alert.roc_auc_below, "log_loss": alert.log_loss_over}
     for name, figure in evaluation.metrics.items():
@@ -82,3 +171,7 @@ def _explain(evaluation: Evaluation) -> str:
         evaluation.reason
         or f"{evaluation.rows} labelled rows, {evaluation.positives} positives, {evaluation.blocks} days"
     )
+
+
+def _explain_states(counts: LabelCounts) -> str:
+    return "predictions by label: " + ", ".join(f"{state} {rows}" for state, rows in sorted(counts.states.items()))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sparkml_ops.config.use_case import UseCase, hash_config
-from sparkml_ops.features import look_up_features
+from sparkml_ops.features import look_up_features, open_label_events
 from sparkml_ops.lake import Lake, Metric, StepRecord, new_run_id, record_metrics, record_step, resolve_relation
 from sparkml_ops.models import PackagedModel, Reference, find_version, load_version, prepare_tracking
 from sparkml_ops.monitoring.alerts import Alert, find_alerts, raise_alerts
@@ -71,7 +71,9 @@ def monitor(
 
 def hash_monitoring(use_case: UseCase) -> str:
     """Hash of all configuration that the figures depend on."""
-    return hash_config(use_case.monitoring, use_case.dataset.label, use_case.dataset.derived)
+    dataset = use_case.dataset
+    told_by = [dataset.label, dataset.where, dataset.label_matures_after.total_seconds(), dataset.key_columns()]
+    return hash_config(use_case.monitoring, *told_by, dataset.derived)
 
 
 def _measure_drift(use_case: UseCase, lake: Lake, batch: PublishedBatch) -> list[Metric]:
@@ -96,9 +98,11 @@ def _measure_performance(
     use_case: UseCase, lake: Lake, batch: PublishedBatch, as_of: datetime, record: StepRecord
 ) -> list[Metric]:
     decisions, versions = resolve_relation(lake, use_case.dataset.relation)
-    for table, version in versions.items():
+    # A table that tells decisions and events alike is read at one version.
+    events = open_label_events(use_case.dataset, lake, as_of=as_of, versions=versions)
+    for table, version in (versions | (events.inputs if events else {})).items():
         record.read(table, version)
-    labelled = join_labels(read_batch(lake, batch), decisions, use_case.dataset, as_of=as_of)
+    labelled = join_labels(read_batch(lake, batch), decisions, use_case.dataset, as_of=as_of, events=events)
     return measure_performance(labelled, use_case.monitoring.performance, batch=batch)
 
 

@@ -42,7 +42,7 @@ def list_steps(use_case: "UseCase") -> list[Step]:
         for name, view in use_case.features.items()
     ]
     looked_up = tuple(f"features:{name}" for name in use_case.dataset.features)
-    decisions, asked = _ingests(use_case, use_case.dataset.relation), _ingests(use_case, use_case.scoring.relation)
+    decisions, asked = _ingests(use_case, *use_case.dataset.relations()), _ingests(use_case, use_case.scoring.relation)
     return [
         *sources,
         *views,
@@ -54,6 +54,6 @@ def list_steps(use_case: "UseCase") -> list[Step]:
     ]
 
 
-def _ingests(use_case: "UseCase", relation: "Relation") -> tuple[str, ...]:
-    read = set(list_sources_read(use_case, relation))
+def _ingests(use_case: "UseCase", *relations: "Relation") -> tuple[str, ...]:
+    read = {name for relation in relations for name in list_sources_read(use_case, relation)}
     return tuple(f"ingest:{name}" for name in use_case.sources if name in read)

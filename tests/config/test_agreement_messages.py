@@ -67,6 +67,36 @@ CASES = [
         id="an unknown view",
     ),
     pytest.param(
+        {
+            'label: "returned = 1"': "label: {from: order, entity: [customer, order_id], timestamp: returned_on, within: 14d, "
+            "value: amount > 1, complete_until: now()}"
+        },
+        [
+            "53: dataset.label.complete_until: `now()` is a value for each row; allowed: an aggregate, such as avg(…)",
+            "53: dataset.label.entity[0]: no column 'customer' in dataset.entity; allowed: order_id, customer_id, channel; did you mean 'customer_id'?",
+            "53: dataset.label.from: no source feeds it: 'order'; allowed: a source: orders, customers; did you mean 'orders'?",
+            "53: dataset.label.value: `amount > 1` is a value for each row; allowed: an aggregate, such as avg(…)",
+            "54: dataset.label_matures_after: a label that events tell matures after its own `within` and `available_after`; allowed: the one or the other",
+        ],
+        id="a label from events that are not there",
+    ),
+    pytest.param(
+        {
+            'label: "returned = 1"\n  label_matures_after: 14d': "label: {from: orders, entity: [channel], timestamp: orderd_on, "
+            "within: 14d, value: first(returned) = 1}"
+        },
+        [
+            "53: dataset.label.timestamp: no column 'orderd_on' in orders; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note, is_large, _ingested_at, _batch_id, _source_file; did you mean 'ordered_on'?",
+            "53: dataset.label.value: first() in `first(returned) = 1` answers differently each time; allowed: expressions that can be computed again with the same result",
+        ],
+        id="a label of whichever event comes first",
+    ),
+    pytest.param(
+        {"valid_until: 2024-04-01}": "valid_until: 2024-04-01, groups: [customer_id, age]}"},
+        ["58: dataset.split.groups[1]: no column 'age' in dataset.entity; allowed: order_id, customer_id, channel"],
+        id="groups that the entity lacks",
+    ),
+    pytest.param(
         {"entity: [order_id, customer_id, channel]": "entity: [order_id, channel]"},
         [
             "55: dataset.features[0]: customer is looked up by customer_id, which dataset.entity lacks; allowed: order_id, channel; did you mean 'order_id'?",

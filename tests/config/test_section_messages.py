@@ -8,6 +8,33 @@ from config_sample import BreakSample
 
 CASES = [
     pytest.param(
+        {
+            'label: "returned = 1"\n  label_matures_after: 14d': "label: {from: orders, entity: [], timestamp: ordered_on, "
+            "within: 0d, valu: count(*) > 0}"
+        },
+        [
+            "53: dataset.label.entity: found []; allowed: at least one entry",
+            "53: dataset.label.valu: unknown key; allowed: from, where, entity, timestamp, within, value, available_after, complete_until; did you mean 'value'?",
+            "53: dataset.label.value: missing: SQL aggregate over a decision's events, such as count(*) > 0",
+            "53: dataset.label.within: found '0d'; allowed: a duration above 0",
+        ],
+        id="a label section with mistakes of its own",
+    ),
+    pytest.param(
+        {'label: "returned = 1"': "label: 7"},
+        [
+            "53: dataset.label: found 7; allowed: SQL over one row, or events that tell it: {from: …, entity: …, timestamp: …, within: …, value: …}"
+        ],
+        id="a label that is neither text nor section",
+    ),
+    pytest.param(
+        {"valid_until: 2024-04-01}": "valid_until: 2024-04-01, embargo: 60d}"},
+        [
+            "58: dataset.split: found {by: 'time', train_until: 2024-03-01, valid_until: 2024-04-01, embargo: '60d'}; allowed: an embargo shorter than from train_until to valid_until, or no row is left to tune on"
+        ],
+        id="an embargo that leaves nothing",
+    ),
+    pytest.param(
         {"mode: incremental": "mode: merge\n    merge: {history: true, orderby: [ordered_on]}"},
         [
             "10: sources.orders.merge.order_by: missing: columns; of two changes of a key the later by these holds, whichever came first",

@@ -32,7 +32,7 @@ POINTS = [
 ]
 SOURCES = frozenset({"flights", "weather", "planes", "airports"})
 MADE_ANEW = (
-    "run_id", "scored_at", "published_at", "_ingested_at", "created_at", "as_of", "decision_id", "decided_at", "evidence",
+    "run_id", "scored_at", "published_at", "_ingested_at", "created_at", "as_of", "labels_until", "decision_id", "decided_at", "evidence",
 )  # fmt: skip
 """Columns that differ between any two runs; `as_of` only in `training_sets`, where it is the moment of asking."""
 

@@ -74,13 +74,13 @@ def test_maturity_makes_a_new_version_only_when_it_lets_new_rows_in(built, tmp_p
         for minutes in (100, 120, 121)
     }
     assert at_noon[100].rows == {"train": 4}
-    assert at_noon[100].left_out == {"immature": 3, "no_label": 1}
+    assert at_noon[100].left_out == {"immature": 4}
     assert at_noon[120].version == at_noon[100].version
     assert at_noon[121].rows == {"train": 4, "valid": 1}
     assert len({made.version for made in at_noon.values()}) == 2
     runs = read_table(built, "runs").filter("step = 'dataset'").orderBy("started_at").collect()
-    assert runs[0]["details"]["left_out_immature"] == "3"
-    assert runs[0]["details"]["immature_share"] == "0.375"
+    assert runs[0]["details"]["left_out_immature"] == "4"
+    assert runs[0]["details"]["immature_share"] == "0.5"
 
 
 def test_new_input_and_new_definition_make_new_versions(trained, use_case, tmp_path, rows):

@@ -1,16 +1,17 @@
 """When a figure is an alert, and when there is nothing to say."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.dataset import Dataset
-from sparkml_ops.config.monitoring import DriftAlert
+from sparkml_ops.config.monitoring import DriftAlert, PerformanceAlert
 from sparkml_ops.monitoring.alerts import find_alerts
 from sparkml_ops.monitoring.batch import PublishedBatch
 from sparkml_ops.monitoring.drift import judge_drift
-from sparkml_ops.monitoring.labels import join_labels, judge_performance
+from sparkml_ops.monitoring.labels import join_labels, judge_performance, measure_performance
 
 BATCH = PublishedBatch("b", 3, "champion", 10, 0, datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -55,3 +56,15 @@ def test_labels_that_are_not_mature_or_not_there_are_null(spark: SparkSession) -
     )
     joined = join_labels(predictions, decisions, dataset, as_of=datetime(2026, 1, 10, tzinfo=UTC))
     assert {row.id: row._label for row in joined.collect()} == {1: 1, 2: 0, 3: None, 4: None, 5: None}
+
+
+def test_the_share_of_immature_labels_is_a_figure_and_no_immature_row_is_evaluated(spark: SparkSession) -> None:
+    labelled = spark.sql(
+        "SELECT * FROM VALUES (1D, 'known'), (0D, 'known'), (NULL, 'immature'), (NULL, 'no_decision') AS t(_label, _label_state)"
+    ).selectExpr("*", "0.5D AS prediction", "TIMESTAMP'2026-01-01' AS as_of")
+    batch = replace(BATCH, rows=4)
+    figures = {figure.name: figure for figure in measure_performance(labelled, PerformanceAlert(), batch=batch)}
+    assert (figures["share_immature"].value, figures["share_labelled"].value) == (0.25, 0.5)
+    assert figures["share_immature"].details == "predictions by label: immature 1, known 2, no_decision 1"
+    nothing = measure_performance(labelled.limit(0), PerformanceAlert(), batch=replace(BATCH, rows=0))
+    assert {figure.verdict for figure in nothing} == {"no_data"}

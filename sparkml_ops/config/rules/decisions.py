@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from sparkml_ops.config.dataset import Dataset, HashSplit
+from sparkml_ops.config.dataset import AS_OF, NEWEST_EVENT, Dataset, EventLabel, HashSplit
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.rules.scope import (
     Scope,
+    check_aggregate_expression,
     check_name,
     check_names,
     check_relation,
@@ -32,6 +33,8 @@ def check_dataset(parts: Parts) -> Iterator[Finding]:
         return
     yield from check_relation((*_PATH, "from"), dataset.relation, parts)
     yield from _check_columns(dataset, find_scope(dataset.relation, parts))
+    if isinstance(dataset.label, EventLabel):
+        yield from _check_events(dataset, dataset.label, parts)
     yield from _check_features(dataset, parts)
     yield from _check_derived(dataset, parts)
 
@@ -40,14 +43,34 @@ def _check_columns(dataset: Dataset, scope: Scope) -> Iterator[Finding]:
     yield from check_names((*_PATH, "entity"), dataset.entity, scope)
     yield from check_names((*_PATH, "key"), dataset.key, Scope("dataset.entity", dataset.entity))
     yield from check_name((*_PATH, "timestamp"), dataset.timestamp, scope)
-    yield from check_row_expression((*_PATH, "label"), dataset.label, scope)
+    if isinstance(dataset.label, str):
+        yield from check_row_expression((*_PATH, "label"), dataset.label, scope)
     if dataset.where is not None:
         yield from check_row_expression((*_PATH, "where"), dataset.where, scope)
-    if isinstance(dataset.split, HashSplit):
-        yield from check_names((*_PATH, "split", "of"), dataset.split.of, Scope("dataset.entity", dataset.entity))
+    key, together = (
+        ("of", dataset.split.of) if isinstance(dataset.split, HashSplit) else ("groups", dataset.split.groups)
+    )
+    yield from check_names((*_PATH, "split", key), together, Scope("dataset.entity", dataset.entity))
     for at, name in enumerate(dataset.entity):
         if name.lower() in RESERVED:
             yield Finding((*_PATH, "entity", at), f"{show_value(name)} is a column of the predictions", "another name")
+
+
+def _check_events(dataset: Dataset, label: EventLabel, parts: Parts) -> Iterator[Finding]:
+    path: KeyPath = (*_PATH, "label")
+    scope = find_scope(label.relation, parts)
+    yield from check_relation((*path, "from"), label.relation, parts)
+    yield from check_names((*path, "entity"), label.entity, Scope("dataset.entity", dataset.entity))
+    yield from check_names((*path, "entity"), label.entity, scope)
+    yield from check_name((*path, "timestamp"), label.timestamp, scope)
+    if label.where is not None:
+        yield from check_row_expression((*path, "where"), label.where, scope)
+    yield from check_aggregate_expression((*path, "value"), label.value, scope)
+    if label.complete_until not in {NEWEST_EVENT, AS_OF}:
+        yield from check_aggregate_expression((*path, "complete_until"), label.complete_until, scope)
+    if dataset.label_matures_after:
+        found = "a label that events tell matures after its own `within` and `available_after`"
+        yield Finding((*_PATH, "label_matures_after"), found, "the one or the other")
 
 
 def _check_features(dataset: Dataset, parts: Parts) -> Iterator[Finding]:

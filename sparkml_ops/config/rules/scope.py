@@ -75,8 +75,7 @@ def check_row_expression(path: KeyPath, sql: str, scope: Scope) -> Iterator[Find
     if expression.is_aggregate or expression.windows:
         yield Finding(path, f"{quote_sql(sql)} looks at more than one row", "an expression over one row")
     if expression.unrepeatable:
-        found = f"{expression.unrepeatable[0]}() in {quote_sql(sql)} answers differently each time"
-        yield Finding(path, found, "expressions that can be computed again with the same result")
+        yield _is_unrepeatable(path, sql, expression)
 
 
 def check_aggregate_expression(path: KeyPath, sql: str, scope: Scope) -> Iterator[Finding]:
@@ -87,6 +86,8 @@ def check_aggregate_expression(path: KeyPath, sql: str, scope: Scope) -> Iterato
     yield from _check_columns(path, expression, scope)
     if not expression.is_aggregate:
         yield Finding(path, f"{quote_sql(sql)} is a value for each row", "an aggregate, such as avg(…)")
+    if expression.unrepeatable:
+        yield _is_unrepeatable(path, sql, expression)
 
 
 def is_column(sql: str) -> bool:
@@ -121,6 +122,11 @@ def _check_columns(path: KeyPath, expression: Expression, scope: Scope) -> Itera
     unknown = [name for name in expression.columns if name.lower() not in known]
     if unknown:
         yield _no_column(path, scope, *unknown)
+
+
+def _is_unrepeatable(path: KeyPath, sql: str, expression: Expression) -> Finding:
+    found = f"{expression.unrepeatable[0]}() in {quote_sql(sql)} answers differently each time"
+    return Finding(path, found, "expressions that can be computed again with the same result")
 
 
 def _no_column(path: KeyPath, scope: Scope, *names: str) -> Finding:
