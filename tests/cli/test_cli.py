@@ -17,6 +17,7 @@ from tests.flights_sample import PROJECT
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 GROUPED = [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
 GROUPED += [("contract", verb) for verb in ("export", "infer", "diff")]
+GROUPED += [("online", verb) for verb in ("publish", "serve", "check")]
 HEAVY = ("pyspark", "mlflow", "pandas", "numpy", "lightgbm", "sklearn", "hyperopt")
 
 
