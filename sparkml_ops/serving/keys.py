@@ -80,15 +80,18 @@ def _write(column_type: str, value: Any) -> str | None:
         is_number = isinstance(value, int) and not isinstance(value, bool)
         return str(int(value)) if is_number or _matches(_NUMBER, value) else None
     if column_type == "boolean":
-        return {True: "true", "true": "true", False: "false", "false": "false"}[value] if _is_boolean(value) else None
-    if not isinstance(value, str) and not _DECIMAL.fullmatch(column_type):
-        return None
+        text = str(value).lower() if isinstance(value, bool) else value
+        return text if text in ("true", "false") else None
+    if column_type in {"date", "timestamp"}:
+        return _write_time(column_type, value) if isinstance(value, str) else None
+    return _write_decimal(column_type, value)
+
+
+def _write_time(column_type: str, value: str) -> str:
     if column_type == "date":
         return str(date.fromisoformat(value).toordinal() - _FIRST_DAY)
-    if column_type == "timestamp":
-        instant = datetime.fromisoformat(value)
-        return str(to_microseconds(instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant))
-    return _write_decimal(column_type, value)
+    instant = datetime.fromisoformat(value)
+    return str(to_microseconds(instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant))
 
 
 def _write_text(value: Any) -> str | None:
@@ -114,10 +117,6 @@ def _write_decimal(column_type: str, value: Any) -> str | None:
 
 def _matches(pattern: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _is_boolean(value: Any) -> bool:
-    return isinstance(value, bool) or value in ("true", "false")
 
 
 def describe_key(entity: Sequence[ServedColumn], key: bytes) -> str:

@@ -58,7 +58,7 @@ def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
         raise BadRequestError(422, f"the body: expected {shape}, found {found}.")
     for name, kind in lists.items():
         items = document[name]
-        words = {dict: "objects", str: "texts"}[kind]
+        words = "objects" if kind is dict else "texts"
         if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
             raise BadRequestError(422, f"{name}: expected a list of {words}.")
         if not items:

@@ -9,12 +9,12 @@ from sparkml_ops.errors import ConflictError
 from sparkml_ops.serving.answers import AnswerPlan, answer, plan_answers
 from sparkml_ops.serving.openapi import describe_server
 from sparkml_ops.serving.publication import Publication, to_microseconds
-from sparkml_ops.serving.requests import find_keys, read_body, read_query, require_size, require_view
+from sparkml_ops.serving.requests import BadRequestError, find_keys, read_body, read_query, require_size, require_view
 from sparkml_ops.serving.values import render_instant
 
 if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
-    from sparkml_ops.serving.stores import FeatureStore, Found
+    from sparkml_ops.serving.stores import FeatureStore
 
 Clock = Callable[[], datetime]
 Entity = Mapping[str, Any]
@@ -114,13 +114,12 @@ class FeatureService:
         return {"asked_at": render_instant(moment), "views": stated, "results": results}
 
     def _find(self, views: Sequence[str], entities: Sequence[Entity]) -> dict[str, _Looked]:
-        """Records by view. Keys are made by the publication that is known; where another one is found, with other entity columns, again."""
+        """Records by view, with keys that were made by the entity columns of the very publication that is found."""
         for _ in range(_ATTEMPTS):
             plans = {view: self._plan(view) for view in views}
-            others = {column.name for plan in plans.values() for column in plan.publication.entity}
-            keys = {view: find_keys(plan.publication, entities, others=others) for view, plan in plans.items()}
+            keys = self._make_keys(plans, entities)
             found = self.store.find({view: [key for key in some if key is not None] for view, some in keys.items()})
-            now = {view: self._renew(view, found.get(view)) for view in views}
+            now = {view: self._renew(view, found[view].publication if view in found else None) for view in views}
             if all(plan is not None and plan.has_entity_of(plans[view]) for view, plan in now.items()):
                 return {
                     view: _Looked(plan, keys[view], iter(found[view].records)) for view, plan in now.items() if plan
@@ -129,6 +128,15 @@ class FeatureService:
             f"{', '.join(views)}: published anew again and again while they were asked for: ask once more"
         )
 
+    def _make_keys(self, plans: dict[str, AnswerPlan], entities: Sequence[Entity]) -> dict[str, list[bytes | None]]:
+        """Keys by view. Before an entity is called wrong it is looked whether the view has been published with other columns."""
+        try:
+            return _find_all_keys(plans, entities)
+        except BadRequestError:
+            published = self._publications()
+            plans |= {view: plan for view in plans if (plan := self._renew(view, published.get(view))) is not None}
+            return _find_all_keys(plans, entities)
+
     def _plan(self, view: str) -> AnswerPlan:
         known = self._plans.get(view)
         if known is None:
@@ -136,15 +144,20 @@ class FeatureService:
             known = self._plans[view] = plan_answers(publication)
         return known
 
-    def _renew(self, view: str, found: "Found | None") -> AnswerPlan | None:
-        """How what was found is told; None where the view is published no more."""
-        if found is None:
+    def _renew(self, view: str, publication: Publication | None) -> AnswerPlan | None:
+        """How a view is told as it is published now; None where it is no more."""
+        if publication is None:
             self._plans.pop(view, None)
             return None
         known = self._plans.get(view)
-        if known is None or known.publication != found.publication:
-            known = self._plans[view] = plan_answers(found.publication)
+        if known is None or known.publication != publication:
+            known = self._plans[view] = plan_answers(publication)
         return known
+
+
+def _find_all_keys(plans: Mapping[str, AnswerPlan], entities: Sequence[Entity]) -> dict[str, list[bytes | None]]:
+    others = {column.name for plan in plans.values() for column in plan.publication.entity}
+    return {view: find_keys(plan.publication, entities, others=others) for view, plan in plans.items()}
 
 
 def _state(publication: Publication) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The stores that are there, and a shop whose tables are written by hand."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.lake import Lake
 from sparkml_ops.serving.stores import open_store
 from tests.redis_server import RedisServer, start_redis
+
+both_stores = pytest.mark.parametrize("use_case", ["sqlite", "redis"], indirect=True)
 
 SPENDING = [
     ("ann", -10, -10, 20.0, 1),
@@ -27,21 +30,29 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture
 def use_case(request: pytest.FixtureRequest, tmp_path: Path) -> UseCase:
-    """The shop with each kind of store, which is empty."""
-    if request.param == "sqlite":
+    """The shop with an empty store: SQLite, or with `both_stores` Redis as well."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         return make_use_case(tmp_path)
     server: RedisServer = request.getfixturevalue("redis_server")
     server.connect().flushall()
     return make_use_case(tmp_path, store={"kind": "redis", "url": server.url})
 
 
-@pytest.fixture
-def shop(lake: Lake, spark: SparkSession) -> Lake:
-    """The shop's feature tables."""
+@pytest.fixture(scope="session")
+def shop_folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's feature tables, to be copied."""
+    lake = Lake(spark, str(tmp_path_factory.mktemp("served") / "shop"), None, "shop", frozenset())
     write_view(lake, "spending", make_rows(spark, SPENDING_SCHEMA, SPENDING), write_id="1")
     write_view(lake, "profile", make_rows(spark, PROFILE_SCHEMA, PROFILE), write_id="1")
+    return Path(lake.root)
+
+
+@pytest.fixture
+def shop(lake: Lake, shop_folder: Path) -> Lake:
+    """The shop's feature tables."""
+    shutil.copytree(shop_folder, lake.root)
     return lake
 
 

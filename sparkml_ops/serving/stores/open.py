@@ -1,6 +1,5 @@
 """The store that a use case names."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from sparkml_ops.serving.stores.redis import RedisFeatures
 from sparkml_ops.serving.stores.sqlite import SqliteFeatures
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sparkml_ops.config.use_case import UseCase
     from sparkml_ops.serving.stores.protocol import FeatureStore
 

@@ -12,7 +12,7 @@ slot of a cluster.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sparkml_ops.errors import ConfigError, ConflictError, SetupError
 from sparkml_ops.serving.publication import (
@@ -25,9 +25,6 @@ from sparkml_ops.serving.publication import (
     write_publication,
 )
 from sparkml_ops.serving.stores.protocol import PAGE, Change, Found
-
-if TYPE_CHECKING:
-    import redis
 
 _WAIT_SECONDS = 30
 _ATTEMPTS = 5  # a look-up meets a full publishing's end once; more often only if somebody publishes in a circle
@@ -53,7 +50,7 @@ class RedisFeatures:
     def __init__(self, url: str, use_case: str) -> None:
         self._url = url
         self._prefix = f"sparkml_ops:{{{use_case}}}"
-        self._client: redis.Redis | None = None
+        self._client: Any = None
         self._known: dict[str, Publication] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -138,7 +135,7 @@ class RedisFeatures:
             self._client.close()
             self._client = None
 
-    def _unlink(self, client: "redis.Redis", view: str, *, but: str | None) -> None:
+    def _unlink(self, client: Any, view: str, *, but: str | None) -> None:
         for name in client.scan_iter(match=_literally(self._name(f"rows:{view}:")) + "*"):
             if name.decode() != but:
                 client.unlink(name)
@@ -158,7 +155,7 @@ class RedisFeatures:
         return self._name(f"rows:{publication.view}:{publication.generation}")
 
     @contextmanager
-    def _blaming(self, pending: Pending | None = None) -> "Iterator[redis.Redis]":
+    def _blaming(self, pending: Pending | None = None) -> Iterator[Any]:
         """The client, and the server's refusals as what a user can mend; the address may hold a password and is not shown."""
         try:
             import redis
