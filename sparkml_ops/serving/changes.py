@@ -8,13 +8,16 @@ have not changed at all, only those can differ of which a row has come within th
 from typing import TYPE_CHECKING
 
 from sparkml_ops.lake import read_table
+from sparkml_ops.serving.keys import key_column
 from sparkml_ops.serving.publication import Publication
-from sparkml_ops.serving.records import CONTENT, KEY, make_records, visible_between
+from sparkml_ops.serving.records import CONTENT, KEY, join_lines, list_lines, make_records, visible_between
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from sparkml_ops.lake import Lake
+
+_IS_NEW, _OLD = "__is_new", "__old"
 
 
 def find_all_records(lake: "Lake", target: Publication) -> "DataFrame":
@@ -37,13 +40,13 @@ def find_changes(lake: "Lake", before: Publication, target: Publication) -> "Dat
     from pyspark.sql import functions as F
 
     earlier = read_table(lake, before.table, version=before.version)
-    old = make_records(earlier, before, at=target.published_at, through=before.through).alias("old")
-    new = make_records(rows, target, at=target.published_at, through=target.through).alias("new")
-    both = new.join(old, on=_names(target), how="full_outer")
-    ours, theirs = F.col(f"new.{CONTENT}"), F.col(f"old.{CONTENT}")
-    return both.filter(~ours.eqNullSafe(theirs)).select(
-        F.coalesce(f"new.{KEY}", f"old.{KEY}").alias(KEY), ours.alias(CONTENT)
-    )
+    old = list_lines(earlier, before, at=target.published_at, through=before.through)
+    new = list_lines(rows, target, at=target.published_at, through=target.through)
+    is_new = F.col(_IS_NEW)
+    both = new.withColumn(_IS_NEW, F.lit(True)).unionByName(old.withColumn(_IS_NEW, F.lit(False)))
+    contents = both.groupBy(*_names(target)).agg(join_lines(is_new).alias(CONTENT), join_lines(~is_new).alias(_OLD))
+    changed = contents.filter(~F.col(CONTENT).eqNullSafe(F.col(_OLD)))
+    return changed.select(key_column(target.entity).alias(KEY), CONTENT)
 
 
 def _names(publication: Publication) -> list[str]:

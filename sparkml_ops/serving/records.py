@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TIMESTAMP, KNOWN_AT = "timestamp", "_known_at"
 KEY, CONTENT = "__key", "__content"
 NEVER = "-"
-_VISIBLE, _ROW = "__visible", "__row"
+_LINE, _UNTIL, _RANK = "__line", "__until", "__rank"
 
 
 def make_records(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
@@ -42,46 +42,63 @@ def make_records(rows: "DataFrame", publication: Publication, *, at: int, throug
         at: the instant as of which the records are made, in microseconds.
         through: rows that become visible later are left out.
     """
-    from pyspark.sql import functions as F
+    entity = _entity_of(publication)
+    lines = list_lines(rows, publication, at=at, through=through)
+    grouped = lines.groupBy(*entity).agg(join_lines().alias(CONTENT))
+    return grouped.select(*entity, key_column(publication.entity).alias(KEY), CONTENT)
 
-    entity = [F.col(f"`{column.name}`") for column in publication.entity]
+
+def list_lines(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
+    """The lines of all records: entity columns, `__line`, and `__until` instead of it where a row is left out.
+
+    Of the rows that are visible already only one of each entity goes on from where it is read, so that a long history costs little;
+    of the others, files without any are not read at all.
+    """
+    from pyspark.sql import functions as F
+    from pyspark.sql.window import Window
+
+    entity = _entity_of(publication)
     whole = reduce(and_, [column.isNotNull() for column in [*entity, F.col(TIMESTAMP), F.col(KNOWN_AT)]])
-    times = [F.unix_micros(F.col(name).cast("timestamp")) for name in (TIMESTAMP, KNOWN_AT)]
-    content = F.struct(*(F.col(f"`{column.name}`") for column in publication.columns))
-    found = rows.filter(whole).select(
-        *entity,
-        F.greatest(*times).alias(_VISIBLE),
-        F.struct(times[0].alias("t"), times[1].alias("k"), content.alias("v")).alias(_ROW),
-    )
-    visible, order = F.col(_VISIBLE), F.struct(F.col(f"{_ROW}.t"), F.col(f"{_ROW}.k"))
-    grouped = found.groupBy(*entity).agg(
-        F.max_by(_ROW, F.when(visible <= at, order)).alias("__newest"),
-        F.collect_list(F.when((visible > at) & (visible <= through), F.col(_ROW))).alias("__coming"),
-        F.min(F.when(visible > through, visible)).alias("__until"),
-    )
-    return grouped.select(*entity, key_column(publication.entity).alias(KEY), _write_record(rows, publication))
+    now = F.timestamp_micros(F.lit(at))
+    is_past = (F.col(TIMESTAMP) <= now) & (F.col(KNOWN_AT) <= now)
+    newest = Window.partitionBy(*entity).orderBy(F.desc(TIMESTAMP), F.desc(KNOWN_AT))
+    counting = rows.filter(whole & is_past).withColumn(_RANK, F.row_number().over(newest)).filter(F.col(_RANK) == 1)
+    coming = rows.filter(whole & ((F.col(TIMESTAMP) > now) | (F.col(KNOWN_AT) > now)))
+    visible = F.greatest(F.unix_micros(TIMESTAMP), F.unix_micros(KNOWN_AT))
+    is_left_out = visible > F.lit(through)
+    line = F.when(~is_left_out, _write_line(rows, publication)).alias(_LINE)
+    return counting.drop(_RANK).unionByName(coming).select(*entity, line, F.when(is_left_out, visible).alias(_UNTIL))
 
 
-def _write_record(rows: "DataFrame", publication: Publication) -> "Column":
+def _write_line(rows: "DataFrame", publication: Publication) -> "Column":
     from pyspark.sql import functions as F
 
-    types = {field.name: field.dataType for field in rows.schema}
+    values = [
+        storable_value(F.col(f"`{column.name}`"), rows.schema[column.name].dataType).alias(str(number))
+        for number, column in enumerate(publication.columns)
+    ]
+    text = F.to_json(F.struct(*values), {"ignoreNullFields": "false"})
+    return F.struct(F.unix_micros(TIMESTAMP).alias("t"), F.unix_micros(KNOWN_AT).alias("k"), text.alias("text"))
 
-    def write_line(row: "Column") -> "Column":
-        values = [
-            storable_value(row["v"][column.name], types[column.name]).alias(str(number))
-            for number, column in enumerate(publication.columns)
-        ]
-        text = F.to_json(F.struct(*values), {"ignoreNullFields": "false"})
-        return F.struct(row["t"].alias("t"), row["k"].alias("k"), text.alias("text"))
 
-    newest = F.when(F.col("__newest").isNull(), F.array().cast("array<struct<t:bigint,k:bigint,text:string>>"))
-    lines = F.array_sort(
-        F.concat(newest.otherwise(F.array(write_line(F.col("__newest")))), F.transform("__coming", write_line))
-    )
+def join_lines(of: "Column | None" = None) -> "Column":
+    """The text of a record, from the lines of one entity; of those only for which `of` holds, and null where there are none.
+
+    An aggregate, to be computed over the lines of an entity.
+    """
+    from pyspark.sql import functions as F
+
+    among = F.lit(True) if of is None else of
+    lines = F.array_sort(F.collect_list(F.when(among, F.col(_LINE))))
     texts = F.transform(lines, lambda row: F.concat_ws(" ", row["t"], row["k"], row["text"]))
-    until = F.coalesce(F.col("__until").cast("string"), F.lit(NEVER))
-    return F.concat_ws("\n", F.array(until), texts).alias(CONTENT)
+    until = F.coalesce(F.min(F.when(among, F.col(_UNTIL))).cast("string"), F.lit(NEVER))
+    return F.when(F.count_if(among) > 0, F.concat_ws("\n", F.array(until), texts))
+
+
+def _entity_of(publication: Publication) -> "list[Column]":
+    from pyspark.sql import functions as F
+
+    return [F.col(f"`{column.name}`") for column in publication.entity]
 
 
 def visible_between(first: int, last: int) -> "Column":
