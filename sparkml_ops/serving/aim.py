@@ -63,18 +63,7 @@ def aim_publication(use_case: "UseCase", lake: "Lake", *, view: str, at: int, ru
     columns = _find_columns(
         schema, declared.column_names(), view=view, place=f"{table}@v{version}", use_case=use_case.name
     )
-    for column in entity:
-        if not can_be_key(column.type):
-            raise ConfigError(
-                f"features.{view}: its entity column `{column.name}` is of type {column.type}, by which nothing can be looked up online. "
-                "Make it a text, a whole number, a decimal, a boolean, a date or a timestamp in the view's relation."
-            )
-    for column in columns:
-        if (unservable := find_unservable(column.type)) is not None:
-            raise ConfigError(
-                f"features.{view}: `{column.name}` holds values of type {unservable}, which have no form in JSON. Cast it in the view, or "
-                "leave the view out of serving.views."
-            )
+    _require_servable(view, entity, columns)
     return Publication(
         view=view,
         generation="",
@@ -91,6 +80,21 @@ def aim_publication(use_case: "UseCase", lake: "Lake", *, view: str, at: int, ru
         ttl=None if declared.timestamp is None else _live_for(declared),
         run_id=run_id,
     )
+
+
+def _require_servable(view: str, entity: Sequence[ServedColumn], columns: Sequence[ServedColumn]) -> None:
+    for column in entity:
+        if not can_be_key(column.type):
+            raise ConfigError(
+                f"features.{view}: its entity column `{column.name}` is of type {column.type}, by which nothing can be looked up online. "
+                "Make it a text, a whole number, a decimal, a boolean, a date or a timestamp in the view's relation."
+            )
+    for column in columns:
+        if (unservable := find_unservable(column.type)) is not None:
+            raise ConfigError(
+                f"features.{view}: `{column.name}` holds values of type {unservable}, which have no form in JSON. Cast it in the view, or "
+                "leave the view out of serving.views."
+            )
 
 
 def _find_columns(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from conftest import PROFILE, SPENDING, both_stores
-from online_shop import NOON, Asked, minutes
+from online_shop import NOON, PROFILE_SCHEMA, Asked, make_rows, minutes, write_view
+from pyspark.sql import SparkSession
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError, ConflictError, TableNotFoundError
@@ -220,11 +221,22 @@ def test_a_view_that_is_served_no_more_is_taken_out(shop: Lake, use_case: UseCas
     assert ask.store.find({"profile": [b"3:ann"], "spending": []}).keys() == {"spending"}
 
 
-def test_what_cannot_be_published_is_told(lake: Lake, use_case: UseCase) -> None:
+def test_what_cannot_be_published_is_told(lake: Lake, use_case: UseCase, spark: SparkSession) -> None:
     with pytest.raises(ConfigError, match=r"no feature view profil\. Did you mean profile"):
         publish_features(use_case, lake, views=["profil"])
     with pytest.raises(TableNotFoundError, match="no table features_spending"):
         publish_features(use_case, lake)
+    fewer = use_case.model_copy(update={"serving": use_case.serving.model_copy(update={"views": ["spending"]})})
+    with pytest.raises(ConfigError, match=r"does not serve profile: add it to serving\.views"):
+        publish_features(fewer, lake, views=["profile"])
+    floating = PROFILE_SCHEMA.replace("customer string", "customer double")
+    write_view(lake, "profile", make_rows(spark, floating, [(1.5, 0, 0, "Bonn")]), write_id="1")
+    with pytest.raises(
+        ConfigError, match="entity column `customer` is of type double, by which nothing can be looked up"
+    ):
+        publish_features(use_case, lake, views=["profile"])
+    with open_store(use_case) as store:
+        assert store.read_states() == {}
 
 
 def test_an_empty_table_is_published(shop: Lake, use_case: UseCase, ask: Asked, rewrite: Rewrite) -> None:
