@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import contract, datasets, ingest, inspect, pipeline, quarantine, stages, tables
+from sparkml_ops.cli import contract, datasets, ingest, inspect, online, pipeline, quarantine, stages, tables
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -101,3 +101,4 @@ for verb in (
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(contract.app, name="contract")
+app.add_typer(online.app, name="online")

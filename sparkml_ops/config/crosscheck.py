@@ -3,6 +3,7 @@
 from sparkml_ops.config.mistakes import Finding, first_per_path
 from sparkml_ops.config.parts import Parts, take_apart
 from sparkml_ops.config.rules.decisions import check_dataset
+from sparkml_ops.config.rules.online import check_online
 from sparkml_ops.config.rules.references import check_references
 from sparkml_ops.config.rules.serving import check_gates, check_model, check_scoring
 from sparkml_ops.config.rules.sources import check_sources
@@ -18,6 +19,7 @@ _CHECKS = (
     check_model,
     check_gates,
     check_scoring,
+    check_online,
     check_maintenance,
 )
 

@@ -12,6 +12,7 @@ from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.maintenance import Maintenance
 from sparkml_ops.config.model import Model
 from sparkml_ops.config.scoring import Scoring
+from sparkml_ops.config.serving import Serving
 from sparkml_ops.config.sources import Source
 from sparkml_ops.config.types import Section
 from sparkml_ops.config.use_case import UseCase
@@ -33,6 +34,7 @@ class Parts:
     gates: Gates | None
     scoring: Scoring | None
     maintenance: Maintenance | None = None
+    serving: Serving | None = None
 
     def source_columns(self, name: str) -> list[str] | None:
         """Columns of a source's clean table; None when they are not known."""
@@ -60,6 +62,7 @@ def take_apart(use_case: UseCase) -> Parts:
         use_case.gates,
         use_case.scoring,
         use_case.maintenance,
+        use_case.serving,
     )
 
 
@@ -78,6 +81,7 @@ def salvage_parts(values: Mapping[str, Any]) -> Parts:
         _read(Gates, values.get("gates", {})),
         _read(Scoring, values.get("scoring")),
         _read(Maintenance, values.get("maintenance", {})),
+        _read(Serving, values.get("serving", {})),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 CATALOG_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){1,2}")  # a folder of such a name is written ./like.this
 _SQLITE = "sqlite:///"
+ONLINE_FILE = "data/online/{use_case}.sqlite"
+"""Where published features are unless the configuration says otherwise."""
 _MLFLOW_WORDS = re.compile(r"databricks|uc$")  # names of services that look like relative paths
 
 
@@ -45,6 +47,16 @@ def resolve_sources(values: Mapping[str, Any], project: Path | None) -> dict[str
         return dict(values)
     resolved = {name: _change(source, _paths_of(source), resolve_path, project) for name, source in sources.items()}
     return {**values, "sources": resolved}
+
+
+def resolve_serving(values: Mapping[str, Any], project: Path | None) -> dict[str, Any]:
+    """A use case's values with the file of its online store, which is in the project unless another is named."""
+    serving = values.get("serving", {})
+    store = serving.get("store", {"kind": "sqlite"}) if isinstance(serving, Mapping) else None
+    if project is None or not isinstance(store, Mapping) or store.get("kind") != "sqlite":
+        return dict(values)
+    placed = {"path": ONLINE_FILE.format(use_case=values.get("name")), **store}
+    return {**values, "serving": {**serving, "store": _change(placed, ("path",), resolve_path, project)}}
 
 
 def _paths_of(source: Any) -> tuple[str, ...]:

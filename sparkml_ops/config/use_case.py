@@ -14,12 +14,13 @@ from sparkml_ops.config.maintenance import Maintenance
 from sparkml_ops.config.model import Model
 from sparkml_ops.config.monitoring import Monitoring
 from sparkml_ops.config.scoring import Scoring
+from sparkml_ops.config.serving import Serving
 from sparkml_ops.config.sources import Source
 from sparkml_ops.config.types import Identifier, Section
 
 
 class UseCase(Section):
-    """One use case: sources, features, dataset, model, gates, scoring, monitoring and maintenance."""
+    """One use case: sources, features, dataset, model, gates, scoring, serving, monitoring and maintenance."""
 
     name: Identifier
     description: str = ""
@@ -30,9 +31,14 @@ class UseCase(Section):
     model: Model
     gates: Gates = Gates()
     scoring: Scoring
+    serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     maintenance: Maintenance = Maintenance()
     environment: Environment = Field(exclude=True)
+
+    def served_views(self) -> list[str]:
+        """The views that are published for applications."""
+        return list(self.dataset.features if self.serving.views is None else self.serving.views)
 
     def feature_columns(self) -> list[str]:
         """Every column a model of this use case learns from, in order: view columns, then derived ones."""

@@ -24,6 +24,7 @@ from sparkml_ops.lake.tables import (
     list_tables,
     read_table,
     table_exists,
+    table_id,
     table_version,
 )
 from sparkml_ops.lake.versions import find_write, version_before, version_beside
@@ -82,6 +83,7 @@ __all__ = [
     "stage_folder",
     "stage_rows",
     "table_exists",
+    "table_id",
     "table_version",
     "version_before",
     "version_beside",

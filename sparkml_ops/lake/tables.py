@@ -42,6 +42,17 @@ def table_version(lake: Lake, table: str) -> int:
     return int(read_history(lake, table, limit=1)[0]["version"])
 
 
+def table_id(lake: Lake, table: str) -> str:
+    """Delta's own id of the table: another table of the same name has another one.
+
+    Raises:
+        TableNotFoundError: there is no such table.
+    """
+    _require_table(lake, table)
+    with blaming_tables(lake):
+        return str(open_delta_table(lake, table).detail().select("id").collect()[0]["id"])
+
+
 def change_version(lake: Lake, table: str, *, at: int | None = None) -> int:
     """The version by which the table has the rows it has, in the newest version or at another.
 

@@ -18,6 +18,7 @@ VERBS = sorted(command.callback.__name__ for command in app.registered_commands 
 GROUPED = [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
 GROUPED += [("datasets", verb) for verb in ("list", "show", "diff", "recreate", "export")]
 GROUPED += [("contract", verb) for verb in ("export", "infer", "diff")]
+GROUPED += [("online", verb) for verb in ("publish", "serve", "check")]
 HEAVY = ("pyspark", "mlflow", "pandas", "numpy", "lightgbm", "sklearn", "hyperopt")
 
 

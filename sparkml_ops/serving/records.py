@@ -1,0 +1,135 @@
+"""Records: what a store holds of an entity, so that it answers rightly as time goes by, without another publishing.
+
+A row of a feature table is *visible* from the later of `timestamp` and `_known_at` on. At an instant m the row that counts is, among
+the visible ones, that with the greatest (`timestamp`, `_known_at`). Rows become visible while nobody publishes: a row that was not
+known yet, and in `aggregate` views the change points at which events leave their windows. So a record holds
+
+* the row that counts at the instant of publishing, if there is one;
+* the rows that become visible after it, up to the horizon;
+* the instant from which on it may be wrong: the first at which a row that was left out becomes visible.
+
+A reader takes the row that counts at the moment of its request, and gives nothing from that instant on; what it takes is then
+exactly what the table at the published version says of the moment. A record's size is the number of an entity's changes within the
+horizon; one busy entity's record is made by one task.
+
+The text of a record: the first line is that instant, in microseconds, or `-`; each other line is a row, `timestamp _known_at {…}`, in
+the order of (`timestamp`, `_known_at`). Values go by the numbers of their columns.
+"""
+
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING
+
+from sparkml_ops.serving.keys import key_column
+from sparkml_ops.serving.publication import Publication
+from sparkml_ops.serving.values import storable_value
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+TIMESTAMP, KNOWN_AT = "timestamp", "_known_at"
+KEY, CONTENT = "__key", "__content"
+NEVER = "-"
+_LINE, _UNTIL, _RANK = "__line", "__until", "__rank"
+
+
+def make_records(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
+    """One record for each entity of a feature table: its entity columns, `__key` and `__content`.
+
+    Args:
+        rows: rows of the table.
+        publication: which columns are the entity's, and which are features.
+        at: the instant as of which the records are made, in microseconds.
+        through: rows that become visible later are left out.
+    """
+    entity = _entity_of(publication)
+    lines = list_lines(rows, publication, at=at, through=through)
+    grouped = lines.groupBy(*entity).agg(join_lines().alias(CONTENT))
+    return grouped.select(*entity, key_column(publication.entity).alias(KEY), CONTENT)
+
+
+def list_lines(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
+    """The lines of all records: entity columns, `__line`, and `__until` instead of it where a row is left out.
+
+    Of the rows that are visible already only one of each entity goes on from where it is read, so that a long history costs little;
+    of the others, files without any are not read at all.
+    """
+    from pyspark.sql import functions as F
+    from pyspark.sql.window import Window
+
+    entity = _entity_of(publication)
+    whole = reduce(and_, [column.isNotNull() for column in [*entity, F.col(TIMESTAMP), F.col(KNOWN_AT)]])
+    now = F.timestamp_micros(F.lit(at))
+    is_past = (F.col(TIMESTAMP) <= now) & (F.col(KNOWN_AT) <= now)
+    newest = Window.partitionBy(*entity).orderBy(F.desc(TIMESTAMP), F.desc(KNOWN_AT))
+    counting = rows.filter(whole & is_past).withColumn(_RANK, F.row_number().over(newest)).filter(F.col(_RANK) == 1)
+    coming = rows.filter(whole & ((F.col(TIMESTAMP) > now) | (F.col(KNOWN_AT) > now)))
+    visible = F.greatest(F.unix_micros(TIMESTAMP), F.unix_micros(KNOWN_AT))
+    is_left_out = visible > F.lit(through)
+    line = F.when(~is_left_out, _write_line(rows, publication)).alias(_LINE)
+    return counting.drop(_RANK).unionByName(coming).select(*entity, line, F.when(is_left_out, visible).alias(_UNTIL))
+
+
+def _write_line(rows: "DataFrame", publication: Publication) -> "Column":
+    from pyspark.sql import functions as F
+
+    values = [
+        storable_value(F.col(f"`{column.name}`"), rows.schema[column.name].dataType).alias(str(number))
+        for number, column in enumerate(publication.columns)
+    ]
+    text = F.to_json(F.struct(*values), {"ignoreNullFields": "false"})
+    return F.struct(F.unix_micros(TIMESTAMP).alias("t"), F.unix_micros(KNOWN_AT).alias("k"), text.alias("text"))
+
+
+def join_lines(of: "Column | None" = None) -> "Column":
+    """The text of a record, from the lines of one entity; of those only for which `of` holds, and null where there are none.
+
+    An aggregate, to be computed over the lines of an entity.
+    """
+    from pyspark.sql import functions as F
+
+    among = F.lit(True) if of is None else of
+    lines = F.array_sort(F.collect_list(F.when(among, F.col(_LINE))))
+    texts = F.transform(lines, lambda row: F.concat_ws(" ", row["t"], row["k"], row["text"]))
+    until = F.coalesce(F.min(F.when(among, F.col(_UNTIL))).cast("string"), F.lit(NEVER))
+    return F.when(F.count_if(among) > 0, F.concat_ws("\n", F.array(until), texts))
+
+
+def _entity_of(publication: Publication) -> "list[Column]":
+    from pyspark.sql import functions as F
+
+    return [F.col(f"`{column.name}`") for column in publication.entity]
+
+
+def visible_between(first: int, last: int) -> "Column":
+    """Whether a row of a feature table becomes visible after the one instant, and not after the other."""
+    from pyspark.sql import functions as F
+
+    after, until = (F.timestamp_micros(F.lit(instant)) for instant in (first, last))
+    times = [F.col(name).cast("timestamp") for name in (TIMESTAMP, KNOWN_AT)]
+    # Said so, files whose rows are all older, or all younger, are not read.
+    return ((times[0] > after) | (times[1] > after)) & (times[0] <= until) & (times[1] <= until)
+
+
+def holds_until(record: bytes) -> int | None:
+    """The instant from which on a record may be wrong; None for never."""
+    first, _, _ = record.partition(b"\n")
+    return None if first == NEVER.encode() else int(first)
+
+
+def find_row(record: bytes, moment: int) -> tuple[int, int, bytes] | None:
+    """The row that counts at a moment: its timestamp, `_known_at`, and values as JSON; None when none is visible yet."""
+    for line in reversed(record.split(b"\n")[1:]):
+        timestamp, known_at, values = line.split(b" ", 2)
+        if int(timestamp) <= moment and int(known_at) <= moment:
+            return int(timestamp), int(known_at), values
+    return None
+
+
+def move_record(record: bytes, moment: int) -> bytes:
+    """A record as one that is made at a later moment would be: without the rows that no longer count."""
+    until, *lines = record.split(b"\n")
+    instants = [max(int(part) for part in line.split(b" ", 2)[:2]) for line in lines]
+    counting = max((at for at, instant in enumerate(instants) if instant <= moment), default=None)
+    kept = [line for at, line in enumerate(lines) if instants[at] > moment or at == counting]
+    return b"\n".join([until, *kept])
