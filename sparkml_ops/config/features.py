@@ -61,12 +61,6 @@ class FeatureView(Section):
             column.name for each in self.aggregates for column in each.columns() if column.operation in COUNTS
         )
 
-    def zero_when_missing(self) -> frozenset[str]:
-        """The columns that are 0 where the view has no row: the counts, for nothing happened."""
-        return frozenset(
-            a.column_name(op, window) for a in self.aggregates for op in a.ops if op == "count" for window in a.windows
-        )
-
     def time_to_live(self) -> timedelta | None:
         """Age past which a row says nothing.
 

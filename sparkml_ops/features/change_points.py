@@ -11,6 +11,8 @@ sorted runs.
 * `snapshot`: windows are as of midnights (UTC). At the midnight D a window holds the events with `t + delay <= D` and
   `D - w <= t < D`. So an event enters at the first midnight after t that is not before t + delay, and leaves w after
   the first midnight after t.
+
+Where each event says itself when it was known, `late_events.py` puts them in order first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,11 +39,12 @@ class Clock:
     delay: int
     snapshot: bool = False
 
-    def enter(self, time: Positions) -> Positions:
-        """When events enter every window."""
+    def enter(self, time: Positions, known: Positions | None = None) -> Positions:
+        """When events enter every window, by when they were known; `delay` after their time unless that is given."""
+        known = time + self.delay if known is None else known
         if not self.snapshot:
-            return time + self.delay
-        return np.maximum(_next_midnight(time), _next_midnight(time + self.delay - 1))
+            return np.maximum(time, known)
+        return np.maximum(_next_midnight(time), _next_midnight(known - 1))
 
     def leave(self, time: Positions, window: int) -> Positions:
         """When events leave a window; one that has left it before it enters is never in it."""
@@ -50,10 +53,11 @@ class Clock:
 
 @dataclass(frozen=True)
 class Line:
-    """Events or change points: the number of the entity and the time, sorted by both."""
+    """Events, sorted by the number of the entity and by time, and when they enter, which grows with both; or change points."""
 
     entity: Positions
     time: Positions
+    enter: Positions
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def find_changes(
     held = _count_passed(tags, last, windows)
     is_change = (changes.time >= within[0]) & (changes.time < within[1]) & _has_change(held)
     points = np.flatnonzero(is_change)
-    return Line(changes.entity[points], changes.time[points]), [
+    return Line(changes.entity[points], changes.time[points], changes.time[points]), [
         Ranges(each.ends[points], {window: starts[points] for window, starts in each.starts.items()}) for each in held
     ]
 
@@ -102,7 +106,7 @@ def _list_changes(
     entities, times = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     counts = []
     for line, lengths in zip(lines, windows, strict=True):
-        runs = [clock.enter(line.time), *(clock.leave(line.time, window) for window in lengths)]
+        runs = [line.enter, *(clock.leave(line.time, window) for window in lengths)]
         times += runs
         entities += [line.entity] * len(runs)
         counts += [len(line.time)] * len(runs)
@@ -121,7 +125,8 @@ class _Keys:
     def split(self, keys: Positions) -> Line:
         """Entity and time of keys."""
         entity, time = np.divmod(keys, self.stride)
-        return Line(entity, time + self.first if self.instants is None else self.instants[time])
+        instant = time + self.first if self.instants is None else self.instants[time]
+        return Line(entity, instant, instant)
 
 
 def _to_keys(entity: Positions, time: Positions) -> _Keys:

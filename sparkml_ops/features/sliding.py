@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sparkml_ops.features.change_points import Clock, Line, Ranges, find_changes
+from sparkml_ops.features.late_events import Epochs, open_epochs
 from sparkml_ops.features.window_figures import Events, measure_windows, rank_in_order
 from sparkml_ops.features.window_sums import Positions
 
@@ -68,6 +69,7 @@ class Plan:
         part_length: length of such a part; part p gives the change points in [p · length, (p + 1) · length).
         clock: when events enter and leave windows.
         series: the aggregated expressions.
+        known: name of the column with the instant at which an event was known, where the clock's delay does not say it.
     """
 
     entity: tuple[str, ...]
@@ -76,6 +78,11 @@ class Plan:
     part_length: int
     clock: Clock
     series: tuple[Series, ...]
+    known: str | None = None
+
+    def longest(self) -> int:
+        """Length of the longest window."""
+        return max(window for series in self.series for window in series.windows())
 
 
 def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
@@ -90,13 +97,17 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
         Entity columns, `time` with the change points, the plan's columns, and `_filled`: whether some window has an
         event. Counts are int64, values have their own type, the other figures are float64.
     """
-    entity, representative = _number_entities(events, plan.entity)
-    time = _to_numpy(events, plan.time)
-    counted = [_take_events(events, series, entity, time) for series in plan.series]
+    owner, representative = _number_entities(events, plan.entity)
+    rows = _line_up(events, owner, plan)
+    if plan.known is not None:
+        events, representative = events.take(pa.array(rows.row)), representative[rows.entity]
+    counted = [_take_events(events, series, rows) for series in plan.series]
     part = events.column(plan.part)[0].as_py()
     within = part * plan.part_length, (part + 1) * plan.part_length
     windows = [series.windows() for series in plan.series]
     points, ranges = find_changes([line for line, _ in counted], windows, plan.clock, within=within)
+    if plan.known is not None:
+        points, ranges = _join_epochs(points, ranges, rows)
     columns = {name: events.column(name).combine_chunks().take(representative[points.entity]) for name in plan.entity}
     columns[plan.time] = pa.array(points.time)
     for series, (_, values), held in zip(plan.series, counted, ranges, strict=True):
@@ -117,7 +128,29 @@ def _number_entities(events: pa.Table, names: tuple[str, ...]) -> tuple[Position
     return numbers, representative
 
 
-def _take_events(events: pa.Table, series: Series, entity: Positions, time: Positions) -> tuple[Line, Events]:
+def _line_up(events: pa.Table, owner: Positions, plan: Plan) -> Epochs:
+    """The events in the order in which they become known; one epoch for each entity where their times tell it."""
+    time = _to_numpy(events, plan.time)
+    if plan.known is None:
+        numbers = np.arange(len(owner))
+        return Epochs(numbers, owner, time, plan.clock.enter(time), numbers, numbers)
+    enter = plan.clock.enter(time, _to_numpy(events, plan.known))
+    return open_epochs(owner, time, enter, plan.clock.leave(time, plan.longest()))
+
+
+def _join_epochs(points: Line, ranges: list[Ranges], epochs: Epochs) -> tuple[Line, list[Ranges]]:
+    """The change points that are in their epoch; where one ends and the next begins at the same instant, the next one's."""
+    kept = np.flatnonzero(points.time <= epochs.until[points.entity])
+    owner, time = epochs.entity[points.entity[kept]], points.time[kept]
+    is_last = np.ones(len(kept), dtype=bool)
+    is_last[:-1] = (owner[1:] != owner[:-1]) | (time[1:] != time[:-1])
+    kept = kept[is_last]
+    return Line(points.entity[kept], points.time[kept], points.time[kept]), [
+        Ranges(each.ends[kept], {window: starts[kept] for window, starts in each.starts.items()}) for each in ranges
+    ]
+
+
+def _take_events(events: pa.Table, series: Series, lined: Epochs) -> tuple[Line, Events]:
     """The events that count in a series, sorted by entity, time and value: figures must not depend on how rows came."""
     name = series.value or series.number
     assert name is not None  # every series has one of the two
@@ -131,8 +164,9 @@ def _take_events(events: pa.Table, series: Series, entity: Positions, time: Posi
     rows = np.flatnonzero(counts)
     # Values are sorted by their ranks where they have any: not all of them are numbers.
     values = _to_numpy(events, name)[rows] if series.value is None else rank_in_order(column.take(rows))[1]
-    rows = rows[np.lexsort((values, time[rows], entity[rows]))]
-    return Line(entity[rows], time[rows]), _read_events(events, series, rows, entity[rows])
+    rows = rows[np.lexsort((values, lined.time[rows], lined.epoch[rows]))]
+    line = Line(lined.epoch[rows], lined.time[rows], lined.enter[rows])
+    return line, _read_events(events, series, rows, line.entity)
 
 
 def _read_events(events: pa.Table, series: Series, rows: Positions, entity: Positions) -> Events:

@@ -1,6 +1,6 @@
 """Rows of `aggregate` views: figures over sliding windows, exact at every instant, or as of each midnight.
 
-* An event with time `ts` is known from `k = ts + available_after` on.
+* An event with time `ts` is known from `k = ts + available_after` on, or from what `known_at` says, but not before `ts`.
 * In a `temporal` view the window of length w holds, at the moment m, the events with `k <= m` and `m - w < ts <= m`.
   The table has one row per entity and change point: each `k` at which an event enters a window, each `ts + w` at
   which one leaves it.
@@ -41,7 +41,7 @@ from pyspark.sql.types import BooleanType, DoubleType, LongType, StructField, St
 from sparkml_ops.config.aggregates import COUNTS
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.change_points import DAY, Clock
-from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, says_nothing, to_microseconds
+from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing, to_microseconds
 from sparkml_ops.features.ratios import derive_ratios
 from sparkml_ops.features.sketches import sketch_events
 from sparkml_ops.features.sliding import FILLED, Plan, Series, WindowColumn, slide_windows
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 SHORTEST_PART = timedelta(days=30)  # shorter ones make more tables than they save memory
 WINDOWS_PER_PART = 4  # an event is then in 1.25 parts on average
-_TIME, _PART, _BUCKET = "_time", "_part", "_bucket"
+_TIME, _KNOWN, _PART, _BUCKET = "_time", "_known", "_part", "_bucket"
 
 
 def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "DataFrame":
@@ -70,7 +70,10 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
     plan = plan_windows(view, inputs)
     time = F.unix_micros(event_time(view))
     said = events.filter(~says_nothing(view))
-    counted = said.select(*view.entity, time.alias(_TIME), *(column for each in inputs for column in each.columns))
+    known = [] if plan.known is None else [F.unix_micros(known_time(view)).alias(plan.known)]
+    counted = said.select(
+        *view.entity, time.alias(_TIME), *known, *(column for each in inputs for column in each.columns)
+    )
     dealt = _deal_events(_count_events(counted, inputs, plan), plan)
     figures = dealt.groupBy(_BUCKET, _PART).applyInArrow(
         lambda table: slide_windows(table, plan), _row_type(events, plan, inputs)
@@ -95,13 +98,14 @@ def plan_windows(view: FeatureView, inputs: "Sequence[Inputs]") -> Plan:
     longest = max(window for aggregate in view.aggregates for window in aggregate.windows)
     part_length = to_microseconds(max(SHORTEST_PART, WINDOWS_PER_PART * longest))
     clock = Clock(to_microseconds(view.available_after), view.accuracy == "snapshot")
-    return Plan(tuple(view.entity), _TIME, _PART, part_length, clock, tuple(series))
+    known = None if view.known_at is None else _KNOWN
+    return Plan(tuple(view.entity), _TIME, _PART, part_length, clock, tuple(series), known)
 
 
 def _count_events(counted: "DataFrame", inputs: "Sequence[Inputs]", plan: Plan) -> "DataFrame":
     """The events that count somewhere, and the rows that stand for many of them in sketches."""
     exact = [name for each in inputs for name in each.exact]
-    keys = [*plan.entity, _TIME]
+    keys = [*plan.entity, _TIME, *([] if plan.known is None else [plan.known])]
     kept = [name for each in inputs for name in (*each.exact, *each.buckets)]
     rows = [counted.select(*keys, *kept).dropna("all", subset=exact)] if exact else []
     for each in inputs:
@@ -114,14 +118,14 @@ def _count_events(counted: "DataFrame", inputs: "Sequence[Inputs]", plan: Plan) 
 
 def _deal_events(counted: "DataFrame", plan: Plan) -> "DataFrame":
     """Give each event to a bucket of entities, and to every part of time in which it is in a window or leaves one."""
-    longest = max(window for series in plan.series for window in series.windows())
-    latest = longest + (DAY if plan.clock.snapshot else 0)
+    day = DAY if plan.clock.snapshot else 0
+    leave = F.col(_TIME) + F.lit(plan.longest() + day)
+    known = F.col(_TIME) + F.lit(plan.clock.delay) if plan.known is None else F.greatest(_TIME, plan.known)
     buckets = int(counted.sparkSession.conf.get("spark.sql.shuffle.partitions") or "1")
-    first, last = (_part_of(F.col(_TIME) + F.lit(offset), plan) for offset in (plan.clock.delay, latest))
-    return counted.filter(F.lit(plan.clock.delay < longest)).select(
+    return counted.filter(known < leave).select(
         "*",
         F.pmod(F.xxhash64(*plan.entity), F.lit(buckets)).alias(_BUCKET),
-        F.explode(F.sequence(first, last)).alias(_PART),
+        F.explode(F.sequence(_part_of(known, plan), _part_of(leave, plan))).alias(_PART),
     )
 
 

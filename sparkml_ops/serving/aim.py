@@ -75,7 +75,7 @@ def aim_publication(use_case: "UseCase", lake: "Lake", *, view: str, at: int, ru
         through=at + to_microseconds(use_case.serving.horizon),
         entity=entity,
         columns=columns,
-        counts=_list_counts(declared),
+        counts=tuple(sorted(declared.zero_when_missing())),
         # What is timeless does not age.
         ttl=None if declared.timestamp is None else _live_for(declared),
         run_id=run_id,
@@ -107,12 +107,6 @@ def _find_columns(
             f"`sparkml-ops features {use_case}`."
         )
     return tuple(ServedColumn(name, schema[name].dataType.jsonValue()) for name in names)
-
-
-def _list_counts(view: "FeatureView") -> tuple[str, ...]:
-    return tuple(
-        a.column_name(op, window) for a in view.aggregates for op in a.ops if op == "count" for window in a.windows
-    )
 
 
 def _live_for(view: "FeatureView") -> int | None:

@@ -63,6 +63,12 @@ def _check_operations(path: KeyPath, aggregate: Aggregate, view: FeatureView) ->
             exact = operation.removeprefix("approx_")
             found = f"found {operation}, a sketch of days, in a view whose windows slide with every instant"
             yield Finding((*path, "ops", number), found, f"accuracy: snapshot for the view, or {exact}, which is exact")
+        elif is_sketch(operation) and view.known_at is not None:
+            found = (
+                f"found {operation}, a sketch of days, in a view with known_at, in which each event is known by itself"
+            )
+            exact = operation.removeprefix("approx_")
+            yield Finding((*path, "ops", number), found, f"available_after for the view, or {exact}, which is exact")
 
 
 def _check_buckets(path: KeyPath, aggregate: Aggregate, scope: Scope, column: Column | None) -> Iterator[Finding]:
