@@ -110,3 +110,29 @@ def test_a_percentile_of_texts_is_refused_as_an_exact_one_is(rows):
     )
     with pytest.raises(ConfigError, match="`customer` is string; approx_p50 need a number"):
         compute_features(rows("customer string, at timestamp", []), view, name="purse")
+
+
+def test_sketches_keep_to_where_and_by_and_to_what_was_known(rows):
+    schema = "customer string, at timestamp, amount double, channel string"
+    visits = [(0, 1.0, "web"), (1, 1.0, "web"), (2, 2.0, "web"), (3, 7.0, "shop"), (4, -5.0, "web"), (5, 9.0, None)]
+    events = rows(schema, [("ann", *visit) for visit in [*visits, (700, 3.0, "web")]])
+    view = view_of(
+        accuracy="snapshot",
+        available_after="1h",
+        aggregate=[
+            {
+                "of": "amount",
+                "ops": ["approx_count_distinct", "count", "approx_p50"],
+                "windows": ["2d"],
+                "where": "amount > 0",
+                "by": {"channel": ["web", "shop"]},
+            }
+        ],
+    )
+    found = compute_features(events, view, name="purse").orderBy("timestamp").collect()
+    assert [tuple(row[3:7]) for row in found] == [
+        (2, 1, 3, 1),
+        (3, 1, 4, 1),  # the visit of 23:40 was known after midnight, and leaves with the others of its day
+        (0, 0, 0, 0),
+    ]
+    assert [row[7] for row in found] == [pytest.approx(1.0, rel=0.01), pytest.approx(1.5, rel=0.02), None]
