@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from conftest import PROFILE, both_stores
+from conftest import PROFILE
 from online_shop import NOON, Asked, minutes
 
 from sparkml_ops.config.use_case import UseCase
@@ -23,7 +23,6 @@ def tamper(ask: Asked, view: str, *changes: Change) -> None:
     ask.store.commit(pending)
 
 
-@both_stores
 def test_each_kind_of_difference_is_counted_and_named(shop: Lake, use_case: UseCase, ask: Asked) -> None:
     publish_features(use_case, shop, as_of=NOON)
     clean = compare_served(use_case, shop, as_of=minutes(55), run_id="run-1")

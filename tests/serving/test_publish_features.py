@@ -130,11 +130,9 @@ def read_all(use_case: UseCase) -> dict[str, dict[bytes, bytes | None]]:
 @pytest.mark.parametrize(
     ("use_case", "place", "nth"),
     [
-        ("sqlite", "after begin", 1),
         ("sqlite", "after put", 1),
         ("sqlite", "before commit", 1),
         ("redis", "after put", 1),
-        ("redis", "after commit", 1),
     ],
     indirect=["use_case"],
     ids=str,

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from online_shop import NOON
+from online_shop import NOON, minutes
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkml_ops.serving.answers import answer, plan_answers
+from sparkml_ops.features import ViewRows, join_point_in_time
+from sparkml_ops.serving.answers import AnswerPlan, answer, plan_answers
 from sparkml_ops.serving.keys import describe_key, make_key
 from sparkml_ops.serving.publication import Publication, ServedColumn, to_microseconds
 from sparkml_ops.serving.records import CONTENT, KEY, find_row, holds_until, make_records, move_record
@@ -71,6 +72,45 @@ def test_a_record_says_at_every_later_moment_what_the_table_says(spark: SparkSes
     assert 0 < outdated < 300 * 80
     # What a publishing makes later, a reader makes of the earlier record.
     assert {row["e"]: row[CONTENT].encode() for row in later} == {e: move_record(r, 60) for e, r in records.items()}
+
+
+def test_an_answer_is_what_the_point_in_time_lookup_gives(spark: SparkSession) -> None:
+    """Time to live, counts, rows that become known, entities that are not there: by the road that training and scoring take."""
+    chance = random.Random(11)
+    flat = [
+        (f"customer {entity}", minutes(at), minutes(at + 3), entity * 1000 + at, at % 4)
+        for entity in range(40)
+        for at in chance.sample(range(-60, 60), k=3)
+    ]
+    schema = "customer string, timestamp timestamp, _known_at timestamp, n long, seen long"
+    rows = spark.createDataFrame(flat, schema).coalesce(1)
+    ttl, counts = timedelta(minutes=20), ("seen",)
+    whole = {"published_at": to_microseconds(NOON), "ttl": to_microseconds(NOON + ttl) - to_microseconds(NOON)}
+    publication = publication_of(rows.schema, ["customer"], counts=counts, **whole)
+    made = make_records(rows, publication, at=publication.published_at, through=to_microseconds(minutes(90)))
+    records = {row["customer"]: row[CONTENT].encode() for row in made.select("customer", CONTENT).collect()}
+    asked = [(f"customer {entity}", minutes(at)) for entity in range(42) for at in range(0, 90, 7)] + [(None, NOON)]
+    view = ViewRows("view", ("customer",), ("n", "seen"), rows, ttl, frozenset(counts))
+    moments = spark.createDataFrame(asked, "customer string, at timestamp").coalesce(1)
+    looked_up = join_point_in_time(moments, [view], timestamp="at").selectExpr(
+        "customer", "unix_micros(at)", "view__n", "view__seen"
+    )
+    plan = plan_answers(publication)
+    differing = [
+        (customer, at, expected, found)
+        for customer, at, *expected in looked_up.collect()
+        if (found := tell(plan, records.get(customer), at, is_whole=customer is not None)) != expected
+    ]
+    assert differing == []
+    assert {tell_status(plan, records.get(customer), at) for customer, at in asked} == {"fresh", "expired", "missing"}
+
+
+def tell(plan: AnswerPlan, record: bytes | None, moment: int, *, is_whole: bool) -> list[Any]:
+    return list(answer(plan, record, moment=moment, is_whole=is_whole)["features"].values())
+
+
+def tell_status(plan: AnswerPlan, record: bytes | None, moment: datetime) -> str:
+    return str(answer(plan, record, moment=to_microseconds(moment))["status"])
 
 
 ENTITIES = [
