@@ -99,8 +99,9 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
     """
     owner, representative = _number_entities(events, plan.entity)
     rows = _line_up(events, owner, plan)
+    owners = events.select(plan.entity).take(pa.array(representative[rows.entity]))
     if plan.known is not None:
-        events, representative = events.take(pa.array(rows.row)), representative[rows.entity]
+        events = events.take(pa.array(rows.row))
     counted = [_take_events(events, series, rows) for series in plan.series]
     part = events.column(plan.part)[0].as_py()
     within = part * plan.part_length, (part + 1) * plan.part_length
@@ -108,7 +109,7 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
     points, ranges = find_changes([line for line, _ in counted], windows, plan.clock, within=within)
     if plan.known is not None:
         points, ranges = _join_epochs(points, ranges, rows)
-    columns = {name: events.column(name).combine_chunks().take(representative[points.entity]) for name in plan.entity}
+    columns = {name: owners.column(name).take(pa.array(points.entity)) for name in plan.entity}
     columns[plan.time] = pa.array(points.time)
     for series, (_, values), held in zip(plan.series, counted, ranges, strict=True):
         columns |= _measure(series, values, held)
@@ -132,8 +133,8 @@ def _line_up(events: pa.Table, owner: Positions, plan: Plan) -> Epochs:
     """The events in the order in which they become known; one epoch for each entity where their times tell it."""
     time = _to_numpy(events, plan.time)
     if plan.known is None:
-        numbers = np.arange(len(owner))
-        return Epochs(numbers, owner, time, plan.clock.enter(time), numbers, numbers)
+        entities = np.arange(int(owner.max(initial=-1)) + 1)
+        return Epochs(np.arange(len(owner)), owner, time, plan.clock.enter(time), entities, entities)
     enter = plan.clock.enter(time, _to_numpy(events, plan.known))
     return open_epochs(owner, time, enter, plan.clock.leave(time, plan.longest()))
 

@@ -28,23 +28,23 @@ class Asked:
     stem: str | None = None
 
 
-def expect_rows(events, asked, *, delay, snapshot):
-    """Rows of one entity by their instant: figures by column."""
+def expect_rows(events, asked, *, snapshot):
+    """Rows of one entity by their instant: figures by column. An event has its time `t`, and `k`, when it was known."""
     moments = set()
     for ask in asked:
         for event in events:
             if counts(event, ask) and (ask.by is None or event[ask.by[0]] in ask.by[1].values()):
                 for window in ask.windows.values():
-                    enters, leaves = bounds(event["t"], window, delay, snapshot)
+                    enters, leaves = bounds(event, window, snapshot)
                     moments |= {enters, leaves} if enters < leaves else set()
-    return {moment: expect_row(events, asked, moment, delay=delay, snapshot=snapshot) for moment in moments}
+    return {moment: expect_row(events, asked, moment, snapshot=snapshot) for moment in moments}
 
 
-def expect_row(events, asked, moment, *, delay, snapshot):
+def expect_row(events, asked, moment, *, snapshot):
     row = {}
     for ask in asked:
         for name, length in ask.windows.items():
-            inside = [e for e in events if counts(e, ask) and is_inside(e["t"], moment, length, delay, snapshot)]
+            inside = [e for e in events if counts(e, ask) and is_inside(e, moment, length, snapshot)]
             buckets = {"": inside}
             if ask.by is not None:
                 field, values = ask.by
@@ -63,22 +63,21 @@ def counts(event, ask):
     return not ask.only_positive or (amount is not None and (amount > 0 or math.isnan(amount)))  # NaN is above 0 to SQL
 
 
-def is_inside(time, moment, length, delay, snapshot):
+def is_inside(event, moment, length, snapshot):
+    if event["k"] > moment:
+        return False
     if snapshot:
-        return time + delay <= moment and moment - length <= time < moment
-    return time + delay <= moment and moment - length < time <= moment
+        return moment - length <= event["t"] < moment
+    return moment - length < event["t"] <= moment
 
 
-def bounds(time, length, delay, snapshot):
+def bounds(event, length, snapshot):
     """First instant at which an event is in a window, and the first at which it is no more; by trying midnights."""
     if not snapshot:
-        return time + delay, time + length
-    midnight = time - time % DAY
-    inside = [
-        midnight + day * DAY
-        for day in range((length + delay) // DAY + 3)
-        if is_inside(time, midnight + day * DAY, length, delay, snapshot)
-    ]
+        return max(event["t"], event["k"]), event["t"] + length
+    midnight = event["t"] - event["t"] % DAY
+    days = [midnight + day * DAY for day in range(length // DAY + 3)]
+    inside = [day for day in days if is_inside(event, day, length, snapshot)]
     return (inside[0], inside[-1] + DAY) if inside else (0, 0)
 
 
