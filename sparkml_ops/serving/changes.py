@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from sparkml_ops.lake import read_table
 from sparkml_ops.serving.keys import key_column
 from sparkml_ops.serving.publication import Publication
-from sparkml_ops.serving.records import CONTENT, KEY, join_lines, list_lines, make_records, visible_between
+from sparkml_ops.serving.records import CONTENT, KEY, UNTIL, digest_row, list_counting, make_records, visible_between
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from sparkml_ops.lake import Lake
 
-_IS_NEW, _OLD = "__is_new", "__old"
+_IS_NEW, _IS_SAME, _IS_GONE = "__is_new", "__is_same", "__is_gone"
+_SEEDS = (1, 2)
 
 
 def find_all_records(lake: "Lake", target: Publication) -> "DataFrame":
@@ -37,16 +38,40 @@ def find_changes(lake: "Lake", before: Publication, target: Publication) -> "Dat
         coming = rows.filter(visible_between(before.through, target.through)).select(*_names(target)).distinct()
         touched = rows.join(coming, on=_names(target), how="left_semi")
         return make_records(touched, target, at=target.published_at, through=target.through).select(KEY, CONTENT)
+    changed = _find_changed_entities(lake, before, target)
+    kept = rows.join(changed.filter(f"NOT {_IS_GONE}"), on=_names(target), how="left_semi")
+    records = make_records(kept, target, at=target.published_at, through=target.through).select(KEY, CONTENT)
+    gone = changed.filter(_IS_GONE).select(key_column(target.entity).alias(KEY))
+    return records.unionByName(gone, allowMissingColumns=True)
+
+
+def _find_changed_entities(lake: "Lake", before: Publication, target: Publication) -> "DataFrame":
+    """Entities whose records differ, by 128 bits of the rows that make them; no value is written as text for it."""
     from pyspark.sql import functions as F
 
-    earlier = read_table(lake, before.table, version=before.version)
-    old = list_lines(earlier, before, at=target.published_at, through=before.through)
-    new = list_lines(rows, target, at=target.published_at, through=target.through)
-    is_new = F.col(_IS_NEW)
-    both = new.withColumn(_IS_NEW, F.lit(True)).unionByName(old.withColumn(_IS_NEW, F.lit(False)))
-    contents = both.groupBy(*_names(target)).agg(join_lines(is_new).alias(CONTENT), join_lines(~is_new).alias(_OLD))
-    changed = contents.filter(~F.col(CONTENT).eqNullSafe(F.col(_OLD)))
-    return changed.select(key_column(target.entity).alias(KEY), CONTENT)
+    def digest(publication: Publication, *, is_new: bool) -> "DataFrame":
+        rows = read_table(lake, publication.table, version=publication.version)
+        counting = list_counting(rows, publication, at=target.published_at, through=publication.through)
+        bits = [
+            F.when(F.col(UNTIL).isNull(), digest_row(rows, publication, seed=seed)).alias(f"__bits_{seed}")
+            for seed in _SEEDS
+        ]
+        return counting.select(*_names(publication), UNTIL, *bits, F.lit(is_new).alias(_IS_NEW))
+
+    def tell(side: "Column") -> "list[Column]":
+        bits = [F.bit_xor(F.when(side, F.col(f"__bits_{seed}"))) for seed in _SEEDS]
+        return [
+            *bits,
+            F.min(F.when(side, F.col(UNTIL))),
+            F.count_if(side & F.col(UNTIL).isNull()),
+            F.count_if(side) > 0,
+        ]
+
+    both = digest(target, is_new=True).unionByName(digest(before, is_new=False))
+    new, old = (F.struct(*tell(side)) for side in (F.col(_IS_NEW), ~F.col(_IS_NEW)))
+    is_gone = F.count_if(_IS_NEW) == 0
+    compared = both.groupBy(*_names(target)).agg((new == old).alias(_IS_SAME), is_gone.alias(_IS_GONE))
+    return compared.filter(f"NOT {_IS_SAME}").drop(_IS_SAME)
 
 
 def _names(publication: Publication) -> list[str]:

@@ -25,12 +25,13 @@ from sparkml_ops.serving.publication import Publication
 from sparkml_ops.serving.values import storable_value
 
 if TYPE_CHECKING:
+
     from pyspark.sql import Column, DataFrame
 
 TIMESTAMP, KNOWN_AT = "timestamp", "_known_at"
 KEY, CONTENT = "__key", "__content"
 NEVER = "-"
-_LINE, _UNTIL, _RANK = "__line", "__until", "__rank"
+UNTIL, _LINE, _RANK = "__until", "__line", "__rank"
 
 
 def make_records(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
@@ -42,14 +43,22 @@ def make_records(rows: "DataFrame", publication: Publication, *, at: int, throug
         at: the instant as of which the records are made, in microseconds.
         through: rows that become visible later are left out.
     """
-    entity = _entity_of(publication)
-    lines = list_lines(rows, publication, at=at, through=through)
-    grouped = lines.groupBy(*entity).agg(join_lines().alias(CONTENT))
+    from pyspark.sql import functions as F
+
+    entity, until = _entity_of(publication), F.col(UNTIL)
+    text = F.to_json(F.struct(*_storable_values(rows, publication)), {"ignoreNullFields": "false"})
+    line = F.struct(F.unix_micros(TIMESTAMP).alias("t"), F.unix_micros(KNOWN_AT).alias("k"), text.alias("text"))
+    counting = list_counting(rows, publication, at=at, through=through)
+    lines = counting.select(*entity, UNTIL, F.when(until.isNull(), line).alias(_LINE))
+    in_order = F.array_sort(F.collect_list(_LINE))
+    texts = F.transform(in_order, lambda row: F.concat_ws(" ", row["t"], row["k"], row["text"]))
+    first = F.coalesce(F.min(UNTIL).cast("string"), F.lit(NEVER))
+    grouped = lines.groupBy(*entity).agg(F.concat_ws("\n", F.array(first), texts).alias(CONTENT))
     return grouped.select(*entity, key_column(publication.entity).alias(KEY), CONTENT)
 
 
-def list_lines(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
-    """The lines of all records: entity columns, `__line`, and `__until` instead of it where a row is left out.
+def list_counting(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
+    """The rows that records are made of, with `__until`: null, or when a row becomes visible that is left out for the horizon.
 
     Of the rows that are visible already only one of each entity goes on from where it is read, so that a long history costs little;
     of the others, files without any are not read at all.
@@ -65,34 +74,36 @@ def list_lines(rows: "DataFrame", publication: Publication, *, at: int, through:
     counting = rows.filter(whole & is_past).withColumn(_RANK, F.row_number().over(newest)).filter(F.col(_RANK) == 1)
     coming = rows.filter(whole & ((F.col(TIMESTAMP) > now) | (F.col(KNOWN_AT) > now)))
     visible = F.greatest(F.unix_micros(TIMESTAMP), F.unix_micros(KNOWN_AT))
-    is_left_out = visible > F.lit(through)
-    line = F.when(~is_left_out, _write_line(rows, publication)).alias(_LINE)
-    return counting.drop(_RANK).unionByName(coming).select(*entity, line, F.when(is_left_out, visible).alias(_UNTIL))
+    both = counting.drop(_RANK).unionByName(coming)
+    return both.withColumn(UNTIL, F.when(visible > F.lit(through), visible))
 
 
-def _write_line(rows: "DataFrame", publication: Publication) -> "Column":
-    from pyspark.sql import functions as F
+def digest_row(rows: "DataFrame", publication: Publication, *, seed: int) -> "Column":
+    """64 bits of what a row adds to a record; another seed gives other bits.
 
-    values = [
-        storable_value(F.col(f"`{column.name}`"), rows.schema[column.name].dataType).alias(str(number))
-        for number, column in enumerate(publication.columns)
-    ]
-    text = F.to_json(F.struct(*values), {"ignoreNullFields": "false"})
-    return F.struct(F.unix_micros(TIMESTAMP).alias("t"), F.unix_micros(KNOWN_AT).alias("k"), text.alias("text"))
-
-
-def join_lines(of: "Column | None" = None) -> "Column":
-    """The text of a record, from the lines of one entity; of those only for which `of` holds, and null where there are none.
-
-    An aggregate, to be computed over the lines of an entity.
+    Spark's hash passes over nulls and takes both zeros for the same. So nulls and zeros are told beside the values, and nested values
+    are hashed as the texts that they are stored as.
     """
     from pyspark.sql import functions as F
 
-    among = F.lit(True) if of is None else of
-    lines = F.array_sort(F.collect_list(F.when(among, F.col(_LINE))))
-    texts = F.transform(lines, lambda row: F.concat_ws(" ", row["t"], row["k"], row["text"]))
-    until = F.coalesce(F.min(F.when(among, F.col(_UNTIL))).cast("string"), F.lit(NEVER))
-    return F.when(F.count_if(among) > 0, F.concat_ws("\n", F.array(until), texts))
+    parts: list[Column] = []
+    for column, value in zip(publication.columns, _storable_values(rows, publication), strict=True):
+        is_nested = isinstance(column.type, dict)
+        parts.append(F.to_json(F.struct(value), {"ignoreNullFields": "false"}) if is_nested else value)
+        if column.type in ("float", "double"):
+            parts.append(F.when(value == 0, value.cast("string")).otherwise(""))
+        parts.append(value.isNull())
+    return F.xxhash64(F.lit(seed), F.unix_micros(TIMESTAMP), F.unix_micros(KNOWN_AT), *parts)
+
+
+def _storable_values(rows: "DataFrame", publication: Publication) -> "list[Column]":
+    """Feature values as they are stored, named by their numbers."""
+    from pyspark.sql import functions as F
+
+    return [
+        storable_value(F.col(f"`{column.name}`"), rows.schema[column.name].dataType).alias(str(number))
+        for number, column in enumerate(publication.columns)
+    ]
 
 
 def _entity_of(publication: Publication) -> "list[Column]":

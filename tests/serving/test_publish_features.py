@@ -66,7 +66,6 @@ def test_what_is_served_is_right_as_time_goes_by(shop: Lake, use_case: UseCase, 
     assert steps["publish_features:spending"]["inputs"][0]["table"] == "features_spending"
 
 
-@both_stores
 def test_only_entities_that_changed_are_written(
     shop: Lake, use_case: UseCase, ask: Asked, rewrite: Rewrite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +130,6 @@ def read_all(use_case: UseCase) -> dict[str, dict[bytes, bytes | None]]:
     ("use_case", "place", "nth"),
     [
         ("sqlite", "after put", 1),
-        ("sqlite", "before commit", 1),
         ("redis", "after put", 1),
     ],
     indirect=["use_case"],

@@ -15,7 +15,7 @@ from sparkml_ops.features import ViewRows, join_point_in_time
 from sparkml_ops.serving.answers import AnswerPlan, answer, plan_answers
 from sparkml_ops.serving.keys import describe_key, make_key
 from sparkml_ops.serving.publication import Publication, ServedColumn, to_microseconds
-from sparkml_ops.serving.records import CONTENT, KEY, find_row, holds_until, make_records, move_record
+from sparkml_ops.serving.records import CONTENT, KEY, digest_row, find_row, holds_until, make_records, move_record
 from sparkml_ops.serving.values import find_unservable, render_instant
 
 Row = tuple[int, int, int]
@@ -226,3 +226,21 @@ def test_age_is_counted_to_the_microsecond() -> None:
     assert {moment: each["status"] for moment, each in told.items()} == moments
     assert [each["features"]["n"] for each in told.values()] == [0, 7, 7, 0]
     assert answer(plan, None, moment=1, is_whole=False)["features"] == {"n": None}
+
+
+def test_a_digest_tells_rows_apart_that_a_hash_alone_would_not(spark: SparkSession) -> None:
+    schema = "e string, timestamp timestamp, _known_at timestamp, a double, b double, c array<double>"
+    values = [
+        (0.0, 1.0, None),
+        (-0.0, 1.0, None),
+        (None, 1.0, None),
+        (1.0, None, None),
+        (None, None, [1.0]),
+        (None, None, [None, 1.0]),
+        (float("nan"), 1.0, None),
+    ]
+    rows = spark.createDataFrame([("k", NOON, NOON, *each) for each in values], schema).coalesce(1)
+    publication = publication_of(rows.schema, ["e"])
+    digests = rows.select(*(digest_row(rows, publication, seed=seed) for seed in (1, 2))).collect()
+    assert [len({row[seed] for row in digests}) for seed in (0, 1)] == [len(values)] * 2
+    assert all(row[0] != row[1] for row in digests)
