@@ -245,7 +245,8 @@ def _sample_source(source: _Source) -> Timed:
     def draw(batches: Iterable[pa.RecordBatch]) -> _Batches:
         yield from sample_rows(batches, bare)
 
-    return Timed(replace(source, side=bare).read(draw, columns), side.entity, estimate_row(source.rows.schema))
+    sample, row_bytes = replace(source, side=bare).read(draw, columns), estimate_row(source.rows.schema)
+    return Timed(sample, side.entity, row_bytes, sum(part.file_bytes for parts in source.parts for part in parts))
 
 
 def _to_micros(instant: datetime) -> int:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BUCKET_BYTES = 32 * 2**20
 """What a task takes in of one bucket, about; while it works it needs a few times as much."""
+_SMALL_BYTES = 4 * 2**20  # of files, in which no entity can be busy
+_PACKED = 4  # times as large as its file a table is in memory, about
 _SMALL_ROWS = 50_000  # fewer are not worth a task of their own
 SHARE, SEED = 0.02, 20130101
 """Of the rows that are looked at for frequent entities."""
@@ -62,11 +64,13 @@ class Timed:
         sample: a few of its rows, `SHARE` of all: the entity columns, and `at`, the instant in microseconds.
         entity: the entity columns.
         row_bytes: how large a row is.
+        file_bytes: how large its files are, where that is known.
     """
 
     sample: "DataFrame"
     entity: tuple[str, ...]
     row_bytes: int
+    file_bytes: int | None = None
 
     def keys(self) -> "list[Column]":
         """The entity columns; whole numbers of every size are the same entity."""
@@ -107,20 +111,22 @@ def measure_moments(moments: "DataFrame", at: "Column", sides: Sequence[Timed]) 
 
 
 def measure_views(sides: Sequence[Timed]) -> list[Load]:
-    """One job over the samples of all views: the load of each."""
-    if not sides:
-        return []
+    """The load of each view, by one job over the samples of those that are not small at sight."""
     counted = [
         side.sample.agg(F.count("*").alias("rows"), _take_frequent(_hash(side.keys())).alias("frequent")).select(
             F.lit(number).alias("number"), "rows", "frequent"
         )
         for number, side in enumerate(sides)
+        if side.file_bytes is None or side.file_bytes > _SMALL_BYTES
     ]
-    found = sorted(reduce(lambda one, other: one.union(other), counted).collect(), key=lambda row: int(row["number"]))
-    return [
-        Load(row["rows"] / SHARE, _to_counts(row["frequent"]), side.row_bytes)
-        for row, side in zip(found, sides, strict=True)
-    ]
+    found = reduce(lambda one, other: one.union(other), counted).collect() if counted else []
+    looked_at = {row["number"]: (row["rows"] / SHARE, _to_counts(row["frequent"])) for row in found}
+    loads = []
+    for number, side in enumerate(sides):
+        unpacked = (side.file_bytes or 0) * _PACKED / side.row_bytes
+        rows, frequent = looked_at.get(number, (unpacked, {}))
+        loads.append(Load(rows, frequent, side.row_bytes))
+    return loads
 
 
 def plan_deal(sides: Sequence[Timed], loads: Sequence[Load], *, parallelism: int) -> Deal:

@@ -19,11 +19,12 @@ _BATCH_ROWS = 131_072
 
 @dataclass(frozen=True)
 class FilePart:
-    """Every `of`-th row group of a file, beginning with number `first`."""
+    """Every `of`-th row group of a file, beginning with number `first`; the file has so many bytes."""
 
     path: str
     first: int
     of: int
+    file_bytes: int
 
 
 def has_plain_files(lake: Lake, table: str) -> bool:
@@ -43,9 +44,9 @@ def split_files(rows: "DataFrame") -> list[list[FilePart]]:
         length = os.stat(path).st_size  # noqa: PTH116  # ten thousand of them
         pieces = -(-length // _PART_BYTES)
         if pieces > 1:
-            parts += [[FilePart(path, first, pieces)] for first in range(pieces)]
+            parts += [[FilePart(path, first, pieces, length)] for first in range(pieces)]
             continue
-        held, size = [*held, FilePart(path, 0, 1)], size + length
+        held, size = [*held, FilePart(path, 0, 1, length)], size + length
         if size >= _PART_BYTES:
             parts, held, size = [*parts, held], [], 0
     return [*parts, held] if held else parts

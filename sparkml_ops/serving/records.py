@@ -25,7 +25,6 @@ from sparkml_ops.serving.publication import Publication
 from sparkml_ops.serving.values import storable_value
 
 if TYPE_CHECKING:
-
     from pyspark.sql import Column, DataFrame
 
 TIMESTAMP, KNOWN_AT = "timestamp", "_known_at"
