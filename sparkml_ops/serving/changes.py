@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sparkml_ops.lake import Lake
 
-_IS_NEW, _IS_SAME, _IS_GONE = "__is_new", "__is_same", "__is_gone"
+_IS_NEW, _IS_OTHER = "__is_new", "__is_other"
 _SEEDS = (1, 2)
 
 
@@ -38,15 +38,17 @@ def find_changes(lake: "Lake", before: Publication, target: Publication) -> "Dat
         coming = rows.filter(visible_between(before.through, target.through)).select(*_names(target)).distinct()
         touched = rows.join(coming, on=_names(target), how="left_semi")
         return make_records(touched, target, at=target.published_at, through=target.through).select(KEY, CONTENT)
+    # What decides on an entity is computed once: so it joins in when few rows are left, and what is gone is asked for by itself.
     changed = _find_changed_entities(lake, before, target)
-    kept = rows.join(changed.filter(f"NOT {_IS_GONE}"), on=_names(target), how="left_semi")
-    records = make_records(kept, target, at=target.published_at, through=target.through).select(KEY, CONTENT)
-    gone = changed.filter(_IS_GONE).select(key_column(target.entity).alias(KEY))
-    return records.unionByName(gone, allowMissingColumns=True)
+    records = make_records(rows, target, at=target.published_at, through=target.through, only=changed)
+    earlier = read_table(lake, before.table, version=before.version).dropna(subset=_names(target))
+    gone = earlier.select(*_names(target)).distinct().join(rows, on=_names(target), how="left_anti")
+    removed = gone.select(key_column(target.entity).alias(KEY))
+    return records.select(KEY, CONTENT).unionByName(removed, allowMissingColumns=True)
 
 
 def _find_changed_entities(lake: "Lake", before: Publication, target: Publication) -> "DataFrame":
-    """Entities whose records differ, by 128 bits of the rows that make them; no value is written as text for it."""
+    """Entities of the new version whose records are new or differ, by 128 bits of the rows that make them; no value is written as text for it."""
     from pyspark.sql import functions as F
 
     def digest(publication: Publication, *, is_new: bool) -> "DataFrame":
@@ -69,9 +71,8 @@ def _find_changed_entities(lake: "Lake", before: Publication, target: Publicatio
 
     both = digest(target, is_new=True).unionByName(digest(before, is_new=False))
     new, old = (F.struct(*tell(side)) for side in (F.col(_IS_NEW), ~F.col(_IS_NEW)))
-    is_gone = F.count_if(_IS_NEW) == 0
-    compared = both.groupBy(*_names(target)).agg((new == old).alias(_IS_SAME), is_gone.alias(_IS_GONE))
-    return compared.filter(f"NOT {_IS_SAME}").drop(_IS_SAME)
+    is_other = (F.count_if(_IS_NEW) > 0) & (new != old)
+    return both.groupBy(*_names(target)).agg(is_other.alias(_IS_OTHER)).filter(_IS_OTHER).drop(_IS_OTHER)
 
 
 def _names(publication: Publication) -> list[str]:

@@ -191,8 +191,8 @@ def _carry_out(store: FeatureStore, pending: Pending, changes: "DataFrame") -> t
 
 
 def _write_from_driver(store: FeatureStore, pending: Pending, changes: "DataFrame") -> tuple[int, int]:
-    """A store with one writer is written by the driver, which holds one partition of records at a time."""
-    rows = ((row[0], row[1]) for row in changes.toLocalIterator())
+    """A store with one writer is written by the driver, which holds two partitions of records at a time: one is made while the other is written."""
+    rows = ((row[0], row[1]) for row in changes.toLocalIterator(prefetchPartitions=True))
     return _write_pages(store, pending, rows)
 
 

@@ -33,7 +33,9 @@ NEVER = "-"
 UNTIL, _LINE, _RANK = "__until", "__line", "__rank"
 
 
-def make_records(rows: "DataFrame", publication: Publication, *, at: int, through: int) -> "DataFrame":
+def make_records(
+    rows: "DataFrame", publication: Publication, *, at: int, through: int, only: "DataFrame | None" = None
+) -> "DataFrame":
     """One record for each entity of a feature table: its entity columns, `__key` and `__content`.
 
     Args:
@@ -41,6 +43,7 @@ def make_records(rows: "DataFrame", publication: Publication, *, at: int, throug
         publication: which columns are the entity's, and which are features.
         at: the instant as of which the records are made, in microseconds.
         through: rows that become visible later are left out.
+        only: the entities to make records of; all by default.
     """
     from pyspark.sql import functions as F
 
@@ -48,6 +51,8 @@ def make_records(rows: "DataFrame", publication: Publication, *, at: int, throug
     text = F.to_json(F.struct(*_storable_values(rows, publication)), {"ignoreNullFields": "false"})
     line = F.struct(F.unix_micros(TIMESTAMP).alias("t"), F.unix_micros(KNOWN_AT).alias("k"), text.alias("text"))
     counting = list_counting(rows, publication, at=at, through=through)
+    if only is not None:
+        counting = counting.join(only, on=only.columns, how="left_semi")
     lines = counting.select(*entity, UNTIL, F.when(until.isNull(), line).alias(_LINE))
     in_order = F.array_sort(F.collect_list(_LINE))
     texts = F.transform(in_order, lambda row: F.concat_ws(" ", row["t"], row["k"], row["text"]))

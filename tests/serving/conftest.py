@@ -5,23 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from online_shop import PROFILE_SCHEMA, SPENDING_SCHEMA, Asked, make_rows, make_use_case, write_view
+from online_shop import PROFILE, PROFILE_SCHEMA, SPENDING, SPENDING_SCHEMA, Asked, make_rows, make_use_case, write_view
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.lake import Lake
 from sparkml_ops.serving.stores import open_store
 from tests.redis_server import RedisServer, start_redis
-
-both_stores = pytest.mark.parametrize("use_case", ["sqlite", "redis"], indirect=True)
-
-SPENDING = [
-    ("ann", -10, -10, 20.0, 1),
-    ("ann", 50, 50, None, 0),
-    ("ann", 200, 200, 5.0, 1),
-    ("bob", -300, -300, None, 0),
-]
-PROFILE = [("ann", -100, -100, "Bonn"), ("ann", 30, 60, "Köln"), ("bob", -1500, -1500, None), ("cem", -20, 5, "Ulm")]
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from sparkml_ops.config.use_case import UseCase
@@ -18,6 +19,16 @@ SPENDING_SCHEMA = (
     "customer string, timestamp timestamp, _known_at timestamp, amount_sum_1h double, amount_count_1h long"
 )
 PROFILE_SCHEMA = "customer string, timestamp timestamp, _known_at timestamp, town string"
+
+both_stores = pytest.mark.parametrize("use_case", ["sqlite", "redis"], indirect=True)
+
+SPENDING = [
+    ("ann", -10, -10, 20.0, 1),
+    ("ann", 50, 50, None, 0),
+    ("ann", 200, 200, 5.0, 1),
+    ("bob", -300, -300, None, 0),
+]
+PROFILE = [("ann", -100, -100, "Bonn"), ("ann", 30, 60, "Köln"), ("bob", -1500, -1500, None), ("cem", -20, 5, "Ulm")]
 
 
 def minutes(number: float) -> datetime:

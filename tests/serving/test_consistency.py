@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from conftest import PROFILE
-from online_shop import NOON, Asked, minutes
+from online_shop import NOON, PROFILE, Asked, minutes
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.lake import Lake, read_table

@@ -13,8 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 import uvicorn
-from conftest import both_stores
-from online_shop import NOON, TOKEN, make_use_case, minutes
+from online_shop import NOON, TOKEN, both_stores, make_use_case, minutes
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError

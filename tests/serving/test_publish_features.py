@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from conftest import PROFILE, SPENDING, both_stores
-from online_shop import NOON, PROFILE_SCHEMA, Asked, make_rows, minutes, write_view
+from online_shop import NOON, PROFILE, PROFILE_SCHEMA, SPENDING, Asked, both_stores, make_rows, minutes, write_view
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.use_case import UseCase
