@@ -37,6 +37,8 @@ def has_plain_files(lake: Lake, table: str) -> bool:
 
 def split_files(rows: "DataFrame") -> list[list[FilePart]]:
     """The files that a DataFrame reads, in parts of about 32 MB: small ones together, row groups of large ones apart."""
+    import pyarrow.parquet as pq
+
     parts: list[list[FilePart]] = []
     held: list[FilePart] = []
     size = 0
@@ -44,6 +46,7 @@ def split_files(rows: "DataFrame") -> list[list[FilePart]]:
         length = os.stat(path).st_size  # noqa: PTH116  # ten thousand of them
         pieces = -(-length // _PART_BYTES)
         if pieces > 1:
+            pieces = min(pieces, pq.read_metadata(path).num_row_groups)
             parts += [[FilePart(path, first, pieces, length)] for first in range(pieces)]
             continue
         held, size = [*held, FilePart(path, 0, 1, length)], size + length
