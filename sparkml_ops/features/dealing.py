@@ -21,8 +21,8 @@ from sparkml_ops.features.window_sums import Positions
 
 DEALT_SCHEMA = pa.schema([("bucket", pa.int32()), ("side", pa.int32()), ("rows", pa.binary())])
 DEALT_COLUMNS = "bucket int, side int, rows binary"
-FLUSH_BYTES = 48 * 2**20
-"""How much of a table is gathered before it is dealt: many small pieces cost more than few large ones."""
+_PIECE_BYTES, _MOST_BYTES = 2**18, 48 * 2**20
+"""How much is gathered before it is dealt: so much for each bucket, since many small pieces cost more than few large ones."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +141,15 @@ def unpack_rows(batches: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema])
     return [pa.Table.from_batches(parts, schema).combine_chunks() for parts, schema in zip(found, schemas, strict=True)]
 
 
-def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, deal: Deal) -> Iterator[pa.Table]:
     """Batches put together to tables worth dealing, of exactly these types."""
+    enough = min(_PIECE_BYTES * deal.buckets(), _MOST_BYTES)
     held: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:
         held.append(batch)
         size += batch.nbytes
-        if size >= FLUSH_BYTES:
+        if size >= enough:
             yield pa.Table.from_batches(held).cast(schema).combine_chunks()
             held, size = [], 0
     if held:

@@ -281,7 +281,7 @@ def _deal_spine(moments: "DataFrame", first: _Round, timestamp: str) -> "DataFra
     schema, deal, entity = _to_arrow(moments.schema, "the moments"), first.deal, first.entity
 
     def run(batches: _Batches) -> _Batches:
-        for table in gather_batches(batches, schema):
+        for table in gather_batches(batches, schema, deal):
             buckets = deal_moments(table, deal, entity=entity, moment=to_instants(table[timestamp]))
             yield from pack_rows(table, buckets, side=0)
 
@@ -292,7 +292,7 @@ def _deal_view(source: _Source, deal: Deal, number: int) -> "DataFrame":
     side = source.side
 
     def run(batches: Iterable[pa.RecordBatch]) -> _Batches:
-        for table in gather_batches(batches, side.schema):
+        for table in gather_batches(batches, side.schema, deal):
             seen = side.select_seen(table)
             keys = [seen[name] for name in side.entity]
             entity = number_entities([keys])[0] if deal.busy else np.zeros(0, dtype=np.int64)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _PART_BYTES = 32 * 2**20
-_BATCH_ROWS = 131_072
+_BATCH_BYTES = 8 * 2**20  # of rows in memory, of which each value is taken to have 8 bytes
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ def read_parts(parts: Sequence[FilePart], schema: "pa.Schema") -> Iterator["pa.R
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    rows = max(_BATCH_BYTES // (8 * len(schema)), 1024)
     for part in parts:
         with pq.ParquetFile(part.path, coerce_int96_timestamp_unit="us") as file:
             groups = [*range(part.first, file.num_row_groups, part.of)]
             there = [name for name in schema.names if name in file.schema_arrow.names]
-            for batch in file.iter_batches(_BATCH_ROWS, groups, there, use_threads=False):
+            for batch in file.iter_batches(rows, groups, there, use_threads=False):
                 columns = [
                     batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
                     for field in schema
