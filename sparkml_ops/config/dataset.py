@@ -100,6 +100,9 @@ class Dataset(Section):
     label_matures_after: Duration = Field(default=timedelta(0), description="younger rows are not learned from")
     features: list[Identifier] = Field(min_length=1)
     derived: dict[Identifier, SqlText] = Field(default={}, description="features computed over the joined row")
+    leave_out: list[Identifier] = Field(
+        default=[], description="looked-up or derived columns that `derived` needs, and that are no features themselves"
+    )
     split: Split
 
     def key_columns(self) -> list[str]:

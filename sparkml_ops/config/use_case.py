@@ -47,7 +47,7 @@ class UseCase(Section):
             for view in self.dataset.features
             for column in self.features[view].column_names()
         ]
-        return [*looked_up, *self.dataset.derived]
+        return [name for name in (*looked_up, *self.dataset.derived) if name not in self.dataset.leave_out]
 
 
 def hash_config(*parts: BaseModel | Any) -> str:

@@ -48,6 +48,6 @@ def cast_features(rows: "DataFrame", features: Sequence[str]) -> "DataFrame":
         else:
             raise ConfigError(
                 f"feature `{name}` is {found.simpleString()}; a model takes numbers, booleans and strings. "
-                "Derive one of those from it."
+                "Derive one of those from it, and name it in dataset.leave_out."
             )
     return rows.select(*(F.col(f"`{name}`") for name in rows.columns if name not in features), *cast)

@@ -56,11 +56,11 @@ def look_up_features(
     used = {features_table(name): _pin(lake, features_table(name), versions) for name in dataset.features}
     views = [_open_view(lake, name, use_case.features[name], used[features_table(name)]) for name in dataset.features]
     joined = join_point_in_time(moments, views, timestamp=timestamp)
-    if dataset.timestamp in joined.columns:
-        return cast_features(derive_columns(joined, dataset.derived), use_case.feature_columns()), used
-    under_its_name = joined.withColumn(dataset.timestamp, F.col(timestamp))
-    complete = derive_columns(under_its_name, dataset.derived).drop(dataset.timestamp)
-    return cast_features(complete, use_case.feature_columns()), used
+    is_named = dataset.timestamp in joined.columns
+    named = joined if is_named else joined.withColumn(dataset.timestamp, F.col(timestamp))
+    complete = derive_columns(named, dataset.derived).drop(*dataset.leave_out)
+    features = cast_features(complete, use_case.feature_columns())
+    return features if is_named else features.drop(dataset.timestamp), used
 
 
 def _pin(lake: "Lake", table: str, versions: Mapping[str, int] | None) -> int:

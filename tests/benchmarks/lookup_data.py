@@ -107,11 +107,22 @@ def join_by_inequality(moments: DataFrame, rows: DataFrame) -> DataFrame:
 
 
 def join_as_feast(moments: DataFrame, rows: DataFrame) -> DataFrame:
-    """The shape of Feast's template for Spark: join, take the newest by `row_number`, join back to the moments."""
+    """The steps of Feast's template for Spark, for one view with a column of creation.
+
+    Moments get a text as their name and are made different; rows are joined by key and range of time; the last creation of each (moment,
+    timestamp) is kept; `row_number` takes the latest; that is joined back to the rows, and these to the moments.
+    """
     columns = [name for name in rows.columns if name.startswith("f")]
-    newest = Window.partitionBy("id").orderBy(F.col("timestamp").desc(), F.col("_known_at").desc())
-    latest = _join_range(moments, rows, "inner").withColumn("place", F.row_number().over(newest)).where("place = 1")
-    return moments.join(latest.select("id", *columns), "id", "left").select("id", "customer", "at", *columns)
+    name = F.concat(F.col("customer").cast("string"), F.col("at").cast("string")).alias("moment")
+    named = moments.select("*", name)
+    asked = named.select("customer", "at", "moment").distinct()
+    base = _join_range(asked, rows, "inner").select("moment", "timestamp", F.col("_known_at").alias("created"), *columns)
+    created = base.groupBy("moment", "timestamp").agg(F.max("created").alias("created"))
+    kept = base.join(created, ["moment", "timestamp", "created"])
+    newest = Window.partitionBy("moment").orderBy(F.col("timestamp").desc(), F.col("created").desc())
+    latest = kept.withColumn("place", F.row_number().over(newest)).where("place = 1")
+    cleaned = base.join(latest.select("moment", "timestamp", "created"), ["moment", "timestamp", "created"])
+    return named.join(cleaned.select("moment", *columns), "moment", "left").select("id", "customer", "at", *columns)
 
 
 def _join_range(moments: DataFrame, rows: DataFrame, how: str) -> DataFrame:

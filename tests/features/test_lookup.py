@@ -83,3 +83,11 @@ def test_moments_are_utc_whatever_their_zone(built, use_case, rows):
     abroad = (NOON + timedelta(minutes=30)).astimezone(timezone(timedelta(hours=-5)))
     found, _ = look_up_features(rows(MOMENTS, [(1, "ann", abroad)]), use_case, built, timestamp="ordered_at")
     assert found.select("hour", "spending__amount_count_1h").collect() == [(12.0, 2.0)]
+
+
+def test_columns_that_are_left_out_are_at_hand_for_derived_ones(built, tmp_path, rows):
+    use_case = make_use_case(tmp_path, leave_out=["profile__born", "is_old"])
+    found, _ = look_up_features(rows(MOMENTS, [(1, "ann", 30)]), use_case, built, timestamp="ordered_at")
+    assert found.columns == ["order_id", "customer", "ordered_at", *use_case.feature_columns()]
+    assert use_case.feature_columns() == [name for name in FEATURES if name not in {"profile__born", "is_old"}]
+    assert found.select("age").collect() == [(44.0,)]

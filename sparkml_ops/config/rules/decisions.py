@@ -37,6 +37,7 @@ def check_dataset(parts: Parts) -> Iterator[Finding]:
         yield from _check_events(dataset, dataset.label, parts)
     yield from _check_features(dataset, parts)
     yield from _check_derived(dataset, parts)
+    yield from _check_left_out(dataset, parts)
 
 
 def _check_columns(dataset: Dataset, scope: Scope) -> Iterator[Finding]:
@@ -105,6 +106,19 @@ def _check_derived(dataset: Dataset, parts: Parts) -> Iterator[Finding]:
         known = None if known is None else [*known, name]
     for name, twin in find_twins(dataset.derived):
         yield Finding((*_PATH, "derived", name), f"differs from {twin} in the case of letters alone", "another name")
+
+
+def _check_left_out(dataset: Dataset, parts: Parts) -> Iterator[Finding]:
+    looked_up = parts.feature_columns()
+    if looked_up is None:
+        return
+    known = [*looked_up, *dataset.derived]
+    for at, name in enumerate(dataset.leave_out):
+        if name not in known:
+            found = f"{show_value(name)} is neither looked up nor derived"
+            yield Finding((*_PATH, "leave_out", at), found, list_names(known), nearest_name(name, known))
+    if known and set(known) <= set(dataset.leave_out):
+        yield Finding((*_PATH, "leave_out"), "every feature is left out", "at least one feature to learn from")
 
 
 def _check_derived_name(path: KeyPath, name: str, taken: Sequence[str]) -> Iterator[Finding]:
