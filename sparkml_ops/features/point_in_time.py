@@ -25,7 +25,7 @@ import pyarrow as pa
 from pyspark.errors import PySparkTypeError
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import IntegralType, LongType, StructField, StructType
+from pyspark.sql.types import ArrayType, IntegralType, LongType, MapType, StructField, StructType, VariantType
 
 from sparkml_ops.config.features import feature_name
 from sparkml_ops.errors import ConfigError
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _Batches = Iterator[pa.RecordBatch]
+_NESTED = (ArrayType, MapType, StructType, VariantType)
 _ROWS_PER_BATCH = 16_384  # that go back to the JVM at a time
 
 
@@ -170,6 +171,11 @@ def _check_moments(moments: "DataFrame", views: Sequence[ViewRows], timestamp: s
         require_columns(view.rows, [*view.entity, TIMESTAMP, KNOWN_AT, *view.columns], place=f"{place}, its table")
         for column in view.entity:
             ours, theirs = moments.schema[column].dataType, view.rows.schema[column].dataType
+            if isinstance(ours, _NESTED):
+                raise ConfigError(
+                    f"{place}: entity `{column}` is {ours.simpleString()}; an entity is named by texts, numbers, booleans, "
+                    "dates or timestamps. Take a field or an element of it in the relation."
+                )
             if ours != theirs and not (isinstance(ours, IntegralType) and isinstance(theirs, IntegralType)):
                 raise ConfigError(
                     f"{place}: entity `{column}` is {ours.simpleString()} in the moments and {theirs.simpleString()} "

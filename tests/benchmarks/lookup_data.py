@@ -116,7 +116,9 @@ def join_as_feast(moments: DataFrame, rows: DataFrame) -> DataFrame:
     name = F.concat(F.col("customer").cast("string"), F.col("at").cast("string")).alias("moment")
     named = moments.select("*", name)
     asked = named.select("customer", "at", "moment").distinct()
-    base = _join_range(asked, rows, "inner").select("moment", "timestamp", F.col("_known_at").alias("created"), *columns)
+    base = _join_range(asked, rows, "inner").select(
+        "moment", "timestamp", F.col("_known_at").alias("created"), *columns
+    )
     created = base.groupBy("moment", "timestamp").agg(F.max("created").alias("created"))
     kept = base.join(created, ["moment", "timestamp", "created"])
     newest = Window.partitionBy("moment").orderBy(F.col("timestamp").desc(), F.col("created").desc())

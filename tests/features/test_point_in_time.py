@@ -1,9 +1,11 @@
 """The point-in-time lookup: what was known about an entity at a moment."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from pyspark.sql import functions as F
+from shop import NOON
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
@@ -152,3 +154,38 @@ def test_moments_without_entity_do_not_meet_in_one_task(spark, rows):
     assert len(found) > 1
     assert max(row["moments"] for row in found) < 1.05 * 400_000 / len(found)
     assert {row["found"] for row in found} == {0}
+
+
+UGLY_KEYS = {
+    "binary": [b"", b"\x00", b"\xff\xfe"],
+    "boolean": [True, False],
+    "date": [date(1, 1, 1), date(9999, 12, 31), date(1970, 1, 1)],
+    "decimal(38,18)": [Decimal("0.1"), Decimal("-12345678901234567890.5")],
+    "double": [0.0, float("nan"), float("inf"), 5e-324],
+    "long": [-(2**63), 2**63 - 1, 0],
+    "string": ["", " ", "\x00", "🎈" * 1000, "a|b"],
+    "timestamp": [datetime(1900, 1, 1, tzinfo=UTC), datetime(2262, 4, 12, tzinfo=UTC)],
+}
+
+
+@pytest.mark.parametrize("kind", UGLY_KEYS)
+def test_entities_of_every_plain_type_are_found(spark, kind):
+    keys = UGLY_KEYS[kind]
+    known = NOON - timedelta(days=1)
+    table = spark.createDataFrame(
+        [(key, known, known, float(n), n) for n, key in enumerate(keys)],
+        f"customer {kind}, timestamp timestamp, _known_at timestamp, money double, orders long",
+    )
+    asked = [*((n, key, NOON) for n, key in enumerate(keys)), (99, None, NOON)]
+    if kind == "double":
+        asked.append((0, -0.0, NOON))  # which is 0.0
+    found = look_up(spark.createDataFrame(asked, f"id long, customer {kind}, at timestamp"), purse(table))
+    assert found == {n: (float(n), n) for n in range(len(keys))} | {99: (None, None)}
+
+
+def test_an_entity_of_parts_is_refused(rows):
+    by_list = rows(PURSE, []).withColumn("customer", F.array("customer"))
+    with pytest.raises(ConfigError, match="entity `customer` is array<string>; an entity is named by texts, numbers"):
+        join_point_in_time(
+            rows(MOMENTS, []).withColumn("customer", F.array("customer")), [purse(by_list)], timestamp="at"
+        )
