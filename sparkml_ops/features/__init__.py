@@ -8,8 +8,9 @@ from sparkml_ops.features.export import ExportResult, export_training_set, recre
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
 from sparkml_ops.features.lookup import features_table, look_up_features
-from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.recreate import recreate_training_set
+from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.features.row_differences import RowDifference
 from sparkml_ops.features.training_sets import (
     TrainingSet,

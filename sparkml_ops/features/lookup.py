@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.derived import cast_features, derive_columns
-from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.features.point_in_time import join_point_in_time
+from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.lake import has_plain_files, read_table, table_version
 
 if TYPE_CHECKING:

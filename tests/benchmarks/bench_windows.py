@@ -19,7 +19,8 @@ from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.build import compute_features
 from sparkml_ops.features.lookup import features_table
-from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.features.point_in_time import join_point_in_time
+from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.lake import Lake, read_table, replace_table
 from tests.benchmarks.compare import Goal, open_bench, print_result, ratio_of, read_arguments, time_in_turn
 

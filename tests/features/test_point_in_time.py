@@ -8,7 +8,8 @@ from pyspark.sql import functions as F
 from shop import NOON
 
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.features.point_in_time import join_point_in_time
+from sparkml_ops.features.rounds import ViewRows
 
 MOMENTS = "id long, customer string, at timestamp"
 PURSE = "customer string, timestamp timestamp, _known_at timestamp, money double, orders long"

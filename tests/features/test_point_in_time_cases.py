@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from shop import NOON, make_use_case
 
-from sparkml_ops.features import point_in_time
+from sparkml_ops.features import rounds
 from sparkml_ops.features.dealing import Busy, Deal
 from sparkml_ops.features.entities import hash_rows
-from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.features.point_in_time import join_point_in_time
+from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.lake import has_plain_files, open_lake, read_table, replace_table
 
 SEED = 20240301
@@ -181,7 +182,7 @@ def test_slices_of_busy_entities_find_the_same(lake, monkeypatch, has_files):
         fans = (1, 2, 1, 3, 1, 1)
         return Deal(5, tuple(Busy(hash_, 5 + n * sum(fans), tuple(cuts), fans) for n, hash_ in enumerate(hashes)))
 
-    monkeypatch.setattr(point_in_time, "plan_deal", deal_in_slices)
+    monkeypatch.setattr(rounds, "plan_deal", deal_in_slices)
     assert count_differences(look_up(lake, has_files=has_files)) == 0
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.build import compute_features
-from sparkml_ops.features.point_in_time import ViewRows, join_point_in_time
+from sparkml_ops.features.point_in_time import join_point_in_time
+from sparkml_ops.features.rounds import ViewRows
 
 WEATHER = {"temp": "temp", "gust": "coalesce(wind_gust, wind_speed)", "visib": "visib"}
 OPERATIONS = ["count", "sum", "mean", "std", "min", "max", "p50", "p90"]
