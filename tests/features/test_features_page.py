@@ -30,7 +30,8 @@ class Example:
 
 
 def read_examples():
-    sections = re.split(r"^### ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    parts = re.split(r"^(?=#)", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    sections = [part.removeprefix("### ") for part in parts if part.startswith("### ")]
     examples = []
     for section in sections:
         found = re.search(r"```yaml\n(.*?)```", section, flags=re.DOTALL)
