@@ -111,5 +111,5 @@ def _mix(numbers: Hashes) -> Hashes:
 
 def _renumber(numbers: Positions) -> Positions:
     """Numbers from 0 on without gaps, so that they can be combined with the next column's and not overflow."""
-    _, again = np.unique(numbers, return_inverse=True)
-    return again
+    encoded = pa.array(numbers).dictionary_encode()
+    return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)

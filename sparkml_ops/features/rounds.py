@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,13 +13,14 @@ from pyspark.sql.types import LongType, StructField, StructType
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.dealing import Deal
-from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, to_microseconds
+from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, instant_microseconds, to_microseconds
 from sparkml_ops.features.sides import Side, sample_rows
 from sparkml_ops.features.sizing import (
     SEED,
     SHARE,
     Span,
     Timed,
+    count_tasks,
     estimate_row,
     measure_moments,
     measure_views,
@@ -118,7 +119,7 @@ def plan_rounds(
     rounds = []
     for entity, mine, load in zip(entities, spine, loads, strict=True):
         theirs = [next(measured) for _ in timed[entity]]
-        deal = plan_deal([mine, *timed[entity]], [load, *theirs], parallelism=_parallelism(moments))
+        deal = plan_deal([mine, *timed[entity]], [load, *theirs], parallelism=count_tasks(moments))
         rounds.append(Round(entity, tuple(sources[entity]), deal))
     return rounds
 
@@ -136,7 +137,7 @@ def _open_source(view: ViewRows, span: Span, as_known_at: datetime | None) -> So
         counts=view.counts,
         first=None if ttl is None else span.first - ttl,
         last=span.last,
-        as_known_at=None if as_known_at is None else _to_micros(as_known_at),
+        as_known_at=None if as_known_at is None else instant_microseconds(as_known_at),
     )
     timestamp, known_at = F.unix_micros(F.col(TIMESTAMP)), F.unix_micros(F.col(KNOWN_AT))
     is_seen = (timestamp <= F.lit(side.last)) & (known_at <= F.lit(side.known_until()))
@@ -160,16 +161,6 @@ def _sample_source(source: Source) -> Timed:
 
     sample, row_bytes = replace(source, side=bare).read(draw, columns), estimate_row(source.rows.schema)
     return Timed(sample, side.entity, row_bytes, sum(part.file_bytes for parts in source.parts for part in parts))
-
-
-def _to_micros(instant: datetime) -> int:
-    return to_microseconds(instant - datetime(1970, 1, 1, tzinfo=UTC))
-
-
-def _parallelism(rows: "DataFrame") -> int:
-    """How many tasks a shuffle has by default; some platforms say `auto`."""
-    setting = rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or ""
-    return int(setting) if setting.isdigit() else 200
 
 
 def to_arrow(columns: StructType, place: str) -> pa.Schema:

@@ -35,6 +35,7 @@ SHARE, SEED = 0.02, 20130101
 """Of the rows that are looked at for frequent entities."""
 _FREQUENT, _TRACKED = 64, 1_000
 _STEPS = 128  # into which a busy entity's time is divided to find where to cut it
+_TASKS = 200  # as Spark has it
 _ROUNDED = 0.25  # so much more than a whole bucket is not yet worth another one
 
 
@@ -83,6 +84,12 @@ def plain_keys(rows: "DataFrame", entity: Sequence[str]) -> "list[Column]":
         column.cast("bigint") if isinstance(rows.schema[name].dataType, IntegralType) else column
         for name, column in ((name, F.col(quote_identifier(name))) for name in entity)
     ]
+
+
+def count_tasks(rows: "DataFrame") -> int:
+    """How many tasks a shuffle has by default; some platforms say `auto`."""
+    setting = rows.sparkSession.conf.get("spark.sql.shuffle.partitions") or ""
+    return int(setting) if setting.isdigit() else _TASKS
 
 
 def estimate_row(columns: "StructType") -> int:
@@ -193,7 +200,9 @@ def _look_at_busy(
     in_spark: dict[int, int] = {}
     for hash_, row in zip(hashes, table.select(["hash", "is_moment", "instants"]).to_pylist(), strict=True):
         in_spark[hash_] = row["hash"]
-        quantiles.setdefault(hash_, [[], []])[0 if row["is_moment"] else 1] += row["instants"]
+        quantiles.setdefault(hash_, [[], []])[0 if row["is_moment"] else 1] += (
+            row["instants"] or []
+        )  # no moment has a time
     found = []
     for hash_, (moments, rows) in sorted(quantiles.items()):
         sizes = [load.frequent.get(in_spark[hash_], 0.0) * load.row_bytes / BUCKET_BYTES for load in loads]

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sparkml_ops.features.change_points import Clock, Line, Ranges, find_changes
+from sparkml_ops.features.entities import number_entities
 from sparkml_ops.features.late_events import Epochs, open_epochs
 from sparkml_ops.features.window_figures import Events, measure_windows, rank_in_order
 from sparkml_ops.features.window_sums import Positions
@@ -97,7 +98,9 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
         Entity columns, `time` with the change points, the plan's columns, and `_filled`: whether some window has an
         event. Counts are int64, values have their own type, the other figures are float64.
     """
-    owner, representative = _number_entities(events, plan.entity)
+    [owner] = number_entities([[events.column(name) for name in plan.entity]])
+    representative = np.zeros(int(owner.max(initial=-1)) + 1, dtype=np.int64)
+    representative[owner] = np.arange(len(owner))
     rows = _line_up(events, owner, plan)
     owners = events.select(plan.entity).take(pa.array(representative[rows.entity]))
     if plan.known is not None:
@@ -115,18 +118,6 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
         columns |= _measure(series, values, held)
     columns[FILLED] = pa.array(_find_filled(ranges))
     return pa.table(columns)
-
-
-def _number_entities(events: pa.Table, names: tuple[str, ...]) -> tuple[Positions, Positions]:
-    """A number from 0 for each row's entity, and for each number a row that has it."""
-    numbers = np.zeros(len(events), dtype=np.int64)
-    for name in names:
-        encoded = events.column(name).combine_chunks().dictionary_encode()
-        combined = numbers * len(encoded.dictionary) + encoded.indices.to_numpy(zero_copy_only=False)
-        numbers = pa.array(combined).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    representative = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=np.int64)
-    representative[numbers] = np.arange(len(numbers))
-    return numbers, representative
 
 
 def _line_up(events: pa.Table, owner: Positions, plan: Plan) -> Epochs:

@@ -43,6 +43,7 @@ from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.change_points import DAY, Clock
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing, to_microseconds
 from sparkml_ops.features.ratios import derive_ratios
+from sparkml_ops.features.sizing import count_tasks
 from sparkml_ops.features.sketches import sketch_events
 from sparkml_ops.features.sliding import FILLED, Plan, Series, WindowColumn, slide_windows
 from sparkml_ops.features.window_inputs import Inputs, read_inputs, type_of_value
@@ -121,7 +122,7 @@ def _deal_events(counted: "DataFrame", plan: Plan) -> "DataFrame":
     day = DAY if plan.clock.snapshot else 0
     leave = F.col(_TIME) + F.lit(plan.longest() + day)
     known = F.col(_TIME) + F.lit(plan.clock.delay) if plan.known is None else F.greatest(_TIME, plan.known)
-    buckets = int(counted.sparkSession.conf.get("spark.sql.shuffle.partitions") or "1")
+    buckets = count_tasks(counted)
     return counted.filter(known < leave).select(
         "*",
         F.pmod(F.xxhash64(*plan.entity), F.lit(buckets)).alias(_BUCKET),
