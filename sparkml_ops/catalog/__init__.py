@@ -4,7 +4,7 @@ from sparkml_ops.catalog.describe import describe_tables
 from sparkml_ops.catalog.entries import CatalogColumn, CatalogEntry, TableStory, read_catalog, read_story
 from sparkml_ops.catalog.freshness import Freshness
 from sparkml_ops.catalog.ledger import ContractVerdict, ModelUse
-from sparkml_ops.catalog.lineage import StepTables, follow_downstream, list_sources_read, list_step_tables
+from sparkml_ops.catalog.lineage import StepTables, follow_downstream, list_step_tables
 
 __all__ = [
     "CatalogColumn",
@@ -16,7 +16,6 @@ __all__ = [
     "TableStory",
     "describe_tables",
     "follow_downstream",
-    "list_sources_read",
     "list_step_tables",
     "read_catalog",
     "read_story",

@@ -1,10 +1,8 @@
 """Which step reads and writes which tables, by the configuration; and what lies downstream. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from sparkml_ops.config.sql import table_names
 
 if TYPE_CHECKING:
     from sparkml_ops.config.types import Relation
@@ -23,25 +21,14 @@ class StepTables:
     writes: tuple[str, ...]
 
 
-def list_sources_read(use_case: "UseCase", relation: "Relation") -> Iterator[str]:
-    """Sources that a relation reads; what a Python function reads cannot be known, so it follows all."""
-    if relation.table is not None:
-        yield relation.table.removeprefix("clean_")
-    elif relation.sql is not None:
-        yield from (name.removeprefix("clean_") for name in table_names(relation.sql))
-    else:
-        yield from use_case.sources
-
-
 def list_step_tables(use_case: "UseCase") -> list[StepTables]:
     """All steps in their order."""
 
-    def clean(*relations: "Relation") -> tuple[str, ...]:
-        read = (name for relation in relations for name in list_sources_read(use_case, relation))
-        return tuple(dict.fromkeys(f"clean_{name}" for name in read))
+    def read(*relations: "Relation") -> tuple[str, ...]:
+        return tuple(use_case.tables_read(*relations))
 
     features = tuple(f"features_{view}" for view in use_case.dataset.features)
-    decisions, asked = clean(*use_case.dataset.relations()), clean(use_case.scoring.relation)
+    decisions, asked = read(*use_case.dataset.relations()), read(use_case.scoring.relation)
     published = ("predictions", "prediction_batches", "predictions_current")
     return [
         *(
@@ -49,7 +36,7 @@ def list_step_tables(use_case: "UseCase") -> list[StepTables]:
             for name in use_case.sources
         ),
         *(
-            StepTables(f"features:{name}", clean(view.relation), (f"features_{name}",))
+            StepTables(f"features:{name}", read(view.relation), (f"features_{name}",))
             for name, view in use_case.features.items()
         ),
         StepTables("dataset", (*decisions, *features), ("training_sets", TRAINING_SET)),

@@ -3,7 +3,8 @@
 `sparkml-ops features flights` builds, as it always did: what is no verb of this group is an argument of `build`.
 """
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,6 +12,12 @@ from typer.core import TyperGroup
 from sparkml_ops.cli.options import Json, RunId, UseCaseName, load, open_both
 from sparkml_ops.cli.output import format_table, print_result
 
+if TYPE_CHECKING:
+    from sparkml_ops.features import FeaturesResult
+
+Views = Annotated[list[str] | None, typer.Option("--view", help="Only this view; repeatable.")]
+Full = Annotated[bool, typer.Option("--full", help="Build anew, whatever is there.")]
+_INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"]
 _HELP_OPTIONS = ["-h", "--help"]
 
 
@@ -36,24 +43,75 @@ app = typer.Typer(
 def build(
     context: typer.Context,
     use_case: UseCaseName,
-    view: Annotated[list[str] | None, typer.Option("--view", help="Only this view; repeatable.")] = None,
+    view: Views = None,
     run_id: RunId = None,
     *,
+    full: Full = False,
     as_json: Json = False,
 ) -> int:
-    """Build the tables of the feature views. `build` may be left out.
+    """Bring the tables of the feature views up to date: by the rows that may have changed, or anew. `build` may be left out.
 
     Examples:
         sparkml-ops features flights
 
-        sparkml-ops features build flights --view origin_weather
+        sparkml-ops features build flights --view origin_weather --full
     """
     loaded, lake = open_both(use_case, context.obj)
     from sparkml_ops.features import build_features
 
-    result = build_features(loaded, lake, views=view or None, run_id=run_id)
+    result = build_features(loaded, lake, views=view or None, full=full, run_id=run_id)
+    return print_result(result, as_json=as_json, lines=lambda: _describe_commits(result))
+
+
+@app.command()
+def plan(
+    context: typer.Context,
+    use_case: UseCaseName,
+    view: Views = None,
+    *,
+    full: Full = False,
+    as_json: Json = False,
+) -> int:
+    """Show what `features build` would do with the tables as they are: ranges, rows and reasons. Changes nothing.
+
+    Examples:
+        sparkml-ops features plan flights
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.features import plan_features
+
+    plans = plan_features(loaded, lake, views=view or None, full=full)
+    columns = ("view", "does", "first", "last", "events", "rows", "slices", "reason")
+    rows = [(p.view, p.action, p.first, p.last, p.events, p.rows, p.slices, p.reason) for p in plans]
+    return print_result(plans, as_json=as_json, lines=lambda: format_table(columns, rows))
+
+
+@app.command()
+def backfill(  # noqa: PLR0913  # an option is an argument
+    context: typer.Context,
+    use_case: UseCaseName,
+    view: Annotated[str, typer.Argument(help="Name of the view.")],
+    since: Annotated[datetime, typer.Option("--from", formats=_INSTANTS, help="The first instant; UTC.")],
+    until: Annotated[datetime, typer.Option("--to", formats=_INSTANTS, help="The first instant after the range; UTC.")],
+    run_id: RunId = None,
+    *,
+    as_json: Json = False,
+) -> int:
+    """Compute the rows of a range of time once more, of all entities, and replace what is there.
+
+    Examples:
+        sparkml-ops features backfill flights carrier_delays --from 2013-03-01 --to 2013-04-01
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.features import backfill_features
+
+    result = backfill_features(loaded, lake, view=view, since=since, until=until, run_id=run_id)
+    return print_result(result, as_json=as_json, lines=lambda: _describe_commits(result))
+
+
+def _describe_commits(result: "FeaturesResult") -> list[str]:
     rows = [(name, c.status, c.rows, f"{c.table}@v{c.version}") for name, c in result.views.items()]
-    return print_result(result, as_json=as_json, lines=lambda: format_table(("view", "status", "rows", "table"), rows))
+    return format_table(("view", "status", "rows", "table"), rows)
 
 
 # Verbs that build, plan or fill the tables stand above; those that look at them stand below.

@@ -36,8 +36,11 @@ class Parts:
     maintenance: Maintenance | None = None
     serving: Serving | None = None
 
-    def source_columns(self, name: str) -> list[str] | None:
-        """Columns of a source's clean table; None when they are not known."""
+    def table_columns(self, name: str) -> list[str] | None:
+        """Columns of a source's clean table, or of a view's; None when they are not known."""
+        view = self.features.get(name.removeprefix("features_")) if name.startswith("features_") else None
+        if view is not None:
+            return [*view.entity, "timestamp", "_known_at", *view.column_names()]
         source = self.sources.get(name.removeprefix("clean_") if name not in self.sources else name)
         if source is None or source.on_new_columns == "add":
             return None

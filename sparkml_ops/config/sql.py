@@ -81,7 +81,7 @@ def read_tables(sql: str) -> list[str]:
     """
     from sqlglot import exp
 
-    query = _parse_query(sql)
+    query = parse_query(sql)
     defined = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
     tables = [
         table for table in query.find_all(exp.Table, bfs=False) if table.name and table.name.lower() not in defined
@@ -104,7 +104,7 @@ def read_output_columns(sql: str, columns_of: Callable[[str], Sequence[str] | No
     """
     from sqlglot import exp
 
-    query = _parse_query(sql)
+    query = parse_query(sql)
     if not isinstance(query, exp.Select):
         return None
     names: list[str] = []
@@ -154,7 +154,12 @@ def _starred_columns(query: "exp.Select", columns_of: Callable[[str], Sequence[s
     return None if known is None else list(known)
 
 
-def _parse_query(sql: str) -> "exp.Query":
+def parse_query(sql: str) -> "exp.Query":
+    """The tree of one SELECT.
+
+    Raises:
+        SqlError: the text is not one SELECT.
+    """
     from sqlglot import exp
 
     tree = _parse(sql)

@@ -16,7 +16,8 @@ from sparkml_ops.config.monitoring import Monitoring
 from sparkml_ops.config.scoring import Scoring
 from sparkml_ops.config.serving import Serving
 from sparkml_ops.config.sources import Source
-from sparkml_ops.config.types import Identifier, Section
+from sparkml_ops.config.sql import table_names
+from sparkml_ops.config.types import Identifier, Relation, Section
 
 
 class UseCase(Section):
@@ -39,6 +40,25 @@ class UseCase(Section):
     def served_views(self) -> list[str]:
         """The views that are published for applications."""
         return list(self.dataset.features if self.serving.views is None else self.serving.views)
+
+    def tables_read(self, *relations: Relation) -> list[str]:
+        """Tables that relations read; what a Python function reads cannot be known, so it follows all sources.
+
+        Raises:
+            ConfigError: the text of a query is not one SELECT.
+        """
+        names: list[str] = []
+        for relation in relations:
+            if relation.table is not None:
+                names.append(relation.table)
+            else:
+                names += self.sources if relation.sql is None else sorted(table_names(relation.sql))
+        return list(dict.fromkeys(f"clean_{name}" if name in self.sources else name for name in names))
+
+    def views_read(self, relation: Relation) -> set[str]:
+        """Views that a relation reads, by the names of their tables."""
+        tables = self.tables_read(relation)
+        return {name for name in self.features if f"features_{name}" in tables}
 
     def feature_columns(self) -> list[str]:
         """Every column a model of this use case learns from, in order: view columns, then derived ones."""

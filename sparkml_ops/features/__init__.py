@@ -1,9 +1,9 @@
 """Declared features -> feature tables; the look-up that training and scoring share; training-set versions."""
 
-from sparkml_ops.features.build import FeaturesResult, build_features
+from sparkml_ops.features.build import FeaturesResult, backfill_features, build_features, plan_features
 from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
 from sparkml_ops.features.create import create_training_set
-from sparkml_ops.features.definitions import hash_dataset, hash_view
+from sparkml_ops.features.definitions import hash_dataset, hash_view, order_views
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
@@ -19,6 +19,7 @@ from sparkml_ops.features.training_sets import (
     list_training_sets,
     read_training_set,
 )
+from sparkml_ops.features.view_plans import ViewPlan
 
 __all__ = [
     "IMMATURE",
@@ -31,7 +32,9 @@ __all__ = [
     "RowDifference",
     "TrainingSet",
     "TrainingSetDiff",
+    "ViewPlan",
     "ViewRows",
+    "backfill_features",
     "build_features",
     "choose_training_set",
     "compare_training_sets",
@@ -46,6 +49,8 @@ __all__ = [
     "list_training_sets",
     "look_up_features",
     "open_label_events",
+    "order_views",
+    "plan_features",
     "read_training_set",
     "recreate_into",
     "recreate_training_set",

@@ -1,32 +1,37 @@
-"""Build feature tables: declared views in, `features_<view>` out."""
+"""Build feature tables: declared views in, `features_<view>` out.
 
-import hashlib
+A table is brought up to date by the rows that may have changed since it was built (`view_plans.py`), or is built anew. Either is one commit,
+which also holds what the table was built from (`built.py`): killed at any instant, a build left the table as it was or as it was to be.
+"""
+
+import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.definitions import hash_view
-from sparkml_ops.features.events import find_events, says_nothing
+from sparkml_ops.features.built import Built, name_write, note_inputs, read_built
+from sparkml_ops.features.definitions import hash_view, order_views, require_view
+from sparkml_ops.features.events import TIMESTAMP, find_events, instant_microseconds, says_nothing
 from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.observations import observe_events
+from sparkml_ops.features.touched import Touched, keep_events, tell_condition, touch_range
+from sparkml_ops.features.view_plans import Decision, ViewPlan, decide_view, plan_view
 from sparkml_ops.features.windows import aggregate_events
-from sparkml_ops.lake import Commit, change_versions, new_run_id, record_step, replace_table, resolve_relation
+from sparkml_ops.lake import Commit, new_run_id, record_step, replace_table, replace_where, resolve_relation
 from sparkml_ops.lake.describe import with_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pyspark.sql import DataFrame
 
     from sparkml_ops.config.features import FeatureView
     from sparkml_ops.config.use_case import UseCase
-    from sparkml_ops.lake import Lake
+    from sparkml_ops.lake import Lake, StepRecord
 
 logger = logging.getLogger(__name__)
 
@@ -45,67 +50,177 @@ class FeaturesResult:
 
 
 def build_features(
-    use_case: "UseCase", lake: "Lake", *, views: Sequence[str] | None = None, run_id: str | None = None
+    use_case: "UseCase",
+    lake: "Lake",
+    *,
+    views: Sequence[str] | None = None,
+    full: bool = False,
+    run_id: str | None = None,
 ) -> FeaturesResult:
     """Build the tables of some feature views, each in one commit; one that is up to date is left as it is.
 
     Args:
         use_case: the use case.
         lake: where its tables are.
-        views: names of the views; all of them by default.
+        views: names of the views; all of them by default. One that is made of another comes after it.
+        full: build them anew, whatever is there.
         run_id: the run this belongs to; a new one by default.
 
     Raises:
         ConfigError: a view is unknown, or does not fit its relation.
         TableNotFoundError: a table that a view is made from is not there.
     """
-    names = list(use_case.features) if views is None else list(views)
-    for name in names:
-        _require_view(use_case, name)
     run = run_id or new_run_id()
     return FeaturesResult(
-        run, {name: _build_view(use_case.features[name], lake, name=name, run_id=run) for name in names}
+        run,
+        {
+            name: _build_view(use_case.features[name], lake, name=name, full=full, run_id=run)
+            for name in order_views(use_case, views)
+        },
     )
 
 
-def compute_features(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
+def plan_features(
+    use_case: "UseCase", lake: "Lake", *, views: Sequence[str] | None = None, full: bool = False
+) -> list[ViewPlan]:
+    """What `build_features` would do with the tables as they are; a view that follows from another may have more to do once that is built.
+
+    Raises:
+        ConfigError: a view is unknown, or does not fit its relation.
+        TableNotFoundError: a table that a view is made from is not there.
+    """
+    return [plan_view(use_case.features[name], lake, name=name, full=full) for name in order_views(use_case, views)]
+
+
+def backfill_features(  # a range has two ends
+    use_case: "UseCase", lake: "Lake", *, view: str, since: datetime, until: datetime, run_id: str | None = None
+) -> FeaturesResult:
+    """Compute the rows of a range of time once more, of all entities, and put them in the place of what is there.
+
+    Args:
+        use_case: the use case.
+        lake: where its tables are.
+        view: name of the view.
+        since: the first instant of the range; UTC if it has no zone.
+        until: the first instant after it.
+        run_id: the run this belongs to; a new one by default.
+
+    Raises:
+        ConfigError: the view is unknown or timeless, was never built, or was built from another definition; the range is empty.
+        TableNotFoundError: a table that the view is made from is not there.
+    """
+    declared, run = require_view(use_case, view), run_id or new_run_id()
+    first, last = instant_microseconds(since), instant_microseconds(until) - 1
+    if declared.timestamp is None:
+        raise ConfigError(
+            f"features.{view} is timeless: it has no range. Build it: `sparkml-ops features {use_case.name}`."
+        )
+    if last < first:
+        raise ConfigError(f"from {since} to {until} is no range: the end has to come after the beginning.")
+    with record_step(lake, run_id=run, step=f"features:{view}", config_hash=hash_view(declared)) as record:
+        before = _require_built(use_case, lake, view)
+        source, versions = resolve_relation(lake, declared.relation)
+        read = note_inputs(lake, declared, versions)
+        # What the rest of the table is made of stays noted: the next build goes on from there.
+        decision = Decision("range", "asked for", source, replace(read, inputs=before.inputs), before)
+        commit = _replace_range(declared, lake, decision, touch_range(first, last), name=view, mark=run)
+        _record(record, versions, commit, {"action": "backfill", "first": str(since), "before": str(until)})
+    return FeaturesResult(run, {view: commit})
+
+
+def compute_features(
+    rows: "DataFrame", view: "FeatureView", *, name: str, touched: Touched | None = None
+) -> "DataFrame":
     """Rows of a view's table, from the rows of its relation.
+
+    Args:
+        rows: of the relation.
+        view: the view.
+        name: its name, for messages.
+        touched: the rows that are wanted; by default all.
 
     Raises:
         ConfigError: the view does not fit the relation.
     """
     events = find_events(rows, view, name=name)
     compute = aggregate_events if view.aggregates else observe_events
-    return compute(events, view, name=name)
+    if touched is None:
+        return compute(events, view, name=name)
+    features = compute(keep_events(events, view, touched), view, name=name)
+    return features.filter(F.expr(tell_condition(touched, features.schema, view.entity)))
 
 
-def _build_view(view: "FeatureView", lake: "Lake", *, name: str, run_id: str) -> Commit:
-    definition = hash_view(view)
-    with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=definition) as record:
-        rows, inputs = resolve_relation(lake, view.relation)
-        features = with_comments(compute_features(rows, view, name=name), comment_view(view))
-        write_id = _name_write(name, definition, change_versions(lake, inputs))
-        commit = replace_table(lake, features_table(name), features, write_id=write_id)
-        for table, version in inputs.items():
-            record.read(table, version)
-        record.wrote(commit)
+def _build_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool, run_id: str) -> Commit:
+    with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=hash_view(view)) as record:
+        decision = decide_view(view, lake, name=name, full=full)
+        details: dict[str, object] = {"action": decision.action, "reason": decision.reason}
+        if decision.changes is not None:
+            details |= {"events": decision.changes.events, "slices": decision.changes.touched.slices()}
+            details |= dict(zip(("first", "last"), map(str, decision.changes.touched.span() or ()), strict=False))
+        if decision.action == "nothing":
+            assert decision.before is not None  # there is a table
+            commit = Commit(features_table(name), decision.before.version, 0, "skipped_duplicate")
+        elif decision.action == "range":
+            commit = _replace_range(view, lake, decision, decision.touched(), name=name)
+        else:
+            commit = _replace_whole(view, lake, decision, name=name, mark=run_id if full else "")
+        _record(record, decision.inputs(), commit, details)
         if commit.status == "committed":
-            left_out = find_events(rows, view, name=name).agg(F.count_if(says_nothing(view))).collect()[0][0]
+            left_out = _count_left_out(view, decision, name)
             record.note("events_left_out", left_out)
-            logger.info("features %s: %d rows in v%d, %d events left out", name, commit.rows, commit.version, left_out)
+            logger.info(
+                "features %s: %s, because %s: %d rows in v%d, %d events left out",
+                *(name, decision.action, decision.reason, commit.rows, commit.version, left_out),
+            )
     return commit
 
 
-def _name_write(name: str, definition: str, inputs: "Mapping[str, int]") -> str:
-    """The same view of the same inputs is the same write."""
-    read = ",".join(f"{table}@{version}" for table, version in sorted(inputs.items()))
-    return f"features:{name}:{definition}:{hashlib.sha256(read.encode()).hexdigest()[:16]}"
+def _replace_whole(view: "FeatureView", lake: "Lake", decision: Decision, *, name: str, mark: str) -> Commit:
+    rows = with_comments(compute_features(decision.source, view, name=name), comment_view(view))
+    return replace_table(
+        lake,
+        features_table(name),
+        rows.sortWithinPartitions(TIMESTAMP),
+        write_id=name_write(name),
+        fingerprint=decision.target.to_fingerprint(mark),
+    )
 
 
-def _require_view(use_case: "UseCase", name: str) -> None:
-    if name not in use_case.features:
-        nearest = get_close_matches(name, use_case.features, n=1)
-        hint = f" Did you mean {nearest[0]}?" if nearest else ""
-        raise ConfigError(
-            f"{use_case.name} has no feature view {name}.{hint} There are: {', '.join(use_case.features)}."
-        )
+def _replace_range(
+    view: "FeatureView", lake: "Lake", decision: Decision, touched: Touched, *, name: str, mark: str = ""
+) -> Commit:
+    rows = compute_features(decision.source, view, name=name, touched=touched)
+    return replace_where(
+        lake,
+        features_table(name),
+        rows.sortWithinPartitions(TIMESTAMP),
+        condition=tell_condition(touched, rows.schema, view.entity),
+        write_id=name_write(name),
+        fingerprint=decision.target.to_fingerprint(mark),
+    )
+
+
+def _record(record: "StepRecord", inputs: dict[str, int], commit: Commit, details: dict[str, object]) -> None:
+    for table, version in inputs.items():
+        record.read(table, version)
+    record.wrote(commit)
+    record.note("build", json.dumps(details, sort_keys=True))
+
+
+def _count_left_out(view: "FeatureView", decision: Decision, name: str) -> int:
+    """Events that say nothing, of those that were looked at."""
+    if decision.changes is not None:
+        return decision.changes.left_out
+    events = find_events(decision.source, view, name=name)
+    return int(events.agg(F.count_if(says_nothing(view))).collect()[0][0])
+
+
+def _require_built(use_case: "UseCase", lake: "Lake", view: str) -> Built:
+    before = read_built(lake, view)
+    if before is not None and before.is_ours and before.definition == hash_view(use_case.features[view]):
+        return before
+    why = "was never built" if before is None else "was built from another definition, or changed by another hand"
+    raise ConfigError(
+        f"{features_table(view)} {why}: a range alone would not fit the rest. Build the whole first: "
+        f"`sparkml-ops features {use_case.name} --view {view}`."
+    )

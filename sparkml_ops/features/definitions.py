@@ -3,10 +3,14 @@
 Only what changes rows counts: a new description, owner or imputation makes nothing out of date.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.use_case import UseCase, hash_config
+from sparkml_ops.errors import ConfigError
 
 _NO_ROWS_DEPEND_ON = {"description", "owner", "impute"}
 
@@ -14,6 +18,35 @@ _NO_ROWS_DEPEND_ON = {"description", "owner", "impute"}
 def hash_view(view: FeatureView) -> str:
     """Hash of what a view's table is made by; `ttl` is left out, since it works at look-up."""
     return hash_config(_describe(view, leave_out={"ttl"}))
+
+
+def require_view(use_case: UseCase, name: str) -> FeatureView:
+    """The view of a name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name in use_case.features:
+        return use_case.features[name]
+    nearest = get_close_matches(name, use_case.features, n=1)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    raise ConfigError(f"{use_case.name} has no feature view {name}.{hint} There are: {', '.join(use_case.features)}.")
+
+
+def order_views(use_case: UseCase, names: Iterable[str] | None = None) -> list[str]:
+    """Names of views, each after those that it is made of; all of them by default.
+
+    Raises:
+        ConfigError: a view is unknown, or views are made of each other.
+    """
+    wanted = list(dict.fromkeys(use_case.features if names is None else names))
+    for name in wanted:
+        require_view(use_case, name)
+    follows = {name: use_case.views_read(use_case.features[name].relation) & set(wanted) for name in wanted}
+    try:
+        return list(TopologicalSorter(follows).static_order())
+    except CycleError as error:
+        raise ConfigError(f"feature views are made of each other: {' < '.join(error.args[1])}") from error
 
 
 def hash_dataset(use_case: UseCase) -> str:

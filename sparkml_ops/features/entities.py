@@ -111,5 +111,5 @@ def _mix(numbers: Hashes) -> Hashes:
 
 def _renumber(numbers: Positions) -> Positions:
     """Numbers from 0 on without gaps, so that they can be combined with the next column's and not overflow."""
-    encoded = pa.array(numbers).dictionary_encode()
-    return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    again: Positions = pa.array(numbers).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return again

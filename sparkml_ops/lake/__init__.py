@@ -1,6 +1,9 @@
 """The only room that knows Delta: the session, reads at a version, writes that are exactly once, the run ledger."""
 
-from sparkml_ops.lake.location import Lake, open_lake, quote_identifier
+from sparkml_ops.lake.commits import Commit
+from sparkml_ops.lake.differences import Difference, find_difference
+from sparkml_ops.lake.history import commits_in_effect, find_change
+from sparkml_ops.lake.location import Lake, open_lake, quote_identifier, resolve_table_name
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
 from sparkml_ops.lake.plain_files import FilePart, has_plain_files, read_parts, split_files
@@ -22,6 +25,7 @@ from sparkml_ops.lake.tables import (
     change_versions,
     create_table,
     list_tables,
+    read_history,
     read_table,
     table_exists,
     table_id,
@@ -29,7 +33,6 @@ from sparkml_ops.lake.tables import (
 )
 from sparkml_ops.lake.versions import find_write, version_before, version_beside
 from sparkml_ops.lake.writes import (
-    Commit,
     append_files,
     append_once,
     append_rows,
@@ -37,6 +40,7 @@ from sparkml_ops.lake.writes import (
     put_rows,
     replace_slice,
     replace_table,
+    replace_where,
 )
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "PATCH",
     "UPSERT",
     "Commit",
+    "Difference",
     "FilePart",
     "Lake",
     "MergeRules",
@@ -58,7 +63,10 @@ __all__ = [
     "change_version",
     "change_versions",
     "code_version",
+    "commits_in_effect",
     "create_table",
+    "find_change",
+    "find_difference",
     "find_write",
     "has_plain_files",
     "last_successes",
@@ -70,6 +78,7 @@ __all__ = [
     "put_rows",
     "query_tables",
     "quote_identifier",
+    "read_history",
     "read_notes",
     "read_parts",
     "read_table",
@@ -77,7 +86,9 @@ __all__ = [
     "record_step",
     "replace_slice",
     "replace_table",
+    "replace_where",
     "resolve_relation",
+    "resolve_table_name",
     "split_files",
     "stage_files",
     "stage_folder",

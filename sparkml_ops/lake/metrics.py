@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+from sparkml_ops.lake.commits import Commit
 from sparkml_ops.lake.location import Lake
-from sparkml_ops.lake.writes import Commit, append_once
+from sparkml_ops.lake.writes import append_once
 
 METRICS = "metrics"
 METRICS_SCHEMA = (

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from sparkml_ops.config.sql import table_names
 from sparkml_ops.errors import ConfigError
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def resolve_relation(
-    lake: Lake, relation: "Relation", *, versions: Mapping[str, int] | None = None
+    lake: Lake,
+    relation: "Relation",
+    *,
+    versions: Mapping[str, int] | None = None,
+    instead: "Mapping[str, DataFrame] | None" = None,
 ) -> "tuple[DataFrame, dict[str, int]]":
     """Rows of a relation and the versions of the tables it was read from, by table name.
 
@@ -24,6 +29,7 @@ def resolve_relation(
         lake: where the tables are.
         relation: a table, SQL or Python relation; a source's name means its clean table.
         versions: versions to read tables at; the newest for those that are not named.
+        instead: rows to take instead of those of a table, by its name; a Python relation reads its tables itself.
 
     Raises:
         TableNotFoundError: a table or a version is not there.
@@ -32,14 +38,19 @@ def resolve_relation(
     if relation.table is not None:
         table = resolve_table_name(lake, relation.table)
         pinned = _pin(lake, table, versions)
-        return read_table(lake, table, version=pinned), {table: pinned}
+        rows = (instead or {}).get(table)
+        return read_table(lake, table, version=pinned) if rows is None else rows, {table: pinned}
     if relation.sql is not None:
-        return query_tables(lake, relation.sql, versions=versions)
+        return query_tables(lake, relation.sql, versions=versions, instead=instead)
     return _call_function(lake, str(relation.python), versions)
 
 
 def query_tables(
-    lake: Lake, sql: str, *, versions: Mapping[str, int] | None = None
+    lake: Lake,
+    sql: str,
+    *,
+    versions: Mapping[str, int] | None = None,
+    instead: "Mapping[str, DataFrame] | None" = None,
 ) -> "tuple[DataFrame, dict[str, int]]":
     """Run one SELECT in which tables of the lake go by their names, and tell the versions it read.
 
@@ -51,13 +62,20 @@ def query_tables(
     """
     names = {name: resolve_table_name(lake, name) for name in sorted(table_names(sql))}
     used = {table: _pin(lake, table, versions) for table in names.values()}
+    given = {table: (rows, f"_instead_{uuid4().hex}") for table, rows in (instead or {}).items()}
     bound = [
-        f"{quote_identifier(name)} AS (SELECT * FROM {sql_name(lake, table)} VERSION AS OF {used[table]})"  # noqa: S608  # names are quoted
+        f"{quote_identifier(name)} AS (SELECT * FROM {given[table][1] if table in given else f'{sql_name(lake, table)} VERSION AS OF {used[table]}'})"  # noqa: S608  # names are quoted
         for name, table in names.items()
     ]
     query = sql.strip().rstrip(";")
     text = f"WITH {', '.join(bound)} SELECT * FROM (\n{query}\n)" if bound else query  # noqa: S608  # the query is the user\'s own
-    return lake.spark.sql(text), used
+    for rows, view in given.values():
+        rows.createTempView(view)
+    try:
+        return lake.spark.sql(text), used
+    finally:
+        for _, view in given.values():
+            lake.spark.catalog.dropTempView(view)
 
 
 def _pin(lake: Lake, table: str, versions: Mapping[str, int] | None) -> int:

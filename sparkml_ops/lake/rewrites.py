@@ -18,6 +18,7 @@ from sparkml_ops.lake.transactions import (
     has_transactions,
     list_metrics,
     noting,
+    read_files,
     start_transaction,
     to_seq,
 )
@@ -63,7 +64,7 @@ def put_into_files(lake: Lake, table: str, rows: DataFrame, *, places: Places, r
     transaction = start_transaction(lake, table)
     properties = from_seq(lake, transaction.metadata().configuration())
     touched = _find_files(lake, transaction, places.files)
-    kept = _read_files(lake, transaction, touched)
+    kept = read_files(lake, transaction, touched)
     is_same = transaction.snapshot().version() == places.version and len(touched) == len(places.files)
     asks_for_more = any(properties.get(name) == "true" for name in _ASKS_FOR_MORE)
     if not is_same or asks_for_more or set(kept.dtypes) != set(rows.dtypes):
@@ -94,12 +95,6 @@ def _find_files(lake: Lake, transaction: Any, names: Collection[str]) -> list[An
     everything = to_seq(lake, [lake.spark._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral()])  # type: ignore[union-attr]  # noqa: SLF001
     files = from_seq(lake, transaction.filterFiles(everything, True))  # with how many rows they have
     return [file for file in files if file.path().rpartition("/")[2] in names]
-
-
-def _read_files(lake: Lake, transaction: Any, files: Sequence[Any]) -> DataFrame:
-    snapshot, nothing = transaction.snapshot(), lake.spark._jvm.scala.Option.empty()  # type: ignore[union-attr]  # noqa: SLF001
-    found = transaction.deltaLog().createDataFrame(snapshot, to_seq(lake, files), False, nothing)
-    return DataFrame(found, lake.spark)
 
 
 def _tell_merge(lake: Lake) -> Any:

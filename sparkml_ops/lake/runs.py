@@ -14,11 +14,12 @@ from typing import Any
 
 import sparkml_ops
 from sparkml_ops.errors import SparkMLOpsError
+from sparkml_ops.lake.commits import Commit
 from sparkml_ops.lake.failed_reads import blaming_tables
 from sparkml_ops.lake.failed_writes import blaming_storage
 from sparkml_ops.lake.location import Lake
 from sparkml_ops.lake.tables import read_table, table_exists
-from sparkml_ops.lake.writes import Commit, append_rows
+from sparkml_ops.lake.writes import append_rows
 
 logger = logging.getLogger(__name__)
 

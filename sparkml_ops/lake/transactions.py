@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from py4j.java_gateway import JavaPackage
+from pyspark.sql import DataFrame
 
 from sparkml_ops.lake.location import Lake, table_path
 from sparkml_ops.lake.session import sibling_session
@@ -48,6 +49,13 @@ def noting(lake: Lake, note: str) -> Iterator[None]:
             sessions.setActiveSession(before.get())
         else:
             sessions.clearActiveSession()
+
+
+def read_files(lake: Lake, transaction: Any, files: Iterable[Any]) -> DataFrame:
+    """Rows of some files of a table, which are told as a log's actions."""
+    nothing = lake.spark._jvm.scala.Option.empty()  # type: ignore[union-attr]  # noqa: SLF001
+    found = transaction.deltaLog().createDataFrame(transaction.snapshot(), to_seq(lake, files), False, nothing)
+    return DataFrame(found, lake.spark)
 
 
 def to_action(lake: Lake, action: Mapping[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from sparkml_ops.lake import Lake, new_run_id
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.monitoring import monitor
 from sparkml_ops.pipeline.plan import PlannedStep, plan
-from sparkml_ops.pipeline.steps import Step
+from sparkml_ops.pipeline.steps import STAGES, Step, count_depth
 from sparkml_ops.promotion import promote
 from sparkml_ops.reporting import report
 from sparkml_ops.scoring import score
@@ -103,7 +103,7 @@ def run(
     with hold_lease(lake, "run", wait_seconds=STAGE_WAIT_SECONDS):
         steps = plan(use_case, lake, from_stage=from_stage, to_stage=to_stage).steps
         outcomes: list[StepOutcome] = []
-        for _, alike in groupby(steps, key=lambda planned: planned.step.stage):
+        for alike in _find_layers(steps):
             ready = [_after(outcomes, planned) for planned in alike]
             outcomes += _run_side_by_side(use_case, lake, ready, run_id=run_id)
         summary = None
@@ -113,10 +113,20 @@ def run(
     return RunResult(run_id, tuple(outcomes), summary)
 
 
+def _find_layers(steps: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
+    """Steps of one stage that do not follow each other, layer by layer."""
+    depth = count_depth([planned.step for planned in steps])
+
+    def order(planned: PlannedStep) -> tuple[int, int]:
+        return STAGES.index(planned.step.stage), depth[planned.step.name]
+
+    return [[*alike] for _, alike in groupby(sorted(steps, key=order), key=order)]
+
+
 def _run_side_by_side(
     use_case: "UseCase", lake: Lake, ready: Sequence[PlannedStep], *, run_id: str
 ) -> list[StepOutcome]:
-    """Run the steps of one stage, which never follow each other; the first error is raised when all have ended."""
+    """Run steps of one stage that do not follow each other; the first error is raised when all have ended."""
     executor = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="step")
     try:
         started = [executor.submit(_run_step, use_case, lake, planned, run_id=run_id) for planned in ready]

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sparkml_ops.catalog import list_sources_read
 from sparkml_ops.config.sources import order_sources
+from sparkml_ops.features import order_views
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sparkml_ops.config.types import Relation
     from sparkml_ops.config.use_case import UseCase
 
@@ -38,11 +40,14 @@ def list_steps(use_case: "UseCase") -> list[Step]:
         for name, source in order_sources(use_case.sources).items()
     ]
     views = [
-        Step(f"features:{name}", "features", name, _ingests(use_case, view.relation))
-        for name, view in use_case.features.items()
+        Step(f"features:{name}", "features", name, _find_followed(use_case, use_case.features[name].relation))
+        for name in order_views(use_case)
     ]
     looked_up = tuple(f"features:{name}" for name in use_case.dataset.features)
-    decisions, asked = _ingests(use_case, *use_case.dataset.relations()), _ingests(use_case, use_case.scoring.relation)
+    decisions, asked = (
+        _find_followed(use_case, *use_case.dataset.relations()),
+        _find_followed(use_case, use_case.scoring.relation),
+    )
     return [
         *sources,
         *views,
@@ -54,6 +59,17 @@ def list_steps(use_case: "UseCase") -> list[Step]:
     ]
 
 
-def _ingests(use_case: "UseCase", *relations: "Relation") -> tuple[str, ...]:
-    read = {name for relation in relations for name in list_sources_read(use_case, relation)}
-    return tuple(f"ingest:{name}" for name in use_case.sources if name in read)
+def count_depth(steps: "Sequence[Step]") -> dict[str, int]:
+    """How many steps of its own stage must end before each step, one after the other."""
+    stage = {step.name: step.stage for step in steps}
+    depth: dict[str, int] = {}
+    for step in steps:
+        before = [depth[name] + 1 for name in step.follows if stage.get(name) == step.stage]
+        depth[step.name] = max(before, default=0)
+    return depth
+
+
+def _find_followed(use_case: "UseCase", *relations: "Relation") -> tuple[str, ...]:
+    read = use_case.tables_read(*relations)
+    sources = [f"ingest:{name}" for name in use_case.sources if f"clean_{name}" in read]
+    return *sources, *(f"features:{name}" for name in use_case.features if f"features_{name}" in read)

@@ -1,11 +1,11 @@
 """What is to be served of a view: the newest version of its table, its columns, and the instants it is made for."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import features_table
+from sparkml_ops.features.definitions import require_view
 from sparkml_ops.features.events import to_microseconds
 from sparkml_ops.lake import change_version, read_table, table_id, table_version
 from sparkml_ops.serving.keys import can_be_key
@@ -29,12 +29,7 @@ def choose_views(use_case: "UseCase", views: Sequence[str] | None) -> list[str]:
     served = use_case.served_views()
     names = list(dict.fromkeys(served if views is None else views))
     for name in names:
-        if name not in use_case.features:
-            nearest = get_close_matches(name, use_case.features, n=1)
-            hint = f" Did you mean {nearest[0]}?" if nearest else ""
-            raise ConfigError(
-                f"{use_case.name} has no feature view {name}.{hint} There are: {', '.join(use_case.features)}."
-            )
+        require_view(use_case, name)
         if name not in served:
             raise ConfigError(
                 f"{use_case.name} does not serve {name}: add it to serving.views. Served are: {', '.join(served)}."

@@ -13,8 +13,7 @@ from typing import Any
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.errors import ConflictError
 from sparkml_ops.ingestion import ingest
-from sparkml_ops.lake import Lake, append_once, open_session
-from sparkml_ops.lake import writes as lake_writes
+from sparkml_ops.lake import Lake, append_once, commits, open_session
 from tests.faults.bad_shop import shop
 
 BATCHES = 5
@@ -43,7 +42,7 @@ def main(root: Path, name: str, dies_at: int | None) -> None:
     wait_for(root / "append")
     for batch in range(BATCHES):
         if batch == dies_at:
-            lake_writes._confirm = die
+            commits._confirm = die
         rows = lake.spark.range(ROWS).selectExpr(f"'{name}' AS writer", f"{batch} AS batch", "id")
         tell("appended", append_once(lake, "letters", rows, write_id=f"{name}-{batch}").status, batch)
     wait_for(root / "ingest")

@@ -1,7 +1,7 @@
 """Runs the command line and kills itself, JVM and all, at a named point: `python -m tests.faults.killed POINT -- arguments…`.
 
 A point is `before` or `after` a function of the package, and, where it writes a table, that table:
-`after sparkml_ops.lake.writes._commit_once clean_flights`. `during` kills as soon as a data file of that table is on disk.
+`after sparkml_ops.lake.writes.commit_once clean_flights`. `during` kills as soon as a data file of that table is on disk.
 """
 
 import importlib

@@ -15,7 +15,7 @@ from tests.flow_project import outside_environment, run_cli, shared_options
 
 pytestmark = pytest.mark.slow
 
-COMMIT = "sparkml_ops.lake.writes._commit_once"
+COMMIT = "sparkml_ops.lake.writes.commit_once"
 POINTS = [
     f"during {COMMIT} clean_flights",
     f"after {COMMIT} clean_flights",

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConflictError, ContractError
-from sparkml_ops.lake import Lake, MergeRules, append_once, merge_rows, read_table, writes
+from sparkml_ops.lake import Lake, MergeRules, append_once, commits, merge_rows, read_table, writes
 from tests.lake.test_tables import content, orders
 
 
@@ -85,7 +85,7 @@ def test_a_conflict_that_does_not_end_is_told_by_its_name(lake: Lake, monkeypatc
         raise ConcurrentAppendException("files were added by a concurrent update")
 
     monkeypatch.setattr(writes, "execute_merge", lose)
-    monkeypatch.setattr(writes, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(commits, "_FIRST_PAUSE_SECONDS", 0.01)
     with pytest.raises(ConflictError, match=r"another writer changed orders of shop while we wrote \(ConcurrentAppend"):
         merge_rows(lake, "orders", orders(lake, (1, "tue")), rules=MergeRules(["id"]), write_id="ours")
     assert (len(tried), read_table(lake, "orders").count()) == (4, 1)
@@ -95,8 +95,8 @@ def test_without_a_lease_a_second_writer_of_the_same_name_adds_nothing(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in remote storage, with a second writer that looked before the first committed."""
-    monkeypatch.setattr(writes, "local_root", lambda _: None)
+    monkeypatch.setattr(commits, "local_root", lambda _: None)
     append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
-    monkeypatch.setattr(writes, "commits_in_effect", lambda _: [])
+    monkeypatch.setattr(commits, "commits_in_effect", lambda _: [])
     second = append_once(lake, "orders", orders(lake, (1, "mon")), write_id="mon")
     assert (second.status, content(lake)) == ("skipped_duplicate", {(1, "mon")})

@@ -1,16 +1,17 @@
 """Files that tasks read by themselves hold what Spark reads of them, wherever the lake is."""
 
+from dataclasses import replace
+
 from pyspark.sql.pandas.types import to_arrow_schema
-from shop import make_use_case
 
-from sparkml_ops.lake import has_plain_files, open_lake, read_parts, read_table, replace_table, split_files
+from sparkml_ops.lake import has_plain_files, read_parts, read_table, replace_table, split_files
 
 
-def test_a_folder_of_any_name_and_values_of_any_shape(spark, tmp_path):
+def test_a_folder_of_any_name_and_values_of_any_shape(lake, tmp_path):
     root = tmp_path / "la ke%41#x?y é"
     root.mkdir()
-    lake = open_lake(make_use_case(root), spark)
-    rows = spark.sql(
+    lake = replace(lake, root=str(root))
+    rows = lake.spark.sql(
         "SELECT map('a', 1) AS m, array(1, 2) AS l, struct(1 AS x, 'z' AS y) AS s, timestamp'2024-01-01' AS t"
     )
     replace_table(lake, "odd", rows, write_id="odd")

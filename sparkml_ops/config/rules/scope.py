@@ -23,11 +23,12 @@ class Scope:
     columns: Sequence[str] | None
 
 
-def check_relation(path: KeyPath, relation: Relation, parts: Parts) -> Iterator[Finding]:
-    """Every table of a relation must be a source's."""
+def check_relation(path: KeyPath, relation: Relation, parts: Parts, *, views: bool = False) -> Iterator[Finding]:
+    """Every table of a relation must be a source's; or a feature view's, where these may be read."""
     if relation.python is not None:
         return
-    known = [*parts.sources, *(f"clean_{name}" for name in parts.sources)]
+    tables_of_views = [f"features_{name}" for name in parts.features] if views else []
+    known = [*parts.sources, *(f"clean_{name}" for name in parts.sources), *tables_of_views]
     try:
         tables = [relation.table] if relation.table else read_tables(str(relation.sql))
     except SqlError as error:
@@ -36,17 +37,21 @@ def check_relation(path: KeyPath, relation: Relation, parts: Parts) -> Iterator[
     unknown = [str(table) for table in tables if table not in known]
     if unknown:
         found = f"no source feeds it: {list_names(map(show_value, unknown))}"
-        yield Finding(path, found, f"a source: {list_names(parts.sources)}", nearest_name(unknown[0], known))
+        wanted = [
+            f"a source: {list_names(parts.sources)}",
+            *([f"a view's table: {list_names(tables_of_views)}"] if views else []),
+        ]
+        yield Finding(path, found, " · ".join(wanted), nearest_name(unknown[0], known))
 
 
 def find_scope(relation: Relation, parts: Parts) -> Scope:
     """The columns of a relation, as far as the text tells."""
     if relation.table is not None:
-        return Scope(relation.table, parts.source_columns(relation.table))
+        return Scope(relation.table, parts.table_columns(relation.table))
     if relation.sql is None:
         return Scope(str(relation.python), None)
     try:
-        return Scope("the query", read_output_columns(relation.sql, parts.source_columns))
+        return Scope("the query", read_output_columns(relation.sql, parts.table_columns))
     except SqlError:
         return Scope("the query", None)
 

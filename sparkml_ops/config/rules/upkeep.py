@@ -24,7 +24,7 @@ def check_maintenance(parts: Parts) -> Iterator[Finding]:
 def _list_columns(parts: Parts, table: str) -> list[str] | None:
     """Columns of a clean or a features table; None where the text does not tell."""
     if table.startswith("clean_"):
-        return parts.source_columns(table)
+        return parts.table_columns(table)
     view = parts.features.get(table.removeprefix("features_"))
     if view is None:
         return None

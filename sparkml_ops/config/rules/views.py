@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from graphlib import CycleError, TopologicalSorter
 
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
@@ -17,10 +18,12 @@ from sparkml_ops.config.rules.scope import (
     find_scope,
     find_twins,
 )
+from sparkml_ops.config.sql import SqlError, read_tables
 
 
 def check_views(parts: Parts) -> Iterator[Finding]:
     """Everything about the feature views that needs more than one key to be judged."""
+    yield from _check_circles(parts)
     for name, twin in find_twins(parts.features):
         yield Finding(("features", name), f"differs from {twin} in the case of letters alone", "another name")
     for name, view in parts.features.items():
@@ -29,12 +32,33 @@ def check_views(parts: Parts) -> Iterator[Finding]:
             yield Finding(path, "__ in a view's name", "single underscores; __ stands between view and column")
         if view is not None:
             scope = find_scope(view.relation, parts)
-            yield from check_relation((*path, "from"), view.relation, parts)
+            yield from check_relation((*path, "from"), view.relation, parts, views=True)
             yield from _check_columns(path, view, scope)
             yield from check_aggregates(path, view, scope, parts)
             yield from _check_times(path, view)
             yield from _check_output(path, view)
             yield from _check_impute(path, view)
+
+
+def _check_circles(parts: Parts) -> Iterator[Finding]:
+    """No view is made of itself, by whatever way."""
+    follows = {name: _views_read(view, parts) if view is not None else set() for name, view in parts.features.items()}
+    try:
+        TopologicalSorter(follows).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        yield Finding(
+            ("features", circle[0], "from"), f"made of itself: {' < '.join(circle)}", "a view of other tables"
+        )
+
+
+def _views_read(view: FeatureView, parts: Parts) -> set[str]:
+    relation = view.relation
+    try:
+        tables = [relation.table] if relation.table else read_tables(relation.sql) if relation.sql else []
+    except SqlError:
+        return set()  # told elsewhere
+    return {name for name in parts.features if f"features_{name}" in tables}
 
 
 def _check_columns(path: KeyPath, view: FeatureView, scope: Scope) -> Iterator[Finding]:
