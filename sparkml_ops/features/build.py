@@ -17,7 +17,7 @@ from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.built import Built, name_write, note_inputs, read_built
 from sparkml_ops.features.definitions import hash_view, order_views, require_view
-from sparkml_ops.features.events import TIMESTAMP, find_events, instant_microseconds, says_nothing
+from sparkml_ops.features.events import find_events, instant_microseconds, says_nothing
 from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.observations import observe_events
 from sparkml_ops.features.touched import Touched, keep_events, tell_condition, touch_range
@@ -74,7 +74,7 @@ def build_features(
     return FeaturesResult(
         run,
         {
-            name: _build_view(use_case.features[name], lake, name=name, full=full, run_id=run)
+            name: build_view(use_case.features[name], lake, name=name, full=full, run_id=run)
             for name in order_views(use_case, views)
         },
     )
@@ -150,7 +150,13 @@ def compute_features(
     return features.filter(F.expr(tell_condition(touched, features.schema, view.entity)))
 
 
-def _build_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool, run_id: str) -> Commit:
+def build_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool, run_id: str) -> Commit:
+    """Build the table of one view, in one commit, unless it is up to date.
+
+    Raises:
+        ConfigError: the view does not fit its relation.
+        TableNotFoundError: a table that it is made from is not there.
+    """
     with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=hash_view(view)) as record:
         decision = decide_view(view, lake, name=name, full=full)
         details: dict[str, object] = {"action": decision.action, "reason": decision.reason}
@@ -180,7 +186,7 @@ def _replace_whole(view: "FeatureView", lake: "Lake", decision: Decision, *, nam
     return replace_table(
         lake,
         features_table(name),
-        rows.sortWithinPartitions(TIMESTAMP),
+        rows,
         write_id=name_write(name),
         fingerprint=decision.target.to_fingerprint(mark),
     )
@@ -193,7 +199,7 @@ def _replace_range(
     return replace_where(
         lake,
         features_table(name),
-        rows.sortWithinPartitions(TIMESTAMP),
+        rows,
         condition=tell_condition(touched, rows.schema, view.entity),
         write_id=name_write(name),
         fingerprint=decision.target.to_fingerprint(mark),

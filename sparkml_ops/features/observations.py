@@ -38,5 +38,8 @@ def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "D
         F.struct(*selected).alias("_content"),
     )
     contents = [F.col(f"_content.{column}") for column in view.select]
-    newest = observations.groupBy(*view.entity, TIMESTAMP, KNOWN_AT).agg(F.max("_content").alias("_content"))
+    keys = (TIMESTAMP, *view.entity, KNOWN_AT)
+    # By ranges of time, so that a file has rows of a stretch of it, and what changes a few days of the table leaves most files alone.
+    dealt = observations.repartitionByRange(*keys) if view.timestamp is not None else observations
+    newest = dealt.groupBy(*keys).agg(F.max("_content").alias("_content"))
     return newest.select(*view.entity, TIMESTAMP, KNOWN_AT, *contents)

@@ -86,7 +86,7 @@ def measure_changes(events: "DataFrame", view: "FeatureView") -> ChangedEvents:
     """
     first = F.unix_micros(known_time(view) if view.aggregates else event_time(view))
     last = F.unix_micros(event_time(view)) + F.lit(_reach(view))
-    number = F.expr(_tell_slice(events.schema, view.entity))
+    number = F.expr(tell_slice(events.schema, view.entity))
     counted = events.select(
         says_nothing(view).alias("says_nothing"), number.alias("slice"), first.alias("first"), last.alias("last")
     )
@@ -109,7 +109,7 @@ def keep_events(events: "DataFrame", view: "FeatureView", touched: Touched) -> "
     """The events that touched rows are made of, and perhaps a few more."""
     time, known = event_time(view), F.greatest(known_time(view), event_time(view))
     earlier = touched.begin_earlier(_reach(view))
-    lower, upper = _bounds(earlier, _tell_slice(events.schema, view.entity))
+    lower, upper = _bounds(earlier, tell_slice(events.schema, view.entity))
     seen = known if view.aggregates else time
     kept = (F.unix_micros(time) >= F.expr(lower)) & (F.unix_micros(seen) <= F.expr(upper))
     span = earlier.span()
@@ -123,7 +123,7 @@ def tell_condition(touched: Touched, columns: StructType, entity: Sequence[str])
     if span is None:
         return "false"
     first, last = (f"TIMESTAMP '{instant.isoformat()}'" for instant in span)
-    lower, upper = _bounds(touched, _tell_slice(columns, entity))
+    lower, upper = _bounds(touched, tell_slice(columns, entity))
     at = f"unix_micros(`{TIMESTAMP}`)"
     return f"`{TIMESTAMP}` >= {first} AND `{TIMESTAMP}` <= {last} AND {at} >= {lower} AND {at} <= {upper}"
 
@@ -143,7 +143,7 @@ def _bounds(touched: Touched, number: str) -> tuple[str, str]:
     return f"array({first})[{number}]", f"array({last})[{number}]"
 
 
-def _tell_slice(columns: StructType, entity: Sequence[str]) -> str:
+def tell_slice(columns: StructType, entity: Sequence[str]) -> str:
     """SQL for the number of an entity's slice; -0.0 is 0.0."""
     keys = [
         f"({quote_identifier(name)} + 0.0D)"

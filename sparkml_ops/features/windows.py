@@ -18,11 +18,11 @@
 * `derive` computes columns from the others in the same row; they are null where no window of the view has an event,
   as they are where there is no row.
 
-Events are dealt to Arrow tables by a hash of the entity and by part of time, so that one busy entity with a long
-history is the work of many tasks and no task holds more than a part of it. An event goes to every part in which it
-matters. A figure depends on its own window's events alone, so it is the same bit for bit however they were dealt.
+Events are dealt to Arrow tables by part of time and, where a part has many, by a hash of the entity (`window_tasks.py`), so that one busy
+entity with a long history is the work of many tasks and no task holds more than a part of it. A figure depends on its own window's events
+alone, so it is the same bit for bit however they were dealt.
 
-What it costs: one shuffle of the events. A `temporal` view has up to `1 + number of different windows` rows per event, a
+What it costs: a job that counts the events, and one shuffle of them. A `temporal` view has up to `1 + number of different windows` rows per event, a
 `snapshot` view as many per entity and day with events. 500,000 events of 100 entities over 90 days, four operations on
 three windows: 2,000,000 rows and 3.9 s of processor time against 12,097 rows and 1.9 s; of 5,000 entities 2,000,000 rows
 and 2.6 s against 546,900 rows and 1.7 s. Snapshots are computed from the events themselves: figures of each day that
@@ -40,22 +40,22 @@ from pyspark.sql.types import BooleanType, DoubleType, LongType, StructField, St
 
 from sparkml_ops.config.aggregates import COUNTS
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.features.change_points import DAY, Clock
+from sparkml_ops.features.change_points import Clock
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing, to_microseconds
 from sparkml_ops.features.ratios import derive_ratios
-from sparkml_ops.features.sizing import count_tasks
 from sparkml_ops.features.sketches import sketch_events
-from sparkml_ops.features.sliding import FILLED, Plan, Series, WindowColumn, slide_windows
+from sparkml_ops.features.sliding import FILLED, Plan, Series, WindowColumn
 from sparkml_ops.features.window_inputs import Inputs, read_inputs, type_of_value
+from sparkml_ops.features.window_tasks import compute_windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 SHORTEST_PART = timedelta(days=30)  # shorter ones make more tables than they save memory
 WINDOWS_PER_PART = 4  # an event is then in 1.25 parts on average
-_TIME, _KNOWN, _PART, _BUCKET = "_time", "_known", "_part", "_bucket"
+_TIME, _KNOWN, _PART = "_time", "_known", "_part"
 
 
 def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "DataFrame":
@@ -75,10 +75,7 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
     counted = said.select(
         *view.entity, time.alias(_TIME), *known, *(column for each in inputs for column in each.columns)
     )
-    dealt = _deal_events(_count_events(counted, inputs, plan), plan)
-    figures = dealt.groupBy(_BUCKET, _PART).applyInArrow(
-        lambda table: slide_windows(table, plan), _row_type(events, plan, inputs)
-    )
+    figures = compute_windows(_count_events(counted, inputs, plan), plan, _row_type(events, plan, inputs))
     derived = derive_ratios(figures, view.derive, place=f"features.{name}.derive", filled=FILLED)
     change_point = F.timestamp_micros(_TIME)
     names = view.column_names()
@@ -115,25 +112,6 @@ def _count_events(counted: "DataFrame", inputs: "Sequence[Inputs]", plan: Plan) 
     for other in others:
         union = union.unionByName(other, allowMissingColumns=True)
     return union
-
-
-def _deal_events(counted: "DataFrame", plan: Plan) -> "DataFrame":
-    """Give each event to a bucket of entities, and to every part of time in which it is in a window or leaves one."""
-    day = DAY if plan.clock.snapshot else 0
-    leave = F.col(_TIME) + F.lit(plan.longest() + day)
-    known = F.col(_TIME) + F.lit(plan.clock.delay) if plan.known is None else F.greatest(_TIME, plan.known)
-    buckets = count_tasks(counted)
-    return counted.filter(known < leave).select(
-        "*",
-        F.pmod(F.xxhash64(*plan.entity), F.lit(buckets)).alias(_BUCKET),
-        F.explode(F.sequence(_part_of(known, plan), _part_of(leave, plan))).alias(_PART),
-    )
-
-
-def _part_of(time: "Column", plan: Plan) -> "Column":
-    """Number of the part of time, rounded down before 1970 too."""
-    length = F.lit(plan.part_length)
-    return F.round((time - F.pmod(time, length)) / length).cast("long")
 
 
 def _row_type(events: "DataFrame", plan: Plan, inputs: "Sequence[Inputs]") -> StructType:

@@ -65,7 +65,7 @@ def test_python_gets_the_same_messages() -> None:
     assert str(raised.value).split("\n") == [
         "<python>: 3 mistakes",
         "  <python>: dataset.key[0]: no column 'orderid' in dataset.entity; allowed: order_id, customer_id, channel; did you mean 'order_id'?",
-        "  <python>: features.customer.from: no source feeds it: 'custmers'; allowed: a source: orders, customers; did you mean 'customers'?",
+        "  <python>: features.customer.from: no source feeds it: 'custmers'; allowed: a source: orders, customers, or features_<view>; did you mean 'customers'?",
         "  <python>: owner: found b'\\x00'; allowed: text",
     ]
 

@@ -10,16 +10,24 @@ CASES = [
     pytest.param(
         {"from: customers\n": "from: custmers\n"},
         [
-            "36: features.customer.from: no source feeds it: 'custmers'; allowed: a source: orders, customers; did you mean 'customers'?"
+            "36: features.customer.from: no source feeds it: 'custmers'; allowed: a source: orders, customers, or features_<view>; did you mean 'customers'?"
         ],
         id="a view that no source feeds",
     ),
     pytest.param(
         {"from: customers\n": "from: select * from custmers join weather using (a)\n"},
         [
-            "36: features.customer.from: no source feeds it: 'custmers', 'weather'; allowed: a source: orders, customers; did you mean 'customers'?"
+            "36: features.customer.from: no source feeds it: 'custmers', 'weather'; allowed: a source: orders, customers, or features_<view>; did you mean 'customers'?"
         ],
         id="a query over tables that no source feeds",
+    ),
+    pytest.param(
+        {"from: customers\n": "from: SELECT * FROM features_customer\n"},
+        [
+            "35: features.customer.timestamp: no column 'joined_on' in the query; allowed: customer_id, timestamp, _known_at, age, is_adult",
+            "36: features.customer.from: made of itself: customer < customer; allowed: a view of other tables",
+        ],
+        id="a view that is made of itself",
     ),
     pytest.param(
         {"from: customers\n": "from: select age from customers where\n"},

@@ -37,11 +37,8 @@ def check_relation(path: KeyPath, relation: Relation, parts: Parts, *, views: bo
     unknown = [str(table) for table in tables if table not in known]
     if unknown:
         found = f"no source feeds it: {list_names(map(show_value, unknown))}"
-        wanted = [
-            f"a source: {list_names(parts.sources)}",
-            *([f"a view's table: {list_names(tables_of_views)}"] if views else []),
-        ]
-        yield Finding(path, found, " · ".join(wanted), nearest_name(unknown[0], known))
+        allowed = f"a source: {list_names(parts.sources)}{', or features_<view>' if views else ''}"
+        yield Finding(path, found, allowed, nearest_name(unknown[0], known))
 
 
 def find_scope(relation: Relation, parts: Parts) -> Scope:
