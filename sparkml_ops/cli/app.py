@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import contract, datasets, ingest, inspect, online, pipeline, quarantine, stages, tables
+from sparkml_ops.cli import audit, contract, datasets, ingest, inspect, online, pipeline, quarantine, stages, tables
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -82,6 +82,7 @@ for verb in (
     ingest.ingest,
     stages.features,
     stages.dataset,
+    audit.audit,
     stages.train,
     stages.promote,
     stages.rollback,

@@ -1,5 +1,8 @@
 """Declared features -> feature tables; the look-up that training and scoring share; training-set versions."""
 
+from sparkml_ops.features.audit import AuditResult, audit_training_set
+from sparkml_ops.features.audit_figures import AuditFigure
+from sparkml_ops.features.audit_history import HistoryCheck
 from sparkml_ops.features.build import FeaturesResult, build_features
 from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
 from sparkml_ops.features.create import create_training_set
@@ -25,13 +28,17 @@ __all__ = [
     "KNOWN",
     "LABEL",
     "STATE",
+    "AuditFigure",
+    "AuditResult",
     "ExportResult",
     "FeaturesResult",
+    "HistoryCheck",
     "LabelEvents",
     "RowDifference",
     "TrainingSet",
     "TrainingSetDiff",
     "ViewRows",
+    "audit_training_set",
     "build_features",
     "choose_training_set",
     "compare_training_sets",

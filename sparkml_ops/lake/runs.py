@@ -151,6 +151,21 @@ def read_notes(lake: Lake, *, steps: Sequence[str], key: str) -> set[str]:
     return {row["note"] for row in noted.collect()}
 
 
+def find_inputs(lake: Lake, *, step: str, table: str, version: int) -> dict[str, int] | None:
+    """What the step that wrote a version of a table had read, by table name; None where the ledger does not tell.
+
+    A later run of the step that found nothing to do names the same version beside newer inputs: the first one wrote it.
+    """
+    from pyspark.sql import functions as F
+
+    if not table_exists(lake, RUNS):
+        return None
+    made = F.exists("outputs", lambda use: (use["table"] == table) & (use["version"] == version))
+    wrote = read_table(lake, RUNS).where(F.col("error").isNull() & (F.col("step") == step) & made)
+    first = wrote.agg(F.min_by("inputs", F.struct("ended_at", "run_id")).alias("inputs")).collect()[0]["inputs"]
+    return None if first is None else {use["table"]: use["version"] for use in first}
+
+
 def _to_step_run(row: Any) -> StepRun:
     return StepRun(
         step=row["step"],
