@@ -126,7 +126,8 @@ _SIMPLE: "dict[str, Callable[[Window], Column]]" = {
     "approx_count_distinct": lambda window: F.size(F.collect_set(window.values())),
     "sum": lambda window: F.sum(window.numbers()),
     "mean": lambda window: F.avg(window.numbers()),
-    "std": lambda window: F.stddev_samp(window.numbers()),
+    # Beside an infinite value nothing can be said of the spread.
+    "std": lambda window: F.nanvl(F.stddev_samp(window.numbers()), F.lit(None).cast("double")),
     "min": lambda window: F.min(window.numbers()),
     "max": lambda window: F.max(window.numbers()),
     "first": lambda window: F.min(window.in_order()).getField("value"),

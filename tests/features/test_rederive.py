@@ -47,7 +47,7 @@ def events(spark):
     rows = []
     for _ in range(150):
         at = NOON + timedelta(minutes=draw.choice([*range(0, 240, 10), *range(1000, 4000, 60)]))
-        amount = draw.choice([None, float("nan"), 0.0, -0.0, 1.5, 20.0, 20.0, 33.25, -4.0, 1e9])
+        amount = draw.choice([None, float("nan"), 0.0, -0.0, 1.5, 20.0, 20.0, 33.25, -4.0, 1e9, float("inf")])
         known = draw.choice([at, at + timedelta(minutes=15), at + timedelta(hours=2), None])
         customer = draw.choice(["ann", "bob", "Ömer", None])
         rows.append((customer, at, known, amount, draw.choice(["web", "Köln", "mall", None])))
