@@ -69,4 +69,5 @@ def _describe(result: "AuditResult") -> list[str]:
 
 
 def _conclude(result: "AuditResult") -> str:
-    return f"{len(result.findings)} findings" if result.findings else "nothing found"
+    number = len(result.findings)
+    return f"{number} finding{'s' * (number > 1)}" if number else "nothing found"

@@ -26,7 +26,9 @@ CASES = [
         {
             "freshness: 2d}": "freshness: 2d}\naudit:\n  accept: {customer__aged: known at birth, weekday: it is a calendar}"
         },
-        ["77: audit.accept.customer__aged: 'customer__aged' is no feature of the dataset; allowed: customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday; did you mean 'customer__age'?"],
+        [
+            "77: audit.accept.customer__aged: 'customer__aged' is no feature of the dataset; allowed: customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday; did you mean 'customer__age'?"
+        ],
         id="a finding that is accepted of what is no feature",
     ),
     pytest.param(
