@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STEP, SCOPE = "audit", "audit"
+MOST_VALUES = 20_000_000
+"""Values that figures of features are made from: each is a row for Spark to sort, so with many columns there are fewer rows."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,11 @@ def _audit(use_case: "UseCase", lake: "Lake", made: TrainingSet, *, seed: int, r
 
 def _take_sample(rows: "DataFrame", use_case: "UseCase", *, total: int, seed: int) -> "DataFrame":
     """About `audit.sample_rows` rows, told by a hash of their keys: the same ones each time they are read."""
-    if total <= use_case.audit.sample_rows:
+    wanted = min(use_case.audit.sample_rows, MOST_VALUES // len(use_case.feature_columns()))
+    if total <= wanted:
         return rows
     dealt = F.pmod(F.xxhash64(F.lit(seed), F.lit("sample"), *use_case.dataset.key_columns()), F.lit(total))
-    return rows.filter(dealt < use_case.audit.sample_rows)
+    return rows.filter(dealt < wanted)
 
 
 def _judge_features(sample: "DataFrame", use_case: "UseCase", made: TrainingSet, *, seed: int) -> list[AuditFigure]:

@@ -6,6 +6,7 @@ of the raw tables, at the versions that there were at that moment, whatever the 
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.past_versions import Commits, find_states
 from sparkml_ops.features.rederive import ROW, list_doubtful, rederive_view
 from sparkml_ops.features.stored_differences import Difference, Sample, find_differences
-from sparkml_ops.lake import change_version, find_inputs, resolve_relation
+from sparkml_ops.lake import change_versions, find_inputs, resolve_relation
 from sparkml_ops.lake.tables import read_history
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 MOST_STATES = 8
 """States of a view's tables that are looked at: each is a job that reads them, and those with the most rows come first."""
+_AT_A_TIME = 4  # views whose plans are made side by side: that takes longer than a few rows do
 _GONE = (SparkMLOpsError, PySparkException, Py4JError)
 
 
@@ -79,6 +81,7 @@ class _Audited:
     lake: "Lake"
     made: "TrainingSet"
     sample: Sample
+    inputs: Mapping[str, Mapping[str, int]]
     hide_texts: bool
 
     def show(self, found: Difference) -> Difference:
@@ -105,10 +108,12 @@ def check_history(
         return []
     # A source that has left the configuration since is still what its name means in the definition.
     known = frozenset(table.removeprefix("clean_") for table in made.inputs if table.startswith("clean_"))
-    audited = _Audited(use_case, replace(lake, sources=lake.sources | known), made, sample, hide_texts)
+    then = replace(lake, sources=lake.sources | known)
+    audited = _Audited(use_case, then, made, sample, _find_inputs(use_case, lake, made), hide_texts)
     joined, checks, unknown = sample.rows, [], set[str]()
-    for name in use_case.dataset.features:
-        check, again = _check_view(audited, name)
+    with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="audit") as views:
+        found = list(views.map(lambda name: _check_view(audited, name), use_case.dataset.features))
+    for name, (check, again) in zip(use_case.dataset.features, found, strict=True):
         checks.append(check)
         if again is None:
             unknown |= set(_columns_of(name, use_case.features[name]))
@@ -121,7 +126,7 @@ def check_history(
 def _check_view(audited: _Audited, name: str) -> "tuple[HistoryCheck, DataFrame | None]":
     view, rows = audited.use_case.features[name], len(audited.sample.moments)
     stored = [feature for feature in _columns_of(name, view) if feature in audited.made.feature_columns]
-    inputs = _find_inputs(audited, name)
+    inputs = audited.inputs.get(features_table(name))
     if inputs is None:
         reason = f"no run tells what {features_table(name)} was made from"
         return HistoryCheck(name, reason=reason, figures=(_tell_nothing(name),)), None
@@ -192,11 +197,11 @@ def _check_derived(audited: _Audited, joined: "DataFrame", unknown: set[str]) ->
     return HistoryCheck("dataset.derived", rows=rows, figures=tuple(figures))
 
 
-def _find_inputs(audited: _Audited, view: str) -> dict[str, int] | None:
-    table = features_table(view)
+def _find_inputs(use_case: "UseCase", lake: "Lake", made: "TrainingSet") -> dict[str, dict[str, int]]:
+    """Which versions of which tables each feature table was made from, as far as the ledger tells."""
+    tables = {table: made.inputs[table] for table in map(features_table, use_case.dataset.features)}
     # Upkeep makes new versions of the same rows, which no run of the view has written.
-    version = change_version(audited.lake, table, at=audited.made.inputs[table])
-    return find_inputs(audited.lake, step=f"features:{view}", table=table, version=version)
+    return find_inputs(lake, change_versions(lake, tables))
 
 
 def _list_commits(lake: "Lake", table: str) -> Commits:

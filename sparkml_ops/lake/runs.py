@@ -4,11 +4,12 @@ import getpass
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -151,19 +152,26 @@ def read_notes(lake: Lake, *, steps: Sequence[str], key: str) -> set[str]:
     return {row["note"] for row in noted.collect()}
 
 
-def find_inputs(lake: Lake, *, step: str, table: str, version: int) -> dict[str, int] | None:
-    """What the step that wrote a version of a table had read, by table name; None where the ledger does not tell.
+def find_inputs(lake: Lake, made: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """What the steps that wrote some tables had read.
 
-    A later run of the step that found nothing to do names the same version beside newer inputs: the first one wrote it.
+    Args:
+        lake: where the tables are.
+        made: the version of each table.
+
+    Returns:
+        The versions of what was read, by table; without those that the ledger says nothing of. A later run of a step that found nothing
+        to do names the same version beside newer inputs: the first one wrote it.
     """
     from pyspark.sql import functions as F
 
-    if not table_exists(lake, RUNS):
-        return None
-    made = F.exists("outputs", lambda use: (use["table"] == table) & (use["version"] == version))
-    wrote = read_table(lake, RUNS).where(F.col("error").isNull() & (F.col("step") == step) & made)
-    first = wrote.agg(F.min_by("inputs", F.struct("ended_at", "run_id")).alias("inputs")).collect()[0]["inputs"]
-    return None if first is None else {use["table"]: use["version"] for use in first}
+    if not made or not table_exists(lake, RUNS):
+        return {}
+    ended = read_table(lake, RUNS).where("error IS NULL").withColumn("use", F.explode("outputs"))
+    asked = reduce(or_, [(F.col("use.table") == table) & (F.col("use.version") == at) for table, at in made.items()])
+    first = F.min_by("inputs", F.struct("ended_at", "run_id")).alias("inputs")
+    rows = ended.where(asked).groupBy("use.table").agg(first).collect()
+    return {row["table"]: {use["table"]: use["version"] for use in row["inputs"]} for row in rows}
 
 
 def _to_step_run(row: Any) -> StepRun:
