@@ -23,6 +23,8 @@ from sparkml_ops.features.past_versions import Commits, find_states
 from sparkml_ops.features.rederive import ROW, list_doubtful, rederive_view
 from sparkml_ops.features.stored_differences import Difference, Sample, find_differences
 from sparkml_ops.lake import change_versions, find_inputs, resolve_relation
+from sparkml_ops.lake.causes import list_causes
+from sparkml_ops.lake.failed_reads import find_failed_read, find_table
 from sparkml_ops.lake.tables import read_history
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ def _check_view(audited: _Audited, name: str) -> "tuple[HistoryCheck, DataFrame 
         events, _ = resolve_relation(audited.lake, view.relation, versions=inputs)
         again = rederive_view(audited.sample.rows, view, events, name=name).localCheckpoint()
     except _GONE as error:
-        return HistoryCheck(name, reason=_first_line(error), figures=(_tell_nothing(name),)), None
+        return HistoryCheck(name, reason=_tell_reason(audited.lake, error), figures=(_tell_nothing(name),)), None
     found = find_differences(again.join(audited.sample.rows, ROW), stored)
     figures = [judge_difference(audited.show(each), rows=rows, keys=audited.sample.keys) for each in found]
     check = HistoryCheck(name, rows=rows, figures=tuple(figures))
@@ -157,7 +159,7 @@ def _check_past(
             again = rederive_view(there, view, events, name=check.view)
             found = find_differences(again.join(there, ROW), stored)
         except _GONE as error:
-            unreadable, reason = unreadable + len(state.rows), _first_line(error)
+            unreadable, reason = unreadable + len(state.rows), _tell_reason(audited.lake, error)
             continue
         done += len(state.rows)
         for each in found:
@@ -218,5 +220,10 @@ def _tell_nothing(name: str) -> AuditFigure:
     return AuditFigure("after_moment", name, None, 0.0, "no_data")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300]
+def _tell_reason(lake: "Lake", error: Exception) -> str:
+    failed = find_failed_read(error)
+    if failed is not None:
+        return f"{find_table(lake, failed.path) or failed.path} cannot be read at that version: {failed.reason}"
+    behind = list_causes(error)
+    told = str(behind[-1].getMessage() if behind else error).strip() or type(error).__name__
+    return told.splitlines()[0][:300]

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from shop import CUSTOMERS_SCHEMA, LATER, ORDERS_SCHEMA, make_use_case, shop_config
@@ -138,14 +139,23 @@ def test_features_that_tell_the_label_or_name_rows_are_found(many):
     assert 300 < again.sampled < 500
 
 
-def test_a_view_that_no_run_tells_the_inputs_of_is_said_to_be_unchecked(trained, use_case):
+def test_views_that_cannot_be_computed_again_are_said_to_be_unchecked(trained, use_case):
+    """One was written by hand, of the other the files that it was made from are gone."""
     features = read_table(trained, "features_spending")
     replace_table(trained, "features_spending", features.limit(2), write_id="by hand")
     create_training_set(use_case, trained, as_of=LATER)
+    for file in (Path(trained.root) / "clean_customers").glob("*.parquet"):
+        file.unlink()
     result = audit_training_set(use_case, trained)
     unchecked = {each.view: each.reason for each in result.history if not each.rows}
-    assert unchecked == {"spending": "no run tells what features_spending was made from"}
-    assert [f.verdict for f in result.figures if f.subject == "spending"] == ["no_data"]
+    assert unchecked["spending"] == "no run tells what features_spending was made from"
+    assert unchecked["profile"] == "clean_customers cannot be read at that version: it is gone"
+    assert {f.subject for f in result.figures if f.check == "after_moment" and f.verdict == "no_data"} == {
+        "spending",
+        "profile",
+    }
+    derived = {f.subject: f.verdict for f in result.figures if f.check == "after_moment" and "__" not in f.subject}
+    assert derived == {"spending": "no_data", "profile": "no_data", "hour": "ok"}, "age comes from what is gone"
     assert find(result) == set()
 
 
