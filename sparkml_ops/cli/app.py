@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import contract, datasets, features, ingest, inspect, online, pipeline, quarantine, stages, tables
+from sparkml_ops.cli import (
+    audit,
+    contract,
+    datasets,
+    features,
+    ingest,
+    inspect,
+    online,
+    pipeline,
+    quarantine,
+    stages,
+    tables,
+)
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -81,6 +93,7 @@ for verb in (
     pipeline.plan,
     ingest.ingest,
     stages.dataset,
+    audit.audit,
     stages.train,
     stages.promote,
     stages.rollback,

@@ -2,6 +2,7 @@
 
 from sparkml_ops.config.mistakes import Finding, first_per_path
 from sparkml_ops.config.parts import Parts, take_apart
+from sparkml_ops.config.rules.audit import check_audit
 from sparkml_ops.config.rules.decisions import check_dataset
 from sparkml_ops.config.rules.online import check_online
 from sparkml_ops.config.rules.references import check_references
@@ -16,6 +17,7 @@ _CHECKS = (
     check_references,
     check_views,
     check_dataset,
+    check_audit,
     check_model,
     check_gates,
     check_scoring,

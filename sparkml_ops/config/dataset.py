@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from sparkml_ops.config.features import Impute
 from sparkml_ops.config.types import Duration, Identifier, Instant, Relation, Section, SqlText, format_duration
 
 NEWEST_EVENT, AS_OF = "newest event", "as_of"
@@ -102,6 +103,9 @@ class Dataset(Section):
     derived: dict[Identifier, SqlText] = Field(default={}, description="features computed over the joined row")
     leave_out: list[Identifier] = Field(
         default=[], description="looked-up or derived columns that `derived` needs, and that are no features themselves"
+    )
+    impute: dict[Identifier, Impute] = Field(
+        default={}, description="how missing values of derived columns are filled; those of views say it there"
     )
     split: Split
 

@@ -12,7 +12,9 @@ from sparkml_ops.config.types import Duration, Identifier, Number, Relation, Sec
 class Impute(Section):
     """How a missing value is filled; fitted on the training rows only and stored with the model."""
 
-    method: Literal["median", "mean", "most_frequent", "constant"] = Field(alias="with")
+    method: Literal["median", "mean", "most_frequent", "constant", "none"] = Field(
+        alias="with", description="none leaves the value missing, for a flag beside it"
+    )
     value: Number | str | None = Field(default=None, description="the constant")
     flag: bool = Field(default=False, description="add a column <name>__missing of 0 and 1")
 

@@ -58,6 +58,17 @@ class Search(Section):
     space: dict[Identifier, Distribution] = Field(default={})
 
 
+class Levels(Section):
+    """Which values of a text column are levels of their own, by the training rows, and what all others are."""
+
+    at_most: int = Field(default=255, ge=1, le=255, description="so many of each column, the most frequent ones")
+    at_least: int = Field(default=1, ge=1, description="training rows that a level needs")
+    others: Literal["missing", "level"] = Field(
+        default="missing",
+        description="rarer values, and those that no training row has: as if they were missing, or one level together",
+    )
+
+
 class Model(Section):
     """The estimator, its fixed parameters and the search over the others."""
 
@@ -71,4 +82,5 @@ class Model(Section):
     search: Search = Search()
     metric: Literal["roc_auc", "pr_auc", "log_loss"] = "roc_auc"
     early_stopping_rounds: int = Field(default=50, ge=1, description="boosting stops after so many rounds without gain")
+    levels: Levels = Levels()
     segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from sparkml_ops.config.audit import Audit
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
@@ -35,6 +36,7 @@ class Parts:
     scoring: Scoring | None
     maintenance: Maintenance | None = None
     serving: Serving | None = None
+    audit: Audit | None = None
 
     def table_columns(self, name: str) -> list[str] | None:
         """Columns of a source's clean table, or of a view's; None when they are not known."""
@@ -66,6 +68,7 @@ def take_apart(use_case: UseCase) -> Parts:
         use_case.scoring,
         use_case.maintenance,
         use_case.serving,
+        use_case.audit,
     )
 
 
@@ -85,6 +88,7 @@ def salvage_parts(values: Mapping[str, Any]) -> Parts:
         _read(Scoring, values.get("scoring")),
         _read(Maintenance, values.get("maintenance", {})),
         _read(Serving, values.get("serving", {})),
+        _read(Audit, values.get("audit", {})),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from sparkml_ops.config.audit import Audit
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.features import FeatureView, feature_name
@@ -21,7 +22,7 @@ from sparkml_ops.config.types import Identifier, Relation, Section
 
 
 class UseCase(Section):
-    """One use case: sources, features, dataset, model, gates, scoring, serving, monitoring and maintenance."""
+    """One use case: sources, features, dataset, audit, model, gates, scoring, serving, monitoring and maintenance."""
 
     name: Identifier
     description: str = ""
@@ -29,6 +30,7 @@ class UseCase(Section):
     sources: dict[Identifier, Source] = Field(min_length=1)
     features: dict[Identifier, FeatureView] = Field(min_length=1)
     dataset: Dataset
+    audit: Audit = Audit()
     model: Model
     gates: Gates = Gates()
     scoring: Scoring

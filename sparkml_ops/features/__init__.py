@@ -1,5 +1,8 @@
 """Declared features -> feature tables; the look-up that training and scoring share; training-set versions."""
 
+from sparkml_ops.features.audit import AuditResult, audit_training_set
+from sparkml_ops.features.audit_figures import AuditFigure
+from sparkml_ops.features.audit_history import HistoryCheck
 from sparkml_ops.features.build import FeaturesResult, backfill_features, build_features, plan_features
 from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
 from sparkml_ops.features.create import create_training_set
@@ -26,14 +29,18 @@ __all__ = [
     "KNOWN",
     "LABEL",
     "STATE",
+    "AuditFigure",
+    "AuditResult",
     "ExportResult",
     "FeaturesResult",
+    "HistoryCheck",
     "LabelEvents",
     "RowDifference",
     "TrainingSet",
     "TrainingSetDiff",
     "ViewPlan",
     "ViewRows",
+    "audit_training_set",
     "backfill_features",
     "build_features",
     "choose_training_set",

@@ -54,14 +54,15 @@ def hash_dataset(use_case: UseCase) -> str:
 
     Of the dataset only what it says counts, without defaults: a new key in a new release makes no version out of date.
     """
-    asked = use_case.dataset.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    asked = use_case.dataset.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"impute"})
     return hash_config({**describe_dataset(use_case), "dataset": asked})
 
 
 def describe_dataset(use_case: UseCase) -> dict[str, Any]:
     """What a training set is made by, as plain JSON values; enough to make it again."""
     views = {name: _describe(use_case.features[name]) for name in use_case.dataset.features}
-    return {"dataset": use_case.dataset.model_dump(mode="json", by_alias=True), "features": views}
+    dataset = use_case.dataset.model_dump(mode="json", by_alias=True, exclude={"impute"})
+    return {"dataset": dataset, "features": views}
 
 
 def _describe(view: FeatureView, *, leave_out: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:

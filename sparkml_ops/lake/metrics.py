@@ -1,4 +1,4 @@
-"""One long table of figures: profiles, evaluations, gates, drift, performance."""
+"""One long table of figures: profiles, evaluations, gates, drift, performance, audits."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ class Metric:
     """One figure.
 
     Attributes:
-        scope: what kind of figure: ingestion, evaluation, gate, drift, performance or serving.
+        scope: what kind of figure: ingestion, evaluation, gate, drift, performance, serving or audit.
         subject: what it is about: a source, a feature, a model or a slice.
         name: the metric: psi, roc_auc, rows, …
         value: the figure; None when there was no data to compute it from.

@@ -4,11 +4,12 @@ import getpass
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,28 @@ def read_notes(lake: Lake, *, steps: Sequence[str], key: str) -> set[str]:
     rows = read_table(lake, RUNS).where(F.col("step").isin([*steps]) & F.col("error").isNull())
     noted = rows.select(F.col("details")[key].alias("note")).where("note IS NOT NULL")
     return {row["note"] for row in noted.collect()}
+
+
+def find_inputs(lake: Lake, made: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """What the steps that wrote some tables had read.
+
+    Args:
+        lake: where the tables are.
+        made: the version of each table.
+
+    Returns:
+        The versions of what was read, by table; without those that the ledger says nothing of. A later run of a step that found nothing
+        to do names the same version beside newer inputs: the first one wrote it.
+    """
+    from pyspark.sql import functions as F
+
+    if not made or not table_exists(lake, RUNS):
+        return {}
+    ended = read_table(lake, RUNS).where("error IS NULL").withColumn("use", F.explode("outputs"))
+    asked = reduce(or_, [(F.col("use.table") == table) & (F.col("use.version") == at) for table, at in made.items()])
+    first = F.min_by("inputs", F.struct("ended_at", "run_id")).alias("inputs")
+    rows = ended.where(asked).groupBy("use.table").agg(first).collect()
+    return {row["table"]: {use["table"]: use["version"] for use in row["inputs"]} for row in rows}
 
 
 def _to_step_run(row: Any) -> StepRun:

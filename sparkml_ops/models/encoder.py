@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, NumericType, StringType
 
 from sparkml_ops.config.features import Impute
+from sparkml_ops.config.model import Levels
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.levels import find_levels
 
@@ -34,6 +35,7 @@ class EncodedColumn:
         levels: The levels of a categorical column; the position is the code.
         fill: What stands in for a missing value: a number, or a level's code; None leaves it missing (NaN).
         flag: Whether a column `<name>__missing` of 0 and 1 is added.
+        others: Whether all other values of a categorical column are one level together, whose code follows the last.
     """
 
     name: str
@@ -41,13 +43,15 @@ class EncodedColumn:
     levels: tuple[str, ...] = ()
     fill: float | None = None
     flag: bool = False
+    others: bool = False
 
 
 @dataclass(frozen=True)
 class FeatureEncoder:
     """Turns rows into a matrix: the columns in order, then the flags of missing values.
 
-    Null, NaN, infinity and a level that the training rows did not have are all the same: missing.
+    Null, NaN and infinity are all the same: missing. So is a value that is no level, because the training rows had it too rarely
+    or not at all, unless the column has a level for all others.
     """
 
     columns: tuple[EncodedColumn, ...]
@@ -139,7 +143,7 @@ def find_kinds(rows: DataFrame, columns: Sequence[str]) -> dict[str, Kind]:
 
 
 def fit_encoder(
-    rows: DataFrame, columns: Sequence[str], *, impute: Mapping[str, Impute] | None = None
+    rows: DataFrame, columns: Sequence[str], *, impute: Mapping[str, Impute] | None = None, levels: Levels | None = None
 ) -> FeatureEncoder:
     """Fit an encoder on training rows: the levels of text columns, and what stands in for missing values.
 
@@ -147,6 +151,7 @@ def fit_encoder(
         rows: Training rows, and nothing else: what is learned here goes into the model.
         columns: Feature columns, in the order of the matrix.
         impute: How missing values are filled, by feature column.
+        levels: Which values of text columns are levels, and what all others are; the `MAX_LEVELS` most frequent by default.
 
     Raises:
         ModelError: A column cannot be learned from, or cannot be filled in the way asked for.
@@ -154,17 +159,20 @@ def fit_encoder(
     wanted = {name: how for name, how in (impute or {}).items() if name in columns}
     kinds = find_kinds(rows, columns)
     texts = [name for name in columns if kinds[name] == "categorical"]
-    levels = {name: tuple(sorted(found)) for name, found in find_levels(rows, texts, most=MAX_LEVELS).items()}
+    asked = levels or Levels()
+    most = min(asked.at_most, MAX_LEVELS - (asked.others == "level"))
+    frequent = find_levels(rows, texts, most=most, at_least=asked.at_least)
     fills = _find_fills(rows, kinds, wanted)
-    levels |= {n: _with_level(levels[n], fills[n]) for n in levels if n in fills}
+    known = {name: _with_level(tuple(sorted(found)), fills.get(name)) for name, found in frequent.items()}
     return FeatureEncoder(
         columns=tuple(
             EncodedColumn(
                 name=name,
                 kind=kinds[name],
-                levels=levels.get(name, ()),
-                fill=_encode_fill(fills.get(name), levels.get(name)),
+                levels=known.get(name, ()),
+                fill=_encode_fill(fills.get(name), known.get(name)),
                 flag=name in wanted and wanted[name].flag,
+                others=name in known and asked.others == "level",
             )
             for name in columns
         )
@@ -176,7 +184,11 @@ def _read_values(column: EncodedColumn, array: "pa.Array") -> "NDArray[np.float6
     import pyarrow.compute as pc
 
     if column.kind == "categorical":
-        codes = pc.index_in(array.cast(pa.string()), value_set=pa.array(column.levels, type=pa.string()))
+        texts = array.cast(pa.string())
+        codes = pc.index_in(texts, value_set=pa.array(column.levels, type=pa.string()))
+        if column.others:
+            is_other = pc.and_(pc.is_null(codes), pc.is_valid(texts))
+            codes = pc.if_else(is_other, pa.scalar(len(column.levels), pa.int32()), codes)
         return np.asarray(codes.cast(pa.float64()).to_numpy(zero_copy_only=False))
     values = np.asarray(array.cast(pa.float64()).to_numpy(zero_copy_only=False))
     return np.where(np.isfinite(values), values, np.nan)
@@ -184,7 +196,7 @@ def _read_values(column: EncodedColumn, array: "pa.Array") -> "NDArray[np.float6
 
 def _find_fills(rows: DataFrame, kinds: Mapping[str, Kind], wanted: Mapping[str, Impute]) -> dict[str, Any]:
     constants = {name: how.value for name, how in wanted.items() if how.method == "constant"}
-    fitted = {name: how.method for name, how in wanted.items() if how.method != "constant"}
+    fitted = {name: how.method for name, how in wanted.items() if how.method not in ("constant", "none")}
     for name, how in wanted.items():
         _check_impute(name, kinds[name], how)
     if not fitted:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PACKAGE_FILE = "package.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: a column may have a level for all others
 
 
 @dataclass(frozen=True)

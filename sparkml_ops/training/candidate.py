@@ -1,7 +1,7 @@
 """A training set and a configuration -> a judged, packaged model."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import version as installed_version
@@ -23,6 +23,7 @@ from sparkml_ops.training.trials import Trial, TrialTask, find_best
 
 log = logging.getLogger(__name__)
 
+TRAIN = "split = 'train'"
 LIBRARIES = ("lightgbm", "scikit-learn", "hyperopt", "numpy", "pyspark")
 
 
@@ -61,9 +62,7 @@ def make_candidate(
         TrainingError: No feature says anything, or the search found no model.
     """
     use_case, model = commission.use_case, commission.use_case.model
-    training_rows = rows.where("split = 'train'")
-    chosen = choose_columns(training_rows, commission.training_set.feature_columns)
-    encoder = fit_encoder(training_rows, chosen.kept, impute=list_imputes(use_case))
+    chosen, encoder = prepare_encoder(use_case, rows, commission.training_set.feature_columns)
     identity = [column for column in use_case.dataset.entity if column != use_case.dataset.timestamp]
     write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity)
     settings = make_settings(use_case, encoder)
@@ -82,7 +81,7 @@ def make_candidate(
         timestamp=use_case.dataset.timestamp,
         seed=model.search.seed,
     )
-    reference = Reference(fit_reference(training_rows, chosen.kept).columns + judgement.predictions.columns)
+    reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     metadata = {
         **_describe_training(commission, chosen, trials),
         **judgement.to_dict(),
@@ -92,13 +91,34 @@ def make_candidate(
     return replace(candidate, metadata=metadata)
 
 
+def prepare_encoder(
+    use_case: UseCase, rows: DataFrame, feature_columns: Sequence[str]
+) -> tuple[ChosenColumns, FeatureEncoder]:
+    """The columns that say something, and how they become numbers: learned from the part `train` and no other.
+
+    Args:
+        use_case: What is to be trained.
+        rows: The rows of the training set, all parts.
+        feature_columns: Its feature columns.
+
+    Raises:
+        TrainingError: No feature says anything.
+        ModelError: A column cannot be learned from, or cannot be filled in the way asked for.
+    """
+    training_rows = rows.where(TRAIN)
+    chosen = choose_columns(training_rows, feature_columns)
+    imputes = list_imputes(use_case)
+    return chosen, fit_encoder(training_rows, chosen.kept, impute=imputes, levels=use_case.model.levels)
+
+
 def list_imputes(use_case: UseCase) -> dict[str, Impute]:
     """How missing values are filled, by feature column."""
-    return {
+    looked_up = {
         feature_name(view, column): impute
         for view in use_case.dataset.features
         for column, impute in use_case.features[view].impute.items()
     }
+    return looked_up | use_case.dataset.impute
 
 
 def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:

@@ -47,7 +47,17 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
         "monitor",
         "report",
     }
-    assert set(VERBS) == stages | {"validate", "runs", "sql", "schema", "doctor", "init", "catalog", "maintain"}
+    assert set(VERBS) == stages | {
+        "audit",
+        "validate",
+        "runs",
+        "sql",
+        "schema",
+        "doctor",
+        "init",
+        "catalog",
+        "maintain",
+    }
 
 
 @pytest.mark.parametrize("verb", [*[(verb,) for verb in VERBS], *GROUPED], ids=" ".join)

@@ -8,6 +8,30 @@ from config_sample import BreakSample
 
 CASES = [
     pytest.param(
+        {"freshness: 2d}": "freshness: 2d}\naudit: {label_copy_over: 0.5, unique_over: 1.0, rows: 0, acept: {}}"},
+        [
+            "76: audit.acept: unknown key; allowed: rows, sample_rows, label_copy_over, missing_tells_over, duplicate_rows_over, unique_over, changed_since_over, accept; did you mean 'accept'?",
+            "76: audit.label_copy_over: found 0.5; allowed: a number above 0.5",
+            "76: audit.rows: found 0; allowed: a number from 1 up",
+            "76: audit.unique_over: found 1.0; allowed: a number below 1",
+        ],
+        id="an audit whose limits mean nothing",
+    ),
+    pytest.param(
+        {"freshness: 2d}": "freshness: 2d}\naudit:\n  accept: {customer__aged: known at birth, weekday: ''}"},
+        ["77: audit.accept.weekday: found ''; allowed: text that is not empty"],
+        id="a finding that is accepted without a reason",
+    ),
+    pytest.param(
+        {
+            "freshness: 2d}": "freshness: 2d}\naudit:\n  accept: {customer__aged: known at birth, weekday: it is a calendar}"
+        },
+        [
+            "77: audit.accept.customer__aged: 'customer__aged' is no feature of the dataset; allowed: customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday; did you mean 'customer__age'?"
+        ],
+        id="a finding that is accepted of what is no feature",
+    ),
+    pytest.param(
         {
             "freshness: 2d}": "freshness: 2d}\nmaintenance:\n  keep: 6d\n  keep_training_sets: 0\n"
             "  cluster_by: {clean_order: [amount], clean_orders: [amount, amount, chanel]}"

@@ -113,6 +113,34 @@ CASES = [
         id="one window written in two ways",
     ),
     pytest.param(
+        {
+            "impute: {age: {with: median, flag: true}}": "impute: {age: {with: none}, is_adult: {with: none, flag: true}}"
+        },
+        [
+            "39: features.customer.impute.age: with: none, and no flag: nothing would be done; allowed: flag: true, or a value to fill with"
+        ],
+        id="an impute that does nothing",
+    ),
+    pytest.param(
+        {
+            'weekday: "dayofweek(ordered_on)"': 'weekday: "dayofweek(ordered_on)"\n  impute: {wekday: {with: mean}, weekday: {with: constant}}'
+        },
+        [
+            "58: dataset.impute.weekday.value: missing, while with is constant; allowed: the constant",
+            "58: dataset.impute.wekday: no column 'wekday' that is derived and learned from; allowed: weekday; did you mean 'weekday'?",
+        ],
+        id="an impute of what is not derived",
+    ),
+    pytest.param(
+        {"estimator: lightgbm": "estimator: lightgbm\n  levels: {at_most: 256, at_least: 0, others: rare}"},
+        [
+            "63: model.levels.at_least: found 0; allowed: a number from 1 up",
+            "63: model.levels.at_most: found 256; allowed: a number up to 255",
+            "63: model.levels.others: found 'rare'; allowed: missing, level",
+        ],
+        id="levels that cannot be",
+    ),
+    pytest.param(
         {"impute: {age:": "impute: {aeg:"},
         ["39: features.customer.impute.aeg: no column 'aeg' in the view; allowed: age, is_adult; did you mean 'age'?"],
         id="a column to impute that the view lacks",

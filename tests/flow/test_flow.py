@@ -100,6 +100,21 @@ def test_a_second_run_changes_nothing(project: Project, cli: Cli, spark: SparkSe
     assert {table: table_version(lake, table) for table in list_tables(lake)} == before
 
 
+def test_an_audit_finds_no_leakage_in_the_flights(project: Project, cli: Cli, spark: SparkSession) -> None:
+    """Each figure of 100 departures is computed again from the raw flights and weather, by another road."""
+    ended = cli("audit", "flights", "--rows", "100", "--json")
+    found = json.loads(ended.stdout)["result"]
+    assert (ended.returncode, found["findings"]) == (0, []), ended.stderr
+    assert {one["view"]: one["rows"] for one in found["history"]} == {
+        **dict.fromkeys(project.use_case().dataset.features, 100),
+        "dataset.derived": 100,
+    }
+    computed = {one["subject"]: one["value"] for one in found["figures"] if one["check"] == "after_moment"}
+    assert computed == dict.fromkeys(project.use_case().feature_columns(), 0.0)
+    judged = {one["check"] for one in found["figures"] if one["verdict"] == "ok"}
+    assert judged >= {"after_moment", "label_copy", "missing_tells", "identifier", "shared_keys", "duplicate_rows"}
+
+
 def test_plan_says_the_same_and_what_a_new_limit_would_touch(project: Project, spark: SparkSession) -> None:
     use_case, lake = project.use_case(), project.lake()
     assert not plan(use_case, lake).has_changes

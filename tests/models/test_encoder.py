@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.features import Impute
+from sparkml_ops.config.model import Levels
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models import FeatureEncoder, fit_encoder
 
@@ -77,6 +78,81 @@ def test_a_timestamp_is_no_feature(spark: SparkSession) -> None:
     rows = spark.sql("select timestamp'2013-01-01' as at, 1 as x")
     with pytest.raises(ModelError, match=r"at \(timestamp\)"):
         fit_encoder(rows, ["at", "x"])
+
+
+FILLS = {"median": 2.0, "mean": 5.0, "most_frequent": 1.0, "constant": -7.0, "none": NAN}
+
+
+@pytest.mark.parametrize(("method", "fill"), FILLS.items())
+def test_each_way_to_fill_a_number_takes_it_from_the_rows_that_have_it(
+    numbers: dict[str, FeatureEncoder], method: str, fill: float
+) -> None:
+    encoded = numbers[method].encode_frame(pd.DataFrame({"x": [4.0, None, NAN, -np.inf]}))
+    np.testing.assert_array_equal(encoded[:, 0], [4.0, fill, fill, fill])
+    np.testing.assert_array_equal(encoded[:, 1], [0.0, 1.0, 1.0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def numbers(spark: SparkSession) -> dict[str, FeatureEncoder]:
+    values = [1.0, 1.0, 1.0, 2.0, 3.0, 4.0, 23.0, NAN, float("inf"), None]
+    rows = spark.createDataFrame([(value,) for value in values], "x double").repartition(3)
+    constant = {"constant": {"value": -7.0}}
+    return {
+        method: fit_encoder(
+            rows,
+            ["x"],
+            impute={"x": Impute.model_validate({"with": method, "flag": True, **constant.get(method, {})})},
+        )
+        for method in FILLS
+    }
+
+
+def test_a_flag_alone_leaves_the_value_missing(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a",), (None,)], "s string")
+    impute = {"s": Impute.model_validate({"with": "none", "flag": True})}
+    encoder = fit_encoder(rows, ["s"], impute=impute)
+    encoded = encoder.encode_frame(pd.DataFrame({"s": ["a", None]}))
+    assert encoder.encoded_columns == ["s", "s__missing"]
+    np.testing.assert_array_equal(encoded, [[0.0, 0.0], [NAN, 1.0]])
+
+
+TOWNS = ["Ulm"] * 5 + ["Köln"] * 4 + ["Bonn"] * 2 + ["Aalen", None]
+ASKED = ["Aalen", "Bonn", "Köln", "Ulm", "never seen", "", None]
+LEVELS = [
+    ({}, [0, 1, 2, 3, NAN, NAN, NAN]),
+    ({"at_least": 2}, [NAN, 0, 1, 2, NAN, NAN, NAN]),
+    ({"at_most": 2}, [NAN, NAN, 0, 1, NAN, NAN, NAN]),
+    ({"others": "level"}, [0, 1, 2, 3, 4, 4, NAN]),
+    ({"at_least": 2, "others": "level"}, [3, 0, 1, 2, 3, 3, NAN]),
+    ({"at_least": 100, "others": "level"}, [0, 0, 0, 0, 0, 0, NAN]),
+]
+
+
+@pytest.mark.parametrize(("levels", "codes"), LEVELS)
+def test_rare_levels_and_unseen_ones_are_missing_or_one_level_together(
+    spark: SparkSession, levels: dict, codes: list[float]
+) -> None:
+    rows = spark.createDataFrame([(town,) for town in TOWNS], "s string")
+    flagged = {"s": Impute.model_validate({"with": "none", "flag": True})}
+    encoder = fit_encoder(rows, ["s"], impute=flagged, levels=Levels.model_validate(levels))
+    encoded = encoder.encode_frame(pd.DataFrame({"s": ASKED}))
+    np.testing.assert_array_equal(encoded[:, 0], codes)
+    np.testing.assert_array_equal(encoded[:, 1], np.isnan(codes), "what has a level is not missing")
+    assert FeatureEncoder.from_dict(json.loads(json.dumps(encoder.to_dict()))) == encoder
+
+
+def test_a_filled_value_is_a_level_even_where_it_is_too_rare(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([(town,) for town in TOWNS], "s string")
+    impute = {"s": Impute.model_validate({"with": "constant", "value": "Aalen"})}
+    encoder = fit_encoder(rows, ["s"], impute=impute, levels=Levels(at_least=2, others="level"))
+    encoded = encoder.encode_frame(pd.DataFrame({"s": ["Bonn", "Aalen", None, "never seen"]}))
+    np.testing.assert_array_equal(encoded[:, 0], [0.0, 3.0, 3.0, 4.0])
+
+
+def test_an_encoder_of_an_older_package_has_no_level_for_others() -> None:
+    column = {"name": "s", "kind": "categorical", "levels": ["a"], "fill": None, "flag": False}
+    (read,) = FeatureEncoder.from_dict({"columns": [column]}).columns
+    assert not read.others
 
 
 @pytest.mark.parametrize(

@@ -87,11 +87,21 @@ def test_a_model_file_cut_in_half_is_refused(model: PackagedModel, tmp_path: Pat
         load_package(tmp_path)
 
 
+def test_a_package_of_format_1_is_read(model: PackagedModel, flights: pd.DataFrame, tmp_path: Path) -> None:
+    """It knew nothing of a level for all others."""
+    save_package(model, tmp_path)
+    plain = json.loads((tmp_path / "package.json").read_text())
+    for column in plain["encoder"]["columns"]:
+        del column["others"]
+    (tmp_path / "package.json").write_text(json.dumps({**plain, "format": 1}))
+    np.testing.assert_array_equal(load_package(tmp_path).predict(flights), model.predict(flights))
+
+
 def test_a_package_of_a_later_format_is_refused(model: PackagedModel, tmp_path: Path) -> None:
     save_package(model, tmp_path)
     plain = json.loads((tmp_path / "package.json").read_text())
     (tmp_path / "package.json").write_text(json.dumps({**plain, "format": 99}))
-    with pytest.raises(ModelError, match="format 99; this version reads up to 1"):
+    with pytest.raises(ModelError, match="format 99; this version reads up to 2"):
         load_package(tmp_path)
 
 

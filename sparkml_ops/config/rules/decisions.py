@@ -6,6 +6,7 @@ from sparkml_ops.config.dataset import AS_OF, NEWEST_EVENT, Dataset, EventLabel,
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
+from sparkml_ops.config.rules.imputes import check_imputes
 from sparkml_ops.config.rules.scope import (
     Scope,
     check_aggregate_expression,
@@ -38,6 +39,8 @@ def check_dataset(parts: Parts) -> Iterator[Finding]:
     yield from _check_features(dataset, parts)
     yield from _check_derived(dataset, parts)
     yield from _check_left_out(dataset, parts)
+    learned_from = [name for name in dataset.derived if name not in dataset.leave_out]
+    yield from check_imputes((*_PATH, "impute"), dataset.impute, learned_from, title="that is derived and learned from")
 
 
 def _check_columns(dataset: Dataset, scope: Scope) -> Iterator[Finding]:

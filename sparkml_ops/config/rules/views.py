@@ -5,10 +5,11 @@ from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
+from sparkml_ops.config.mistakes import Finding
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.rules.aggregates import check_aggregates
+from sparkml_ops.config.rules.imputes import check_imputes
 from sparkml_ops.config.rules.scope import (
     Scope,
     check_name,
@@ -95,13 +96,4 @@ def _check_output(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
 
 
 def _check_impute(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
-    columns = view.column_names()
-    for name, impute in view.impute.items():
-        where = (*path, "impute", name)
-        if name not in columns:
-            found = f"no column {show_value(name)} in the view"
-            yield Finding(where, found, list_names(columns), nearest_name(name, columns))
-        if impute.method == "constant" and impute.value is None:
-            yield Finding((*where, "value"), "missing, while with is constant", "the constant")
-        if impute.method != "constant" and impute.value is not None:
-            yield Finding((*where, "value"), f"a value, while with is {impute.method}", "with: constant")
+    yield from check_imputes((*path, "impute"), view.impute, view.column_names(), title="in the view")
