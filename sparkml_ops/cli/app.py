@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from sparkml_ops import __version__
-from sparkml_ops.cli import contract, datasets, ingest, inspect, online, pipeline, quarantine, stages, tables
+from sparkml_ops.cli import contract, datasets, features, ingest, inspect, online, pipeline, quarantine, stages, tables
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
 
@@ -80,7 +80,6 @@ for verb in (
     pipeline.run,
     pipeline.plan,
     ingest.ingest,
-    stages.features,
     stages.dataset,
     stages.train,
     stages.promote,
@@ -98,6 +97,7 @@ for verb in (
     inspect.init,
 ):
     app.command()(verb)
+app.add_typer(features.app, name="features")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(contract.app, name="contract")

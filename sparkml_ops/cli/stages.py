@@ -12,29 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def features(
-    context: typer.Context,
-    use_case: UseCaseName,
-    view: Annotated[list[str] | None, typer.Option("--view", help="Only this view; repeatable.")] = None,
-    run_id: RunId = None,
-    *,
-    as_json: Json = False,
-) -> int:
-    """Build the tables of the feature views.
-
-    Examples:
-        sparkml-ops features flights
-
-        sparkml-ops features flights --view origin_weather
-    """
-    loaded, lake = open_both(use_case, context.obj)
-    from sparkml_ops.features import build_features
-
-    result = build_features(loaded, lake, views=view or None, run_id=run_id)
-    rows = [(name, c.status, c.rows, f"{c.table}@v{c.version}") for name, c in result.views.items()]
-    return print_result(result, as_json=as_json, lines=lambda: format_table(("view", "status", "rows", "table"), rows))
-
-
 def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None, *, as_json: Json = False) -> int:
     """Create the version of the training set that the newest tables make.
 

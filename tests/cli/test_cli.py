@@ -16,6 +16,7 @@ from tests.flights_sample import PROJECT
 
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 GROUPED = [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
+GROUPED += [("features", verb) for verb in ("build", "list")]
 GROUPED += [("datasets", verb) for verb in ("list", "show", "diff", "recreate", "export")]
 GROUPED += [("contract", verb) for verb in ("export", "infer", "diff")]
 GROUPED += [("online", verb) for verb in ("publish", "serve", "check")]
@@ -38,7 +39,6 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
         "run",
         "plan",
         "ingest",
-        "features",
         "dataset",
         "train",
         "promote",
@@ -56,6 +56,14 @@ def test_the_help_of_every_verb_has_examples(verb: tuple[str, ...]) -> None:
     assert ended.returncode == 0
     assert "Examples:" in ended.stdout
     assert f"sparkml-ops {' '.join(verb)}" in ended.stdout or f" {' '.join(verb)} flights" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "said", [["features", "nothing"], ["features", "build", "nothing"], ["features", "--view", "v", "nothing"]]
+)
+def test_features_of_a_use_case_builds_without_the_word(said: list[str]) -> None:
+    ended = call(*said)
+    assert (ended.returncode, "there is no use case 'nothing'" in ended.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
