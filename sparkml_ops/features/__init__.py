@@ -7,7 +7,7 @@ from sparkml_ops.features.definitions import hash_dataset, hash_view
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
-from sparkml_ops.features.lookup import features_table, look_up_features
+from sparkml_ops.features.lookup import features_table, look_up_features, open_view, take_rows
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.recreate import recreate_training_set
 from sparkml_ops.features.rounds import ViewRows
@@ -46,9 +46,11 @@ __all__ = [
     "list_training_sets",
     "look_up_features",
     "open_label_events",
+    "open_view",
     "read_training_set",
     "recreate_into",
     "recreate_training_set",
     "refuse_labels",
+    "take_rows",
     "tell_labels",
 ]

@@ -4,7 +4,7 @@ from sparkml_ops.lake.location import Lake, open_lake, quote_identifier
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
 from sparkml_ops.lake.plain_files import FilePart, has_plain_files, read_parts, split_files
-from sparkml_ops.lake.relations import query_tables, resolve_relation
+from sparkml_ops.lake.relations import query_tables, relate_frames, resolve_relation
 from sparkml_ops.lake.rewrites import Places
 from sparkml_ops.lake.runs import (
     StepRecord,
@@ -75,6 +75,7 @@ __all__ = [
     "read_table",
     "record_metrics",
     "record_step",
+    "relate_frames",
     "replace_slice",
     "replace_table",
     "resolve_relation",
