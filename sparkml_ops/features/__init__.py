@@ -12,6 +12,7 @@ from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.recreate import recreate_training_set
 from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.features.row_differences import RowDifference
+from sparkml_ops.features.statistics import SCOPE as STATISTICS_SCOPE
 from sparkml_ops.features.training_sets import (
     TrainingSet,
     choose_training_set,
@@ -25,6 +26,7 @@ __all__ = [
     "KNOWN",
     "LABEL",
     "STATE",
+    "STATISTICS_SCOPE",
     "ExportResult",
     "FeaturesResult",
     "LabelEvents",

@@ -15,6 +15,7 @@ from sparkml_ops.features.definitions import hash_view
 from sparkml_ops.features.events import find_events, says_nothing
 from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.observations import observe_events
+from sparkml_ops.features.statistics import record_statistics
 from sparkml_ops.features.windows import aggregate_events
 from sparkml_ops.lake import Commit, change_versions, new_run_id, record_step, replace_table, resolve_relation
 from sparkml_ops.lake.describe import with_comments
@@ -63,9 +64,10 @@ def build_features(
     for name in names:
         _require_view(use_case, name)
     run = run_id or new_run_id()
-    return FeaturesResult(
-        run, {name: _build_view(use_case.features[name], lake, name=name, run_id=run) for name in names}
-    )
+    built = {name: _build_view(use_case.features[name], lake, name=name, run_id=run) for name in names}
+    for name, commit in built.items():
+        record_statistics(use_case, lake, name, commit, run_id=run)
+    return FeaturesResult(run, built)
 
 
 def compute_features(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
