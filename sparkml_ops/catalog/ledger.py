@@ -86,7 +86,7 @@ def read_models(lake: "Lake", table: str) -> tuple[tuple[ModelUse, ...], bool]:
     """Model versions that were trained on a table, newest first, and whether published predictions come from one."""
     sets = {one.version for one in list_training_sets(lake) if table in one.inputs or table == one.table}
     found = tuple(use for use in read_trainings(lake) if use.training_set in sets) if sets else ()
-    return found, is_published(lake, [use.version for use in found])
+    return found, bool(found and {use.version for use in found} & read_published(lake))
 
 
 def read_trainings(lake: "Lake") -> tuple[ModelUse, ...]:
@@ -109,12 +109,12 @@ def _find_champion(lake: "Lake") -> int | None:
     return int(last[0]["to_version"]) if last else None
 
 
-def is_published(lake: "Lake", versions: list[int]) -> bool:
-    """Whether published predictions come from one of these model versions."""
-    if not versions or not table_exists(lake, "prediction_batches"):
-        return False
-    published = read_table(lake, "prediction_batches").where("status = 'published'")
-    return not published.where(F.col("model_version").isin(*versions)).isEmpty()
+def read_published(lake: "Lake") -> frozenset[int]:
+    """Versions of the models whose predictions are published."""
+    if not table_exists(lake, "prediction_batches"):
+        return frozenset()
+    published = read_table(lake, "prediction_batches").where("status = 'published' AND model_version IS NOT NULL")
+    return frozenset(row["model_version"] for row in published.select("model_version").distinct().collect())
 
 
 def _utc(at: datetime) -> datetime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.catalog.ledger import ModelUse, Used, is_published, read_trainings, read_uses
+from sparkml_ops.catalog.ledger import ModelUse, Used, read_published, read_trainings, read_uses
 from sparkml_ops.catalog.lineage import list_sources_read
 from sparkml_ops.catalog.meanings import find_owner
 from sparkml_ops.catalog.view_columns import ViewColumn, describe_columns
@@ -122,7 +122,7 @@ def _read(
     use_case: "UseCase", lake: "Lake", names: Sequence[str], *, with_columns: bool = True
 ) -> tuple[ViewStory, ...]:
     sets, trainings, uses = list_training_sets(lake)[::-1], read_trainings(lake), read_uses(lake)
-    published = {use.version for use in trainings if is_published(lake, [use.version])}
+    published = read_published(lake)
     statistics = read_statistics(lake, names) if with_columns else {}
 
     def read(name: str) -> ViewStory:
@@ -157,7 +157,7 @@ def _read_entry(
     *,
     uses: Sequence[Used],
     models: tuple[ModelUse, ...],
-    published: set[int],
+    published: frozenset[int],
 ) -> ViewEntry:
     view, table = use_case.features[name], features_table(name)
     is_there = table_exists(lake, table)
