@@ -50,5 +50,63 @@ print(training_set.version, training_set.rows, training_set.positives)
 
 # COMMAND ----------
 
+# MAGIC %md
+# MAGIC ## A view of your own
+# MAGIC A draft is computed and written nowhere. It is valid as soon as it is defined: mistakes are told as `sparkml-ops validate` tells them.
+
+# COMMAND ----------
+
+import sparkml_ops
+
+project = sparkml_ops.open_project(settings["use_case"], env=settings["env"], spark=lake.spark)
+draft = project.define_view(
+    "departures_before",
+    {
+        "description": "How busy the airport was: departures of the last hour, told a quarter of an hour later",
+        "entity": ["origin"],
+        "timestamp": "dep_at",
+        "available_after": "15m",
+        "from": "flights",
+        "aggregate": [{"of": "flight", "name": "flights", "ops": ["count"], "windows": ["1h"]}],
+    },
+)
+draft.preview(rows=3).show(truncate=False)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC An example: these events, so at these moments these values. Then all decisions: does the view have an answer for them?
+
+# COMMAND ----------
+
+tried = draft.test(
+    events=[
+        {"origin": "JFK", "dep_at": "2013-01-01T10:00", "flight": 1},
+        {"origin": "JFK", "dep_at": "2013-01-01T10:20", "flight": 2},
+    ],
+    moments=[
+        {"origin": "JFK", "at": "2013-01-01T10:30"},
+        {"origin": "JFK", "at": "2013-01-01T10:40"},
+        {"origin": "LGA", "at": "2013-01-01T10:40"},
+    ],
+    expected=[{"flights_count_1h": 1}, {"flights_count_1h": 2}, {"flights_count_1h": 0}],
+)
+print(tried)
+assert tried.passed
+print(draft.check())
+project.lookup(moments, ["carrier_delays", draft]).select("flight_id", "departures_before__flights_count_1h").show()
+
+# COMMAND ----------
+
+print(draft.document())
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC `project.save_view(draft)` writes it into `conf/flights.yml`; every other line of the file stays as it is. `sparkml-ops features` then builds it,
+# MAGIC and a model learns from it once it stands in `dataset.features`.
+
+# COMMAND ----------
+
 if "dbutils" in globals():
     dbutils.notebook.exit(training_set.version)

@@ -85,14 +85,20 @@ def read_verdict(lake: "Lake", source: str) -> ContractVerdict | None:
 def read_models(lake: "Lake", table: str) -> tuple[tuple[ModelUse, ...], bool]:
     """Model versions that were trained on a table, newest first, and whether published predictions come from one."""
     sets = {one.version for one in list_training_sets(lake) if table in one.inputs or table == one.table}
-    if not sets or not table_exists(lake, "runs"):
-        return (), False
+    found = tuple(use for use in read_trainings(lake) if use.training_set in sets) if sets else ()
+    return found, bool(found and {use.version for use in found} & read_published(lake))
+
+
+def read_trainings(lake: "Lake") -> tuple[ModelUse, ...]:
+    """Every model version and the training set that it was trained on, newest first."""
+    if not table_exists(lake, "runs"):
+        return ()
     trained = read_table(lake, "runs").where("step = 'train' AND error IS NULL AND model_version IS NOT NULL")
     made_of = F.col("details")["training_set"]
-    rows = trained.where(made_of.isin(*sets)).select("model_version", made_of.alias("made_of")).distinct().collect()
+    rows = trained.where(made_of.isNotNull()).select("model_version", made_of.alias("made_of")).distinct().collect()
     champion = _find_champion(lake)
     found = [ModelUse(row["model_version"], row["made_of"], row["model_version"] == champion) for row in rows]
-    return tuple(sorted(found, key=lambda use: -use.version)), _is_published(lake, [use.version for use in found])
+    return tuple(sorted(found, key=lambda use: -use.version))
 
 
 def _find_champion(lake: "Lake") -> int | None:
@@ -103,11 +109,12 @@ def _find_champion(lake: "Lake") -> int | None:
     return int(last[0]["to_version"]) if last else None
 
 
-def _is_published(lake: "Lake", versions: list[int]) -> bool:
-    if not versions or not table_exists(lake, "prediction_batches"):
-        return False
-    published = read_table(lake, "prediction_batches").where("status = 'published'")
-    return not published.where(F.col("model_version").isin(*versions)).isEmpty()
+def read_published(lake: "Lake") -> frozenset[int]:
+    """Versions of the models whose predictions are published."""
+    if not table_exists(lake, "prediction_batches"):
+        return frozenset()
+    published = read_table(lake, "prediction_batches").where("status = 'published' AND model_version IS NOT NULL")
+    return frozenset(row["model_version"] for row in published.select("model_version").distinct().collect())
 
 
 def _utc(at: datetime) -> datetime:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from sparkml_ops.cli.feature_lines import describe_view, describe_views
 from sparkml_ops.cli.options import Json, RunId, UseCaseName, load, open_both
 from sparkml_ops.cli.output import format_table, print_result
 
@@ -119,25 +120,69 @@ def _describe_commits(result: "FeaturesResult") -> list[str]:
 
 @app.command("list")
 def list_views(context: typer.Context, use_case: UseCaseName, *, as_json: Json = False) -> int:
-    """List the feature views.
+    """List the feature views: owner, entity, size, how new the data is, which models learned from it.
 
     Examples:
         sparkml-ops features list flights
     """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.catalog import read_views
+
+    found = read_views(loaded, lake)
+    return print_result(found, as_json=as_json, lines=lambda: describe_views(found))
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    use_case: UseCaseName,
+    view: Annotated[str, typer.Argument(help="Name of a feature view.", metavar="VIEW")],
+    *,
+    as_json: Json = False,
+) -> int:
+    """Tell all about a feature view: its columns, what they hold over time, what they are made of, where they go.
+
+    Figures are of the last builds; with --json also the way of each column from the sources that come in to the models.
+
+    Examples:
+        sparkml-ops features show flights carrier_delays
+
+        sparkml-ops features show flights plane --json
+    """
+    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.catalog import read_view
+
+    story = read_view(loaded, lake, view)
+    return print_result(story, as_json=as_json, lines=lambda: describe_view(story))
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    use_case: UseCaseName,
+    text: Annotated[list[str], typer.Argument(help="Words; all of them must be found.", metavar="TEXT…")],
+    *,
+    as_json: Json = False,
+) -> int:
+    """Find feature views and columns by words in names, descriptions, owners and expressions; exit 1 when there is none.
+
+    Examples:
+        sparkml-ops features search flights delay airport
+
+        sparkml-ops features search flights p90 --json
+    """
     loaded = load(use_case, context.obj)
-    found = [
-        {
-            "view": name,
-            "entity": view.entity,
-            "columns": view.column_names(),
-            "owner": view.owner or loaded.owner or None,
-            "description": view.description,
-        }
-        for name, view in loaded.features.items()
-    ]
-    columns = ("view", "entity", "columns", "owner", "description")
-    rows = [
-        (name, ", ".join(view.entity), len(view.column_names()), view.owner or loaded.owner or None, view.description)
-        for name, view in loaded.features.items()
-    ]
-    return print_result(found, as_json=as_json, lines=lambda: format_table(columns, rows))
+    from sparkml_ops.config.view_search import search_views, suggest_word
+
+    words = " ".join(text)
+    found = search_views(loaded, words)
+    if found:
+        rows = [(one.view, one.column, ", ".join(one.where), one.text) for one in found]
+        return print_result(
+            found, as_json=as_json, lines=lambda: format_table(("view", "column", "found in", "what it says"), rows)
+        )
+    nearest = suggest_word(loaded, words)
+    hint = f" Did you mean {nearest}?" if nearest else ""
+    return print_result(
+        found, as_json=as_json, lines=lambda: [f"Nothing in {loaded.name} says {words!r}.{hint}"], exit_code=1
+    )

@@ -175,7 +175,7 @@ def monitor(
 
 
 def report(context: typer.Context, use_case: UseCaseName, *, as_json: Json = False) -> int:
-    """Write the summary page anew from the tables.
+    """Write the summary page, and the page of the feature views, anew from the tables.
 
     Examples:
         sparkml-ops report flights
@@ -184,4 +184,4 @@ def report(context: typer.Context, use_case: UseCaseName, *, as_json: Json = Fal
     from sparkml_ops.reporting import report as write_page
 
     result = write_page(loaded, lake)
-    return print_result(result, as_json=as_json, lines=lambda: [str(result.path)])
+    return print_result(result, as_json=as_json, lines=lambda: [str(result.path), str(result.features_path)])

@@ -28,7 +28,10 @@ def comment_view(view: FeatureView) -> dict[str, str]:
         column.name: _comment_figure(view, each, column) for each in view.aggregates for column in each.columns()
     }
     derived = {name: f"= {' '.join(sql.split())}" for name, sql in view.derive.items()}
-    return {**selected, **windowed, **derived, **time, **entity}
+    made = {**selected, **windowed, **derived}
+    said = {name: " ".join(one.description.split()) for name, one in view.columns.items() if one.description}
+    described = {name: f"{text} ({made[name]})" for name, text in said.items() if name in made}
+    return {**made, **described, **time, **entity}
 
 
 def _comment_figure(view: FeatureView, aggregate: Aggregate, column: AggregateColumn) -> str:

@@ -19,6 +19,13 @@ class Impute(Section):
     flag: bool = Field(default=False, description="add a column <name>__missing of 0 and 1")
 
 
+class FeatureColumn(Section):
+    """What a column of a view means, and who answers for it."""
+
+    description: str | None = Field(default=None, description="what the value says, and its unit")
+    owner: str | None = Field(default=None, description="who answers for it, where that is not the view's owner")
+
+
 class FeatureView(Section):
     """One feature view: columns known about an entity as time goes by."""
 
@@ -42,6 +49,9 @@ class FeatureView(Section):
     impute: dict[Identifier, Impute] = Field(default={})
     description: str | None = None
     owner: str | None = None
+    columns: dict[Identifier, FeatureColumn] = Field(
+        default={}, description="what single columns of the view mean, by their names"
+    )
 
     @model_validator(mode="after")
     def _select_or_aggregate(self) -> "FeatureView":

@@ -22,7 +22,7 @@ from sparkml_ops.config.odcs_source import lay_contracts
 from sparkml_ops.config.overrides import Overrides, apply_overrides, read_overrides
 from sparkml_ops.config.parts import salvage_parts, take_apart
 from sparkml_ops.config.paths import resolve_environment, resolve_serving, resolve_sources
-from sparkml_ops.config.places import Document, Place, merge_documents
+from sparkml_ops.config.places import Document, Place, merge_documents, set_value
 from sparkml_ops.config.rules.online import find_plain_tokens
 from sparkml_ops.config.rules.source_kinds import find_plain_secrets
 from sparkml_ops.config.use_case import UseCase
@@ -34,6 +34,9 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 DEFAULT_ENV = "local"
 ENV_VARIABLE = "SPARKML_OPS_ENV"
+
+_PYTHON = "<python>"
+"""The place, in messages, of what no file says."""
 
 _NOWHERE = Environment(lake=LakeLocation(root="-"), mlflow=MLflowLocation(tracking_uri="-"))
 """Stands in for an environment that is broken, so that the use case is judged all the same."""
@@ -55,6 +58,7 @@ def load_use_case(
     env: str | None = None,
     conf_dir: str | Path | None = None,
     overrides: Mapping[str, str] | None = None,
+    views: Mapping[str, Any] | None = None,
 ) -> UseCase:
     """Read a use case for an environment.
 
@@ -63,6 +67,7 @@ def load_use_case(
         env: name of the overlay on `base.yml`; by default SPARKML_OPS_ENV, else `local`.
         conf_dir: the configuration folder; by default the file's, or the nearest `conf/` from here up.
         overrides: values by dotted key, as YAML; they win over everything else.
+        views: feature views in the YAML's names, laid over those of the file, as a notebook defines them.
 
     Raises:
         ConfigError: with every mistake there is.
@@ -75,6 +80,8 @@ def load_use_case(
     loaded = None
     if document is not None:
         overridden = apply_overrides(document, given.use_case)
+        for view, definition in (views or {}).items():
+            overridden = set_value(overridden, ("features", view), _plain(definition), Place(_PYTHON))
         loaded, found = _read_use_case(overridden, surroundings, expected_name=file.stem)
         mistakes = _merge(mistakes, found)
     raise_mistakes([*given.mistakes, *surroundings.mistakes, *mistakes], subject=name)
@@ -109,7 +116,7 @@ def build_use_case(document: Mapping[str, Any], environment: Environment, *, pro
     Raises:
         ConfigError: with every mistake there is.
     """
-    top = Place("<python>")
+    top = Place(_PYTHON)
     variables = {name: Variable(value) for name, value in environment.variables.items()}
     surroundings = _Surroundings(environment, variables, project, [])
     built, mistakes = _read_use_case(Document(_plain(document), {(): top}), surroundings)

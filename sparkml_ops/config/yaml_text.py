@@ -20,12 +20,13 @@ _BARE = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float", "timestamp
 _ALLOWED_TAGS = {_STR, f"{_TAG}seq", f"{_TAG}map", f"{_TAG}value", *_BARE}
 
 
-class _Loader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with a bound on depth, since its composer recurses."""
 
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As PyYAML's, down to a depth."""
         self.depth += 1
         if self.depth > _DEEPEST:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
@@ -35,10 +36,13 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-# YAML 1.1, which PyYAML speaks, reads 1e-3 as text; everybody means the number.
-_Loader.add_implicit_resolver(
-    f"{_TAG}float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+def add_plain_numbers(speaker: "type[yaml.SafeLoader | yaml.SafeDumper]") -> None:
+    """YAML 1.1, which PyYAML speaks, reads 1e-3 as text; everybody means the number."""
+    pattern = re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+    speaker.add_implicit_resolver(f"{_TAG}float", pattern, list("-+0123456789"))
+
+
+add_plain_numbers(StrictLoader)
 
 
 def read_yaml(path: Path, *, file: str) -> tuple[Document | None, list[Mistake]]:
@@ -97,7 +101,7 @@ class _Reader:
     def read_text(self, text: str) -> Any:
         """The value of a whole text; None after a syntax error."""
         try:
-            self._loader = _Loader(text)
+            self._loader = StrictLoader(text)
             node = self._loader.get_single_node()
             return None if node is None else self._read(node, ())
         except yaml.YAMLError as error:

@@ -10,11 +10,12 @@ from sparkml_ops.features.definitions import hash_dataset, hash_view, order_view
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
-from sparkml_ops.features.lookup import features_table, look_up_features
+from sparkml_ops.features.lookup import features_table, look_up_features, open_view, take_rows
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.recreate import recreate_training_set
 from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.features.row_differences import RowDifference
+from sparkml_ops.features.statistics import SCOPE as STATISTICS_SCOPE
 from sparkml_ops.features.training_sets import (
     TrainingSet,
     choose_training_set,
@@ -29,6 +30,7 @@ __all__ = [
     "KNOWN",
     "LABEL",
     "STATE",
+    "STATISTICS_SCOPE",
     "AuditFigure",
     "AuditResult",
     "ExportResult",
@@ -56,11 +58,13 @@ __all__ = [
     "list_training_sets",
     "look_up_features",
     "open_label_events",
+    "open_view",
     "order_views",
     "plan_features",
     "read_training_set",
     "recreate_into",
     "recreate_training_set",
     "refuse_labels",
+    "take_rows",
     "tell_labels",
 ]

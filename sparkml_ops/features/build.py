@@ -20,6 +20,7 @@ from sparkml_ops.features.definitions import hash_view, order_views, require_vie
 from sparkml_ops.features.events import find_events, instant_microseconds, says_nothing
 from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.observations import observe_events
+from sparkml_ops.features.statistics import record_statistics
 from sparkml_ops.features.touched import Touched, keep_events, tell_condition, touch_range
 from sparkml_ops.features.view_plans import Decision, ViewPlan, decide_view, plan_view
 from sparkml_ops.features.windows import aggregate_events
@@ -71,13 +72,11 @@ def build_features(
         TableNotFoundError: a table that a view is made from is not there.
     """
     run = run_id or new_run_id()
-    return FeaturesResult(
-        run,
-        {
-            name: build_view(use_case.features[name], lake, name=name, full=full, run_id=run)
-            for name in order_views(use_case, views)
-        },
-    )
+    built: dict[str, Commit] = {}
+    for name in order_views(use_case, views):
+        built[name] = build_view(use_case.features[name], lake, name=name, full=full, run_id=run)
+        record_statistics(use_case, lake, name, built[name], run_id=run)
+    return FeaturesResult(run, built)
 
 
 def plan_features(

@@ -1,6 +1,6 @@
 """Hashes of what defines a feature table and a training set.
 
-Only what changes rows counts: a new description, owner or imputation makes nothing out of date.
+Only what changes rows counts: a new description (of a view or a column), owner or imputation makes nothing out of date.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.errors import ConfigError
 
-_NO_ROWS_DEPEND_ON = {"description", "owner", "impute"}
+_NO_ROWS_DEPEND_ON = {"description", "owner", "impute", "columns"}
 
 
 def hash_view(view: FeatureView) -> str:

@@ -1,6 +1,7 @@
 """The features of a use case at given moments: the one road that training and scoring share."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -55,7 +56,9 @@ def look_up_features(
     if clash:
         raise ConfigError(f"dataset.derived: `{clash[0]}` is an entity or time column. Give the feature another name.")
     used = {features_table(name): _pin(lake, features_table(name), versions) for name in dataset.features}
-    views = [_open_view(lake, name, use_case.features[name], used[features_table(name)]) for name in dataset.features]
+    views = [
+        open_view(lake, name, use_case.features[name], version=used[features_table(name)]) for name in dataset.features
+    ]
     joined = join_point_in_time(moments, views, timestamp=timestamp)
     is_named = dataset.timestamp in joined.columns
     named = joined if is_named else joined.withColumn(dataset.timestamp, F.col(timestamp))
@@ -69,22 +72,26 @@ def _pin(lake: "Lake", table: str, versions: Mapping[str, int] | None) -> int:
     return table_version(lake, table) if pinned is None else pinned
 
 
-def _open_view(lake: "Lake", name: str, view: "FeatureView", version: int) -> ViewRows:
-    rows = read_table(lake, features_table(name), version=version)
+def open_view(lake: "Lake", name: str, view: "FeatureView", *, version: int | None = None) -> ViewRows:
+    """The table of a view, ready to be looked up; at its newest version unless told.
+
+    Raises:
+        TableNotFoundError: the table, or the version of it, is not there.
+        ConfigError: it was built from a definition with other columns.
+    """
+    pinned = table_version(lake, features_table(name)) if version is None else version
+    rows = read_table(lake, features_table(name), version=pinned)
     lacking = [column for column in [*view.entity, *view.column_names()] if column not in rows.columns]
     if lacking:
         raise ConfigError(
-            f"{features_table(name)}@v{version} has no column `{lacking[0]}`, which features.{name} declares: "
+            f"{features_table(name)}@v{pinned} has no column `{lacking[0]}`, which features.{name} declares: "
             f"it was built from another definition. Build it again: `sparkml-ops features {lake.use_case}`."
         )
+    return replace(take_rows(name, view, rows), has_plain_files=has_plain_files(lake, features_table(name)))
+
+
+def take_rows(name: str, view: "FeatureView", rows: "DataFrame") -> ViewRows:
+    """Rows of a view, ready to be looked up, wherever they come from."""
     # What is timeless does not age.
     ttl = None if view.timestamp is None else view.time_to_live()
-    return ViewRows(
-        name,
-        tuple(view.entity),
-        tuple(view.column_names()),
-        rows,
-        ttl,
-        view.zero_when_missing(),
-        has_plain_files(lake, features_table(name)),
-    )
+    return ViewRows(name, tuple(view.entity), tuple(view.column_names()), rows, ttl, view.zero_when_missing())

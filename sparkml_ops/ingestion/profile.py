@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.ingestion.contract import POSITION
 from sparkml_ops.ingestion.counts import split_wide
 from sparkml_ops.lake import Metric
+from sparkml_ops.lake.column_figures import MOMENTS, NUMBERS, as_number, ask_spread, has_spread, tell_spread, tell_top
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from sparkml_ops.ingestion.batches import Batch
 
 SAMPLE_ROWS = 100_000
-QUANTILES = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
-_TOP_VALUES = 5
-_QUANTILE_ACCURACY = 1000  # rank error of at most a thousandth of the rows
-_LONGEST_VALUE = 100  # characters of a frequent value
-_NUMBERS = ("int", "bigint", "double", "decimal")
-_MOMENTS = ("date", "timestamp")
-_SECONDS_OF_A_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def list_figures(rows: "DataFrame", source: "Source", *, taken: Column) -> dict[
         if kind == "string":
             length = F.when(taken, F.char_length(name))
             found |= {f"{name}.shortest": F.min(length), f"{name}.longest": F.max(length)}
-        elif has_bounds(name, kind, source) and (each := _as_number(name, kind)) is not None:
+        elif has_bounds(name, kind, source) and (each := as_number(name, kind)) is not None:
             number = F.when(taken, each)
             found |= {f"{name}.min": F.min(number), f"{name}.mean": F.avg(number), f"{name}.max": F.max(number)}
     return found
@@ -127,34 +121,19 @@ def _tell_sample(
     }
     asked = [figure.alias(name) for name, figure in lacking.items()]
     for name, kind in columns.items():
-        asked.append(F.approx_count_distinct(name).alias(f"{name}.distinct"))
-        if name in personal:
-            continue
-        number = _as_number(name, kind)
-        if number is not None:
-            shares = F.array(*map(F.lit, QUANTILES.values()))
-            asked.append(F.percentile_approx(number, shares, _QUANTILE_ACCURACY).alias(f"{name}.quantiles"))
-        else:
-            text = F.substring(F.col(name).cast("string"), 1, _LONGEST_VALUE)
-            asked.append(F.call_function("approx_top_k", text, F.lit(_TOP_VALUES)).alias(f"{name}.top"))
+        asked += ask_spread(name, kind, is_personal=name in personal)
     told: dict[str, Any] = {}
     for part in split_wide(asked):
         told |= sample.rows.agg(F.count(F.lit(1)).alias("rows"), *part).collect()[0].asDict(recursive=True)
     for name in columns:
-        values = told.get(f"{name}.top")
         details = {"rows": told["rows"], "one_in": sample.one_in}
-        top = (
-            {}
-            if values is None
-            else {"top": [[one["item"], one["count"]] for one in values if one["item"] is not None]}
-        )
-        subject, found = f"{batch.source}.{name}", {"distinct": told[f"{name}.distinct"]}
+        top = tell_top(name, told)
+        subject, found = f"{batch.source}.{name}", tell_spread(name, told)
         found |= {
             figure.rpartition(".")[2]: told[figure]
             for figure in lacking
             if figure.rpartition(".")[0] == name and told[figure] is not None
         }
-        found |= dict(zip(QUANTILES, told.get(f"{name}.quantiles") or (), strict=False))
         for figure, value in found.items():
             more = json.dumps(details | (top if figure == "distinct" else {}), ensure_ascii=False)
             yield Metric("profile", subject, figure, float(value), batch_id=batch.batch_id, details=more)
@@ -163,21 +142,9 @@ def _tell_sample(
 def list_kinds(rows: "DataFrame", source: "Source") -> dict[str, str]:
     """The contract's columns that have figures, with their kinds: no maps, lists or structs."""
     kinds = {name: kind.partition("(")[0] for name, kind in rows.dtypes}
-    return {
-        name: kinds[name]
-        for name in source.column_names()
-        if kinds[name] in {"string", "boolean", *_NUMBERS, *_MOMENTS}
-    }
+    return {name: kinds[name] for name in source.column_names() if has_spread(kinds[name])}
 
 
 def has_bounds(name: str, kind: str, source: "Source") -> bool:
     """Whether the least and greatest value of a column are told: of numbers and moments that are not personal."""
-    return kind in {*_NUMBERS, *_MOMENTS} and name not in source.personal_columns()
-
-
-def _as_number(name: str, kind: str) -> Column | None:
-    if kind in _NUMBERS:
-        return F.col(name).cast("double")
-    if kind == "date":
-        return F.unix_date(name) * _SECONDS_OF_A_DAY  # a cast to an instant fails beyond the year 294247
-    return F.unix_micros(name) / 1e6 if kind == "timestamp" else None
+    return kind in {*NUMBERS, *MOMENTS} and name not in source.personal_columns()

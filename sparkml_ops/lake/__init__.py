@@ -6,8 +6,8 @@ from sparkml_ops.lake.history import commits_in_effect, find_change
 from sparkml_ops.lake.location import Lake, open_lake, quote_identifier, resolve_table_name
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
-from sparkml_ops.lake.plain_files import FilePart, has_plain_files, read_parts, split_files
-from sparkml_ops.lake.relations import query_tables, resolve_relation
+from sparkml_ops.lake.plain_files import FilePart, has_plain_files, list_paths, read_parts, split_files
+from sparkml_ops.lake.relations import query_tables, relate_frames, resolve_relation
 from sparkml_ops.lake.rewrites import Places
 from sparkml_ops.lake.runs import (
     StepRecord,
@@ -72,6 +72,7 @@ __all__ = [
     "find_write",
     "has_plain_files",
     "last_successes",
+    "list_paths",
     "list_tables",
     "merge_rows",
     "new_run_id",
@@ -86,6 +87,7 @@ __all__ = [
     "read_table",
     "record_metrics",
     "record_step",
+    "relate_frames",
     "replace_slice",
     "replace_table",
     "replace_where",

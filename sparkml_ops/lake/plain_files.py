@@ -35,6 +35,11 @@ def has_plain_files(lake: Lake, table: str) -> bool:
     return bool(snapshot.protocol().minReaderVersion() == 1 and snapshot.metadata().partitionColumns().isEmpty())
 
 
+def list_paths(rows: "DataFrame") -> list[str]:
+    """Paths of the files on this machine that a DataFrame reads, sorted; Delta tells them with a scheme, and otherwise as they are."""
+    return sorted(re.sub("^file:/+", "/", name) for name in rows.inputFiles())
+
+
 def split_files(rows: "DataFrame") -> list[list[FilePart]]:
     """The files that a DataFrame reads, in parts of about 32 MB: small ones together, row groups of large ones apart."""
     import pyarrow.parquet as pq
@@ -42,7 +47,7 @@ def split_files(rows: "DataFrame") -> list[list[FilePart]]:
     parts: list[list[FilePart]] = []
     held: list[FilePart] = []
     size = 0
-    for path in sorted(re.sub("^file:/+", "/", name) for name in rows.inputFiles()):
+    for path in list_paths(rows):
         length = os.stat(path).st_size  # noqa: PTH116  # ten thousand of them
         pieces = -(-length // _PART_BYTES)
         if pieces > 1:

@@ -1,7 +1,8 @@
 """Rows to start from: a table, a SQL query or a Python function, with every table pinned at a version."""
 
 import importlib
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -84,14 +85,51 @@ def _pin(lake: Lake, table: str, versions: Mapping[str, int] | None) -> int:
 
 
 def _call_function(lake: Lake, name: str, versions: Mapping[str, int] | None) -> "tuple[DataFrame, dict[str, int]]":
-    from pyspark.sql import DataFrame
-
     used: dict[str, int] = {}
 
-    def read(table_or_source: str) -> DataFrame:
+    def read(table_or_source: str) -> "DataFrame":
         table = resolve_table_name(lake, table_or_source)
         used[table] = _pin(lake, table, versions)
         return read_table(lake, table, version=used[table])
+
+    return _call(name, read), used
+
+
+def relate_frames(lake: Lake, relation: "Relation", frames: "Mapping[str, DataFrame]") -> "DataFrame":
+    """Rows of a relation over frames that stand for its tables, for trying it on rows written by hand.
+
+    Args:
+        lake: whose session computes them; none of its tables is read.
+        relation: a table, SQL or Python relation.
+        frames: rows by the name that the relation has for a table.
+
+    Raises:
+        ConfigError: a table of the relation is not among the frames, or the relation cannot be computed.
+    """
+
+    def read(table: str) -> "DataFrame":
+        if table not in frames:
+            raise ConfigError(f"the relation reads {table}; rows are given for: {', '.join(frames) or 'no table'}.")
+        return frames[table]
+
+    if relation.table is not None:
+        return read(relation.table)
+    if relation.sql is None:
+        return _call(str(relation.python), read)
+    bound = {name: f"_sparkml_ops_{uuid.uuid4().hex}" for name in sorted(table_names(relation.sql))}
+    try:
+        for name, view in bound.items():
+            read(name).createOrReplaceTempView(view)
+        named = ", ".join(f"{quote_identifier(name)} AS (SELECT * FROM {view})" for name, view in bound.items())  # noqa: S608  # as above
+        query = relation.sql.strip().rstrip(";")
+        return lake.spark.sql(f"WITH {named} SELECT * FROM (\n{query}\n)" if bound else query)  # noqa: S608  # as above
+    finally:
+        for view in bound.values():
+            lake.spark.catalog.dropTempView(view)
+
+
+def _call(name: str, read: "Callable[[str], DataFrame]") -> "DataFrame":
+    from pyspark.sql import DataFrame
 
     module, _, function = name.partition(":")
     try:
@@ -101,4 +139,4 @@ def _call_function(lake: Lake, name: str, versions: Mapping[str, int] | None) ->
     rows = build(read)
     if not isinstance(rows, DataFrame):
         raise ConfigError(f"python: {name} must return a Spark DataFrame, and returned {type(rows).__name__}")
-    return rows, used
+    return rows

@@ -31,7 +31,7 @@ STATUS_WORDS = {"ok": "OK", "attention": "ATTENTION", "no_data": "NO DATA"}
 def render_html(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
     """The page: one file without script or anything to load."""
     status, headline = summarise(verdicts)
-    return _load_template().render(
+    return load_template("summary.html").render(
         facts=facts,
         verdicts=verdicts,
         status=status,
@@ -53,28 +53,30 @@ def render_json(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
         "verdicts": verdicts,
         "facts": facts,
     }
-    return json.dumps(_to_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(to_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @cache
-def _load_template() -> Template:
+def load_template(name: str) -> Template:
+    """A page's template, with the formats of all pages."""
     loader = PackageLoader("sparkml_ops.reporting", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for name in ("age", "bytes", "count", "figure", "share", "instant", "seconds", "number_of"):
-        environment.filters[name] = getattr(formats, f"format_{name}")
+    for kind in ("age", "bytes", "count", "figure", "share", "instant", "seconds", "number_of"):
+        environment.filters[kind] = getattr(formats, f"format_{kind}")
     environment.globals.update(format_interval=formats.format_interval, shorten=formats.shorten)
-    return environment.get_template("summary.html")
+    return environment.get_template(name)
 
 
-def _to_plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
+    """Values as JSON knows them."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _to_plain(part) for key, part in value.items()}
+        return {str(key): to_plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_to_plain(part) for part in value]
+        return [to_plain(part) for part in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, float) and not math.isfinite(value):

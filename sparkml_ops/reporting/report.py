@@ -1,4 +1,4 @@
-"""Tables -> the summary page of a use case, and its figures as JSON. It reads tables and writes none."""
+"""Tables -> the summary page of a use case, the page of its feature views, and their figures as JSON. It reads tables and writes none."""
 
 import logging
 import os
@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sparkml_ops.catalog import read_view_stories
 from sparkml_ops.errors import SetupError
 from sparkml_ops.lake import Lake
 from sparkml_ops.reporting.candidates import find_champion, list_slices, read_decisions, read_model
 from sparkml_ops.reporting.facts import Facts
+from sparkml_ops.reporting.feature_page import FeatureFacts, render_features_html, render_features_json
 from sparkml_ops.reporting.learning import list_sources, list_violations, read_training_set
 from sparkml_ops.reporting.ledger import read_newest_steps, read_recent_steps, read_tables
 from sparkml_ops.reporting.page import render_html, render_json
@@ -35,16 +37,18 @@ class ReportResult:
     Attributes:
         path: the page.
         json_path: the same figures as JSON.
+        features_path: the page of the feature views; its figures are in `features.json` beside it.
         status: ok, attention (a stage wants to be looked at) or no_data.
     """
 
     path: Path
     json_path: Path
+    features_path: Path
     status: str
 
 
 def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> ReportResult:
-    """Write the summary page of a use case anew from its tables.
+    """Write the summary page of a use case, and that of its feature views, anew from its tables.
 
     Args:
         use_case: whose page.
@@ -57,11 +61,18 @@ def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Rep
     folder = _find_folder(use_case)
     facts = read_facts(use_case, lake, run_id=run_id)
     verdicts = judge_stages(facts)
-    _write_files(folder, {"summary.json": render_json(facts, verdicts), "summary.html": render_html(facts, verdicts)})
+    views = read_feature_facts(use_case, lake, written_at=facts.written_at)
+    texts = {
+        "features.json": render_features_json(views),
+        "features.html": render_features_html(views),
+        "summary.json": render_json(facts, verdicts),
+        "summary.html": render_html(facts, verdicts),
+    }
+    _write_files(folder, texts)
     logger.info("summary page of %s: %s", use_case.name, folder / "summary.html")
     statuses = {verdict.status for verdict in verdicts}
     worst = next((status for status in ("attention", "no_data") if status in statuses), "ok")
-    return ReportResult(folder / "summary.html", folder / "summary.json", worst)
+    return ReportResult(folder / "summary.html", folder / "summary.json", folder / "features.html", worst)
 
 
 def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Facts:
@@ -89,6 +100,12 @@ def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) ->
         recent_steps=tuple(read_recent_steps(lake)),
         tables=read_tables(use_case, lake, training_set=training_set.table if training_set else None),
     )
+
+
+def read_feature_facts(use_case: "UseCase", lake: Lake, *, written_at: datetime) -> FeatureFacts:
+    """All that the page of the feature views tells."""
+    stories = read_view_stories(use_case, lake)
+    return FeatureFacts(use_case.name, use_case.description, use_case.environment.name, written_at, stories)
 
 
 def _find_folder(use_case: "UseCase") -> Path:

@@ -16,7 +16,7 @@ from tests.flights_sample import PROJECT
 
 VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
 GROUPED = [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
-GROUPED += [("features", verb) for verb in ("build", "list")]
+GROUPED += [("features", verb) for verb in ("build", "plan", "backfill", "list", "show", "search")]
 GROUPED += [("datasets", verb) for verb in ("list", "show", "diff", "recreate", "export")]
 GROUPED += [("contract", verb) for verb in ("export", "infer", "diff")]
 GROUPED += [("online", verb) for verb in ("publish", "serve", "check")]

@@ -214,7 +214,7 @@ CASES = [
         {"    from: customers\n": "    relation: customers\n"},
         [
             "33: features.customer.from: missing; allowed: a table's name, a query (select …), {sql: …}, or {python: package.module:function}",
-            "36: features.customer.relation: unknown key; allowed: entity, timestamp, available_after, known_at, from, where, select, aggregate, accuracy, derive, ttl, impute, description, owner",
+            "36: features.customer.relation: unknown key; allowed: entity, timestamp, available_after, known_at, from, where, select, aggregate, accuracy, derive, ttl, impute, description, owner, columns",
         ],
         id="the typed object's name for the YAML's",
     ),

@@ -146,6 +146,18 @@ CASES = [
         id="a column to impute that the view lacks",
     ),
     pytest.param(
+        {"    ttl: 900d": "    ttl: 900d\n    columns: {aeg: {description: years}, age: {descrption: years}}"},
+        [
+            "39: features.customer.columns.age.descrption: unknown key; allowed: description, owner; did you mean 'description'?",
+        ],
+        id="a misspelled key of a column's meaning",
+    ),
+    pytest.param(
+        {"    ttl: 900d": "    ttl: 900d\n    columns: {aeg: {description: years}}"},
+        ["39: features.customer.columns.aeg: no column 'aeg' in the view; allowed: age, is_adult; did you mean 'age'?"],
+        id="a column to describe that the view lacks",
+    ),
+    pytest.param(
         {"with: median": "with: constant"},
         ["39: features.customer.impute.age.value: missing, while with is constant; allowed: the constant"],
         id="a constant without its value",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.config.mistakes import Finding
+from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.rules.aggregates import check_aggregates
@@ -39,6 +39,7 @@ def check_views(parts: Parts) -> Iterator[Finding]:
             yield from _check_times(path, view)
             yield from _check_output(path, view)
             yield from _check_impute(path, view)
+            yield from _check_described(path, view)
 
 
 def _check_circles(parts: Parts) -> Iterator[Finding]:
@@ -93,6 +94,14 @@ def _check_output(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
             yield Finding((*path, "select", name), f"{reason} as a feature", "another name")
     for name, twin in find_twins(view.select):
         yield Finding((*path, "select", name), f"differs from {twin} in the case of letters alone", "another name")
+
+
+def _check_described(path: KeyPath, view: FeatureView) -> Iterator[Finding]:
+    columns = view.column_names()
+    for name in view.columns:
+        if name not in columns:
+            found = f"no column {show_value(name)} in the view"
+            yield Finding((*path, "columns", name), found, list_names(columns), nearest_name(name, columns))
 
 
 def _check_impute(path: KeyPath, view: FeatureView) -> Iterator[Finding]:

@@ -1,0 +1,96 @@
+"""What the columns of a feature table hold, as figures in `metrics` for each version that a build makes.
+
+Scope `feature`, subject `<view>.<column>`: `nulls` (a share), `mean`, `p05` … `p95`, `distinct`, and the most frequent values of texts in the
+details; subject `<view>`: `rows`. Rows are of the whole table, from its log; all else is of a sample of at most about `SAMPLE_ROWS` rows in one pass, which
+reads no more files than it needs. Of a column that may hold personal data no value is told, only nulls and distinct values.
+"""
+
+import hashlib
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from sparkml_ops.config.column_reads import list_personal
+from sparkml_ops.lake import METRICS, Metric, find_write, has_plain_files, list_paths, read_table, record_metrics
+from sparkml_ops.lake.column_figures import as_number, ask_spread, has_spread, tell_spread, tell_top
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from sparkml_ops.config.use_case import UseCase
+    from sparkml_ops.lake import Commit, Lake
+
+logger = logging.getLogger(__name__)
+
+SCOPE = "feature"
+SAMPLE_ROWS = 100_000
+_FIGURES_AT_A_TIME = 400  # Spark makes one method of all of them, and gives up on a larger one
+_LEAST_FILES = 32  # that a sample is taken of
+_SEED = 1
+
+
+def record_statistics(use_case: "UseCase", lake: "Lake", view: str, commit: "Commit", *, run_id: str) -> None:
+    """Measure the version of a view's table that a build has made; one that was measured is left alone.
+
+    Args:
+        use_case: says which columns may hold personal data.
+        lake: where the table is.
+        view: name of the view.
+        commit: the build's.
+        run_id: the run this belongs to.
+    """
+    step = f"features:{view}"
+    write_id = f"statistics:{view}:{commit.version}"
+    if find_write(lake, METRICS, write_id) is not None:
+        return
+    rows = read_table(lake, commit.table, version=commit.version)
+    columns = {
+        name: kind.partition("(")[0]
+        for name, kind in rows.select(*use_case.features[view].column_names()).dtypes
+        if has_spread(kind.partition("(")[0])
+    }
+    total = rows.count()  # of a Delta table's log: no row is read
+    sample = _choose_sample(lake, commit.table, rows, total)
+    told = _measure(sample, columns, personal=list_personal(use_case, view))
+    batch, details = f"v{commit.version}", {"rows": told["rows"], "version": commit.version}
+    metrics = [Metric(SCOPE, view, "rows", float(total), batch_id=batch, details=json.dumps(details))]
+    for name in columns if told["rows"] else ():
+        figures = {"nulls": told[f"{name}.nulls"] / told["rows"], "mean": told.get(f"{name}.mean")}
+        for figure, value in (figures | tell_spread(name, told)).items():
+            if value is None:
+                continue
+            more = details | (tell_top(name, told) if figure == "distinct" else {})
+            text = json.dumps(more, ensure_ascii=False)
+            metrics.append(Metric(SCOPE, f"{view}.{name}", figure, float(value), batch_id=batch, details=text))
+    record_metrics(lake, metrics, run_id=run_id, step=step, write_id=write_id)
+    logger.info("features %s: v%d measured on %d of %d rows", view, commit.version, told["rows"], total)
+
+
+def _choose_sample(lake: "Lake", table: str, rows: "DataFrame", total: int) -> "DataFrame":
+    """All rows, or about `SAMPLE_ROWS` of them, the same ones each time, out of as few files as hold them."""
+    if total <= SAMPLE_ROWS:
+        return rows
+    if not has_plain_files(lake, table):
+        return rows.sample(SAMPLE_ROWS / total, _SEED)
+    # A file has rows of a stretch of time. In the order of a hash they are no choice of the newest or the first.
+    files = sorted(list_paths(rows), key=lambda path: hashlib.sha256(path.encode()).digest())
+    wanted = min(max(-(-len(files) * SAMPLE_ROWS // total), _LEAST_FILES), len(files))
+    some = rows.sparkSession.read.schema(rows.schema).parquet(*files[:wanted])
+    return some.sample(min(1.0, SAMPLE_ROWS / total * len(files) / wanted), _SEED)
+
+
+def _measure(sample: "DataFrame", columns: dict[str, str], *, personal: frozenset[str]) -> dict[str, Any]:
+    asked = []
+    for name, kind in columns.items():
+        asked.append(F.count_if(F.col(name).isNull()).alias(f"{name}.nulls"))
+        number = None if name in personal or kind in {"date", "timestamp"} else as_number(name, kind)
+        if number is not None:
+            asked.append(F.avg(number).alias(f"{name}.mean"))
+        asked += ask_spread(name, kind, is_personal=name in personal)
+    told: dict[str, Any] = {}
+    for start in range(0, max(len(asked), 1), _FIGURES_AT_A_TIME):
+        part = asked[start : start + _FIGURES_AT_A_TIME]
+        told |= sample.agg(F.count(F.lit(1)).alias("rows"), *part).collect()[0].asDict(recursive=True)
+    return told
