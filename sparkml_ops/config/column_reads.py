@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sparkml_ops.config.types import Relation
     from sparkml_ops.config.use_case import UseCase
 
+_VIEW = "features_"
+
 
 @dataclass(frozen=True)
 class ColumnReads:
@@ -33,7 +35,23 @@ def trace_view(use_case: "UseCase", name: str) -> dict[str, ColumnReads]:
 
     Conditions and buckets of an aggregate count as what its columns are made of.
     """
-    view, parts = use_case.features[name], take_apart(use_case)
+    return _trace_view(use_case.features[name], take_apart(use_case))
+
+
+def list_personal(use_case: "UseCase", name: str) -> frozenset[str]:
+    """Feature columns of a view that hold, or may hold, personal data: made of a `pii` column, or of nobody knows what."""
+    personal = {f"{source}.{column}" for source, each in use_case.sources.items() for column in each.personal_columns()}
+    if not personal:
+        return frozenset()
+    traced = trace_view(use_case, name)
+    return frozenset(
+        column
+        for column in use_case.features[name].column_names()
+        if not traced[column].is_known or personal & {*traced[column].columns, *traced[column].raw}
+    )
+
+
+def _trace_view(view: "FeatureView", parts: Parts) -> dict[str, ColumnReads]:
     trace = _tracer(view.relation, parts)
     found: dict[str, ColumnReads] = {}
 
@@ -56,19 +74,6 @@ def trace_view(use_case: "UseCase", name: str) -> dict[str, ColumnReads]:
     for column, sql in view.derive.items():
         found[column] = read(_names(sql))
     return {**{column: found[column] for column in view.column_names()}, **dict.fromkeys(view.entity, rows)}
-
-
-def list_personal(use_case: "UseCase", name: str) -> frozenset[str]:
-    """Feature columns of a view that hold, or may hold, personal data: made of a `pii` column, or of nobody knows what."""
-    personal = {f"{source}.{column}" for source, each in use_case.sources.items() for column in each.personal_columns()}
-    if not personal:
-        return frozenset()
-    traced = trace_view(use_case, name)
-    return frozenset(
-        column
-        for column in use_case.features[name].column_names()
-        if not traced[column].is_known or personal & {*traced[column].columns, *traced[column].raw}
-    )
 
 
 def _row_columns(view: "FeatureView") -> list[str]:
@@ -105,10 +110,15 @@ def _trace_query(query: str, column: str, parts: Parts) -> ColumnReads:
     from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
 
-    columns = {name: parts.source_columns(name) for name in (*parts.sources, *(f"clean_{n}" for n in parts.sources))}
+    tables = (
+        *parts.sources,
+        *(f"clean_{name}" for name in parts.sources),
+        *(f"{_VIEW}{name}" for name in parts.features),
+    )
+    columns = {name: parts.table_columns(name) for name in tables}
     schema = {table: dict.fromkeys(each, "string") for table, each in columns.items() if each is not None}
     try:
-        outputs = {name.lower(): name for name in read_output_columns(query, parts.source_columns) or [column]}
+        outputs = {name.lower(): name for name in read_output_columns(query, parts.table_columns) or [column]}
         leaves = [
             node
             for node in lineage(outputs.get(column.lower(), column), query, schema=schema, dialect="spark").walk()
@@ -126,9 +136,17 @@ def _read_source(parts: Parts, read: Iterable[tuple[str, str]], *, is_known: boo
     columns: list[str] = []
     raw: list[str] = []
     for table, column in read:
+        view = parts.features.get(table.removeprefix(_VIEW)) if table.startswith(_VIEW) else None
+        if view is not None:
+            of_view = _trace_view(view, parts)
+            found = of_view.get(column, of_view[view.entity[0]])  # its times are read as its entity is
+            columns += found.columns
+            raw += found.raw
+            is_known = is_known and found.is_known
+            continue
         name = table if table in parts.sources else table.removeprefix("clean_")
         source = parts.sources.get(name)
-        there = {one.lower(): one for one in (parts.source_columns(name) or ())}
+        there = {one.lower(): one for one in (parts.table_columns(name) or ())}
         written = there.get(column.lower(), column)
         columns.append(f"{name}.{written}")
         raw += [f"{name}.{one}" for one in _follow_derived(written, dict(source.derive) if source else {}, ())]

@@ -35,6 +35,23 @@ def test_a_query_is_followed_through_joins_and_names(use_case: UseCase) -> None:
     assert {"flights.time_hour", "flights.minute"} <= set(traced["carrier"].raw)
 
 
+def test_a_view_of_a_view_is_followed_to_the_sources(use_case: UseCase) -> None:
+    second = {"entity": ["origin"], "timestamp": "timestamp", "known_at": "_known_at"}
+    views = {
+        "plain": second | {"from": "features_origin_weather", "select": {"more": "gust + 1"}},
+        "asked": second
+        | {
+            "from": "SELECT *, temp AS warm FROM features_plain JOIN features_origin_weather USING (origin)",
+            "select": {"warm": "warm"},
+        },
+    }
+    features = use_case.features | {name: FeatureView.model_validate(view) for name, view in views.items()}
+    changed = use_case.model_copy(update={"features": features})
+    assert trace_view(changed, "plain")["more"].columns == ("weather.wind_gust", "weather.wind_speed")
+    assert set(trace_view(changed, "plain")["origin"].columns) == {"weather.origin", "weather.observed_at"}
+    assert trace_view(changed, "asked")["warm"].columns == ("weather.temp",)
+
+
 def test_conditions_buckets_and_ratios_count(use_case: UseCase) -> None:
     aggregate = {
         "of": "air_time",
