@@ -64,10 +64,7 @@ def build_features(
     for name in names:
         _require_view(use_case, name)
     run = run_id or new_run_id()
-    built = {name: _build_view(use_case.features[name], lake, name=name, run_id=run) for name in names}
-    for name, commit in built.items():
-        record_statistics(use_case, lake, name, commit, run_id=run)
-    return FeaturesResult(run, built)
+    return FeaturesResult(run, {name: _build_view(use_case, lake, name=name, run_id=run) for name in names})
 
 
 def compute_features(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
@@ -81,7 +78,8 @@ def compute_features(rows: "DataFrame", view: "FeatureView", *, name: str) -> "D
     return compute(events, view, name=name)
 
 
-def _build_view(view: "FeatureView", lake: "Lake", *, name: str, run_id: str) -> Commit:
+def _build_view(use_case: "UseCase", lake: "Lake", *, name: str, run_id: str) -> Commit:
+    view = use_case.features[name]
     definition = hash_view(view)
     with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=definition) as record:
         rows, inputs = resolve_relation(lake, view.relation)
@@ -95,6 +93,7 @@ def _build_view(view: "FeatureView", lake: "Lake", *, name: str, run_id: str) ->
             left_out = find_events(rows, view, name=name).agg(F.count_if(says_nothing(view))).collect()[0][0]
             record.note("events_left_out", left_out)
             logger.info("features %s: %d rows in v%d, %d events left out", name, commit.rows, commit.version, left_out)
+        record_statistics(use_case, lake, view=name, commit=commit, run_id=run_id)
     return commit
 
 

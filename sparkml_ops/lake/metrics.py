@@ -19,7 +19,7 @@ class Metric:
     """One figure.
 
     Attributes:
-        scope: what kind of figure: ingestion, evaluation, gate, drift, performance or serving.
+        scope: what kind of figure: ingestion, profile, feature, evaluation, gate, drift, performance or serving.
         subject: what it is about: a source, a feature, a model or a slice.
         name: the metric: psi, roc_auc, rows, …
         value: the figure; None when there was no data to compute it from.
