@@ -24,7 +24,6 @@ from sparkml_ops.lake import (
     open_lake,
     read_table,
     replace_table,
-    table_exists,
     table_version,
 )
 from sparkml_ops.upkeep import MaintainResult, maintain
