@@ -72,10 +72,9 @@ def build_features(
         TableNotFoundError: a table that a view is made from is not there.
     """
     run = run_id or new_run_id()
-    built: dict[str, Commit] = {}
-    for name in order_views(use_case, views):
-        built[name] = build_view(use_case.features[name], lake, name=name, full=full, run_id=run)
-        record_statistics(use_case, lake, name, built[name], run_id=run)
+    built = {
+        name: build_view(use_case, lake, name=name, full=full, run_id=run) for name in order_views(use_case, views)
+    }
     return FeaturesResult(run, built)
 
 
@@ -124,6 +123,7 @@ def backfill_features(  # a range has two ends
         decision = Decision("range", "asked for", source, replace(read, inputs=before.inputs), before)
         commit = _replace_range(declared, lake, decision, touch_range(first, last), name=view, mark=run)
         _record(record, versions, commit, {"action": "backfill", "first": str(since), "before": str(until)})
+        record_statistics(use_case, lake, view=view, commit=commit, run_id=run)
     return FeaturesResult(run, {view: commit})
 
 
@@ -149,13 +149,14 @@ def compute_features(
     return features.filter(F.expr(tell_condition(touched, features.schema, view.entity)))
 
 
-def build_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool, run_id: str) -> Commit:
+def build_view(use_case: "UseCase", lake: "Lake", *, name: str, full: bool, run_id: str) -> Commit:
     """Build the table of one view, in one commit, unless it is up to date.
 
     Raises:
         ConfigError: the view does not fit its relation.
         TableNotFoundError: a table that it is made from is not there.
     """
+    view = use_case.features[name]
     with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=hash_view(view)) as record:
         decision = decide_view(view, lake, name=name, full=full)
         details: dict[str, object] = {"action": decision.action, "reason": decision.reason}
@@ -177,6 +178,7 @@ def build_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool, run_
                 "features %s: %s, because %s: %d rows in v%d, %d events left out",
                 *(name, decision.action, decision.reason, commit.rows, commit.version, left_out),
             )
+        record_statistics(use_case, lake, view=name, commit=commit, run_id=run_id)
     return commit
 
 

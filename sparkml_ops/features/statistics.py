@@ -31,7 +31,7 @@ _LEAST_FILES = 32  # that a sample is taken of
 _SEED = 1
 
 
-def record_statistics(use_case: "UseCase", lake: "Lake", view: str, commit: "Commit", *, run_id: str) -> None:
+def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "Commit", run_id: str) -> None:
     """Measure the version of a view's table that a build has made; one that was measured is left alone.
 
     Args:

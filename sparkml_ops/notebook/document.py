@@ -53,7 +53,8 @@ def _tell_facts(view: "FeatureView", use_case: "UseCase") -> Iterator[str]:
     if view.timestamp is None:
         yield "Time: none; its rows are true, and known, at all times"
         return
-    known = f"known at `{view.known_at}`" if view.known_at else f"known {format_duration(view.available_after)} after"
+    later = f"known {format_duration(view.available_after)} after" if view.available_after else "known at once"
+    known = f"known at `{view.known_at}`" if view.known_at else later
     yield f"Time: true at `{view.timestamp}`, {known}"
     ttl = view.time_to_live()
     if view.aggregates:

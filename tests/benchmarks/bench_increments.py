@@ -13,18 +13,43 @@ from statistics import median
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparkml_ops.config.features import FeatureView
+from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features.build import build_view
 from sparkml_ops.lake import Lake, append_once, new_run_id, read_table, replace_table
 from tests.benchmarks.compare import Goal, open_bench, print_result, ratio_of, read_arguments
 
 DAYS, START, EVENTS_PER_CUSTOMER = 365, 1_700_000_000, 500
-VIEW = FeatureView.model_validate(
+USE_CASE = UseCase.model_validate(
     {
-        "entity": ["customer"],
-        "timestamp": "at",
-        "from": "clean_events",
-        "aggregate": [{"of": "amount", "ops": ["count", "sum", "mean", "max"], "windows": ["1h", "1d", "7d"]}],
+        "name": "bench",
+        "environment": {"lake": {"root": "."}, "mlflow": {"tracking_uri": "sqlite://"}},
+        "sources": {
+            "events": {
+                "path": "*.csv",
+                "format": "csv",
+                "columns": {"customer": {"type": "string"}},
+                "key": ["customer"],
+            }
+        },
+        "features": {
+            "spending": {
+                "entity": ["customer"],
+                "timestamp": "at",
+                "from": "clean_events",
+                "aggregate": [{"of": "amount", "ops": ["count", "sum", "mean", "max"], "windows": ["1h", "1d", "7d"]}],
+            }
+        },
+        "dataset": {
+            "from": "events",
+            "entity": ["customer"],
+            "key": ["customer"],
+            "timestamp": "at",
+            "label": "amount > 5",
+            "features": ["spending"],
+            "split": {"by": "time", "train_until": "2024-01-01", "valid_until": "2024-02-01"},
+        },
+        "model": {"task": "binary"},
+        "scoring": {"from": "events", "as_of": "at"},
     }
 )
 TABLE = "features_spending"
@@ -53,7 +78,7 @@ def summarise(lake: Lake) -> tuple[object, ...]:
 def build(lake: Lake, *, full: bool) -> float:
     """Seconds that it took."""
     started = time.perf_counter()
-    build_view(VIEW, lake, name="spending", full=full, run_id=new_run_id())
+    build_view(USE_CASE, lake, name="spending", full=full, run_id=new_run_id())
     return time.perf_counter() - started
 
 

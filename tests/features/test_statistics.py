@@ -47,6 +47,18 @@ def test_a_version_is_measured_once_and_a_new_one_again(built, use_case, rows):
     assert figures(built, "v0")[0]["profile", "rows"] == 2
 
 
+def test_a_build_that_was_killed_before_it_measured_is_measured_by_the_next(shop, use_case, monkeypatch):
+    def die(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("sparkml_ops.features.build.record_statistics", die)
+        with pytest.raises(KeyboardInterrupt):
+            build_features(use_case, shop, views=["profile"])
+    assert build_features(use_case, shop, views=["profile"]).views["profile"].status == "skipped_duplicate"
+    assert figures(shop)[0]["profile", "rows"] == 2
+
+
 def test_a_table_without_rows_has_only_its_size(shop, use_case):
     none = use_case.features["profile"].model_copy(update={"where": "born < 0"})
     build_features(use_case.model_copy(update={"features": {"profile": none}}), shop)

@@ -185,7 +185,7 @@ def test_the_documentation_tells_the_definition_in_words(project):
         "- Owner: ann@example.org",
         "- Entity: `customer`",
         "- From: `orders`, where `amount > 0 OR amount < 0`",
-        "- Time: true at `paid_at`, known 0d after",
+        "- Time: true at `paid_at`, known at once",
         "- Time to live: 1h",
         "- It is not among the features that shop learns from.",
         "| `amount` | `paid__amount` | = amount | null, filled with the median of the training rows, flagged in `amount__missing` |",

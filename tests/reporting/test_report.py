@@ -212,7 +212,12 @@ def test_a_report_moves_no_table_and_leaves_no_other_file(use_case: UseCase, sho
     told = json.loads(first.json_path.read_text())
     again = report(use_case, shop)
     assert read_versions(shop) == before
-    assert sorted(path.name for path in again.path.parent.iterdir()) == ["summary.html", "summary.json"]
+    assert sorted(path.name for path in again.path.parent.iterdir()) == [
+        "features.html",
+        "features.json",
+        "summary.html",
+        "summary.json",
+    ]
     told_again = json.loads(again.json_path.read_text())
     assert told["facts"].pop("written_at") < told_again["facts"].pop("written_at")
     assert told == told_again
@@ -245,7 +250,12 @@ def test_a_page_that_fails_leaves_the_old_one(use_case: UseCase, shop: Lake, mon
     with pytest.raises(SetupError, match="No space left on device"):
         report(use_case, replace(shop), run_id="r2")
     assert path.read_text() == before
-    assert sorted(file.name for file in path.parent.iterdir()) == ["summary.html", "summary.json"]
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "features.html",
+        "features.json",
+        "summary.html",
+        "summary.json",
+    ]
 
 
 def test_a_card_of_what_the_package_says() -> None:
