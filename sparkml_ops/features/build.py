@@ -24,7 +24,7 @@ from sparkml_ops.features.statistics import record_statistics
 from sparkml_ops.features.touched import Touched, keep_events, tell_condition, touch_range
 from sparkml_ops.features.view_plans import Decision, ViewPlan, decide_view, plan_view
 from sparkml_ops.features.windows import aggregate_events
-from sparkml_ops.lake import Commit, new_run_id, record_step, replace_table, replace_where, resolve_relation
+from sparkml_ops.lake import Commit, new_run_id, read_table, record_step, replace_table, replace_where, resolve_relation
 from sparkml_ops.lake.describe import with_comments
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sparkml_ops.lake import Lake, StepRecord
 
 logger = logging.getLogger(__name__)
+
+_OTHER_TYPES = "has columns of other types than its definition makes of its inputs now"
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,11 @@ def backfill_features(  # a range has two ends
         # What the rest of the table is made of stays noted: the next build goes on from there.
         decision = Decision("range", "asked for", source, replace(read, inputs=before.inputs), before)
         commit = _replace_range(declared, lake, decision, touch_range(first, last), name=view, mark=run)
+        if commit is None:
+            raise ConfigError(
+                f"{features_table(view)} {_OTHER_TYPES}, so a range alone does not fit the rest. Build the whole first: "
+                f"`sparkml-ops features {use_case.name} --view {view}`."
+            )
         _record(record, versions, commit, {"action": "backfill", "first": str(since), "before": str(until)})
         record_statistics(use_case, lake, view=view, commit=commit, run_id=run)
     return FeaturesResult(run, {view: commit})
@@ -159,17 +166,11 @@ def build_view(use_case: "UseCase", lake: "Lake", *, name: str, full: bool, run_
     view = use_case.features[name]
     with record_step(lake, run_id=run_id, step=f"features:{name}", config_hash=hash_view(view)) as record:
         decision = decide_view(view, lake, name=name, full=full)
+        decision, commit = _carry_out(view, lake, decision, name=name, mark=run_id if full else "")
         details: dict[str, object] = {"action": decision.action, "reason": decision.reason}
         if decision.changes is not None:
             details |= {"events": decision.changes.events, "slices": decision.changes.touched.slices()}
             details |= dict(zip(("first", "last"), map(str, decision.changes.touched.span() or ()), strict=False))
-        if decision.action == "nothing":
-            assert decision.before is not None  # there is a table
-            commit = Commit(features_table(name), decision.before.version, 0, "skipped_duplicate")
-        elif decision.action == "range":
-            commit = _replace_range(view, lake, decision, decision.touched(), name=name)
-        else:
-            commit = _replace_whole(view, lake, decision, name=name, mark=run_id if full else "")
         _record(record, decision.inputs(), commit, details)
         if commit.status == "committed":
             left_out = _count_left_out(view, decision, name)
@@ -180,6 +181,21 @@ def build_view(use_case: "UseCase", lake: "Lake", *, name: str, full: bool, run_
             )
         record_statistics(use_case, lake, view=name, commit=commit, run_id=run_id)
     return commit
+
+
+def _carry_out(
+    view: "FeatureView", lake: "Lake", decision: Decision, *, name: str, mark: str
+) -> tuple[Decision, Commit]:
+    """Do what was decided; or build the whole, where only the rows that were computed tell that a range does not fit."""
+    if decision.action == "nothing":
+        assert decision.before is not None  # there is a table
+        return decision, Commit(features_table(name), decision.before.version, 0, "skipped_duplicate")
+    if decision.action == "range":
+        commit = _replace_range(view, lake, decision, decision.touched(), name=name)
+        if commit is not None:
+            return decision, commit
+        decision = replace(decision, action="whole", reason=f"{decision.reason}, and it {_OTHER_TYPES}", changes=None)
+    return decision, _replace_whole(view, lake, decision, name=name, mark=mark)
 
 
 def _replace_whole(view: "FeatureView", lake: "Lake", decision: Decision, *, name: str, mark: str) -> Commit:
@@ -195,8 +211,11 @@ def _replace_whole(view: "FeatureView", lake: "Lake", decision: Decision, *, nam
 
 def _replace_range(
     view: "FeatureView", lake: "Lake", decision: Decision, touched: Touched, *, name: str, mark: str = ""
-) -> Commit:
+) -> Commit | None:
+    """Replace the touched rows; None where the table's columns are not of the types of these."""
     rows = compute_features(decision.source, view, name=name, touched=touched)
+    if rows.dtypes != read_table(lake, features_table(name)).dtypes:
+        return None
     return replace_where(
         lake,
         features_table(name),

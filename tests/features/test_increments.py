@@ -5,6 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pyspark.sql import functions as F
 from shop import shop_config
 
 from sparkml_ops.config.use_case import UseCase
@@ -172,6 +173,29 @@ def test_whole_where_a_range_will_not_do(lake, tmp_path):
     assert tell_reasons()["seen"] == "its rows were changed by another hand since v0"
     replace_table(lake, "clean_orders", lake.spark.createDataFrame(draw_events(5, 50, 0, 3), EVENTS), write_id="anew")
     assert "100% of it is new" in tell_reasons()["sliding"]
+
+
+def test_a_column_of_another_type_makes_the_whole_table_anew(lake, tmp_path):
+    use_case = pick(make_shop(tmp_path), "sliding", "seen")
+    build_features(use_case, lake)
+    more = lake.spark.sql(
+        "SELECT 9000L AS id, 'c1' AS customer, timestamp'2024-01-20' AS at, timestamp'2024-01-20' AS came_at, 5 AS money, 'Ulm' AS town"
+    )
+    orders = read_table(lake, "clean_orders").withColumn("money", F.col("money").cast("int"))
+    replace_table(lake, "clean_orders", orders, write_id="whole numbers")
+    build_features(use_case, lake)
+    append_once(lake, "clean_orders", more, write_id="one more")
+    build_features(use_case, lake, run_id="range")
+    assert {build["action"] for build in tell_builds(lake, "range").values()} == {"range"}
+    wider = f"ALTER TABLE delta.`{lake.root}/clean_orders` SET TBLPROPERTIES ('delta.enableTypeWidening' = 'true')"
+    lake.spark.sql(wider)
+    lake.spark.sql(f"ALTER TABLE delta.`{lake.root}/clean_orders` ALTER COLUMN money TYPE bigint")
+    append_once(lake, "clean_orders", more.withColumn("money", F.col("money").cast("bigint")), write_id="two more")
+    with pytest.raises(ConfigError, match="has columns of other types"):
+        backfill_features(use_case, lake, view="seen", since=START, until=START + timedelta(days=1))
+    build_features(use_case, lake, run_id="wider")
+    assert {build["action"] for build in tell_builds(lake, "wider").values()} == {"whole"}
+    require_same(use_case, lake)
 
 
 def test_a_backfill_replaces_its_range_and_nothing_else(lake, tmp_path):
