@@ -6,11 +6,11 @@ from sparkml_ops.features.audit_history import HistoryCheck
 from sparkml_ops.features.build import FeaturesResult, backfill_features, build_features, plan_features
 from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
 from sparkml_ops.features.create import create_training_set
-from sparkml_ops.features.definitions import hash_dataset, hash_view, order_views
+from sparkml_ops.features.definitions import features_table, hash_dataset, hash_view, order_views
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
-from sparkml_ops.features.lookup import features_table, look_up_features, open_view, take_rows
+from sparkml_ops.features.lookup import look_up_features, open_view, take_rows
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.recreate import recreate_training_set
 from sparkml_ops.features.rounds import ViewRows

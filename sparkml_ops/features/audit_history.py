@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.errors import SparkMLOpsError
 from sparkml_ops.features.audit_figures import AuditFigure, judge_change, judge_difference
+from sparkml_ops.features.definitions import features_table
 from sparkml_ops.features.events import instant_microseconds
-from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.past_versions import Commits, find_states
 from sparkml_ops.features.rederive import ROW, list_doubtful, rederive_view
 from sparkml_ops.features.stored_differences import Difference, Sample, find_differences

@@ -16,20 +16,16 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.built import Built, name_write, note_inputs, read_built
-from sparkml_ops.features.definitions import hash_view, order_views, require_view
+from sparkml_ops.features.compute import compute_features
+from sparkml_ops.features.definitions import features_table, hash_view, order_views, require_view
 from sparkml_ops.features.events import find_events, instant_microseconds, says_nothing
-from sparkml_ops.features.lookup import features_table
-from sparkml_ops.features.observations import observe_events
 from sparkml_ops.features.statistics import record_statistics
-from sparkml_ops.features.touched import Touched, keep_events, tell_condition, touch_range
+from sparkml_ops.features.touched import Touched, tell_condition, touch_range
 from sparkml_ops.features.view_plans import Decision, ViewPlan, decide_view, plan_view
-from sparkml_ops.features.windows import aggregate_events
 from sparkml_ops.lake import Commit, new_run_id, read_table, record_step, replace_table, replace_where, resolve_relation
 from sparkml_ops.lake.describe import with_comments
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from sparkml_ops.config.features import FeatureView
     from sparkml_ops.config.use_case import UseCase
     from sparkml_ops.lake import Lake, StepRecord
@@ -132,28 +128,6 @@ def backfill_features(  # a range has two ends
         _record(record, versions, commit, {"action": "backfill", "first": str(since), "before": str(until)})
         record_statistics(use_case, lake, view=view, commit=commit, run_id=run)
     return FeaturesResult(run, {view: commit})
-
-
-def compute_features(
-    rows: "DataFrame", view: "FeatureView", *, name: str, touched: Touched | None = None
-) -> "DataFrame":
-    """Rows of a view's table, from the rows of its relation.
-
-    Args:
-        rows: of the relation.
-        view: the view.
-        name: its name, for messages.
-        touched: the rows that are wanted; by default all.
-
-    Raises:
-        ConfigError: the view does not fit the relation.
-    """
-    events = find_events(rows, view, name=name)
-    compute = aggregate_events if view.aggregates else observe_events
-    if touched is None:
-        return compute(events, view, name=name)
-    features = compute(keep_events(events, view, touched), view, name=name)
-    return features.filter(F.expr(tell_condition(touched, features.schema, view.entity)))
 
 
 def build_view(use_case: "UseCase", lake: "Lake", *, name: str, full: bool, run_id: str) -> Commit:

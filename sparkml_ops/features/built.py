@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sparkml_ops.features.definitions import hash_view
-from sparkml_ops.features.lookup import features_table
+from sparkml_ops.features.definitions import features_table, hash_view
 from sparkml_ops.lake import commits_in_effect, find_change, read_history, table_exists, table_id
 
 if TYPE_CHECKING:

@@ -15,6 +15,11 @@ from sparkml_ops.errors import ConfigError
 _NO_ROWS_DEPEND_ON = {"description", "owner", "impute", "columns"}
 
 
+def features_table(view: str) -> str:
+    """Name of the table that a view's rows are in."""
+    return f"features_{view}"
+
+
 def hash_view(view: FeatureView) -> str:
     """Hash of what a view's table is made by; `ttl` is left out, since it works at look-up."""
     return hash_config(_describe(view, leave_out={"ttl"}))

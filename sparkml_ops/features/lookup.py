@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConfigError
+from sparkml_ops.features.compute import restate_windows
+from sparkml_ops.features.definitions import features_table
 from sparkml_ops.features.derived import cast_features, derive_columns
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rounds import ViewRows
-from sparkml_ops.lake import has_plain_files, read_table, table_version
+from sparkml_ops.lake import has_plain_files, read_table, resolve_relation, table_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -20,11 +23,6 @@ if TYPE_CHECKING:
     from sparkml_ops.lake import Lake
 
 
-def features_table(view: str) -> str:
-    """Name of the table that a view's rows are in."""
-    return f"features_{view}"
-
-
 def look_up_features(
     moments: "DataFrame",
     use_case: "UseCase",
@@ -32,6 +30,7 @@ def look_up_features(
     *,
     timestamp: str,
     versions: Mapping[str, int] | None = None,
+    as_known_at: datetime | None = None,
 ) -> "tuple[DataFrame, dict[str, int]]":
     """Give each moment every feature of the dataset, as it was known then.
 
@@ -42,6 +41,7 @@ def look_up_features(
         lake: where the tables are.
         timestamp: name of the column with the moment.
         versions: versions to read tables at, by table name; the newest for those that are not named.
+        as_known_at: restate all moments by what was known at this instant, UTC if it has no zone; by what was known at each by default.
 
     Returns:
         The moments' own columns followed by `use_case.feature_columns()`, each a double or a string; and the
@@ -57,9 +57,10 @@ def look_up_features(
         raise ConfigError(f"dataset.derived: `{clash[0]}` is an entity or time column. Give the feature another name.")
     used = {features_table(name): _pin(lake, features_table(name), versions) for name in dataset.features}
     views = [
-        open_view(lake, name, use_case.features[name], version=used[features_table(name)]) for name in dataset.features
+        open_view(lake, name, use_case.features[name], version=used[features_table(name)], as_known_at=as_known_at)
+        for name in dataset.features
     ]
-    joined = join_point_in_time(moments, views, timestamp=timestamp)
+    joined = join_point_in_time(moments, views, timestamp=timestamp, as_known_at=as_known_at)
     is_named = dataset.timestamp in joined.columns
     named = joined if is_named else joined.withColumn(dataset.timestamp, F.col(timestamp))
     complete = derive_columns(named, dataset.derived).drop(*dataset.leave_out)
@@ -72,13 +73,20 @@ def _pin(lake: "Lake", table: str, versions: Mapping[str, int] | None) -> int:
     return table_version(lake, table) if pinned is None else pinned
 
 
-def open_view(lake: "Lake", name: str, view: "FeatureView", *, version: int | None = None) -> ViewRows:
+def open_view(
+    lake: "Lake", name: str, view: "FeatureView", *, version: int | None = None, as_known_at: datetime | None = None
+) -> ViewRows:
     """The table of a view, ready to be looked up; at its newest version unless told.
+
+    To restate windows (`as_known_at`) is to compute them once more, from the tables that the view is made of, as they are now.
 
     Raises:
         TableNotFoundError: the table, or the version of it, is not there.
         ConfigError: it was built from a definition with other columns.
     """
+    if as_known_at is not None and view.aggregates:
+        events, _ = resolve_relation(lake, view.relation)
+        return take_rows(name, view, restate_windows(events, view, name=name, as_known_at=as_known_at))
     pinned = table_version(lake, features_table(name)) if version is None else version
     rows = read_table(lake, features_table(name), version=pinned)
     lacking = [column for column in [*view.entity, *view.column_names()] if column not in rows.columns]

@@ -9,9 +9,10 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.decisions import FATE, keep_decisions, label_decisions
+from sparkml_ops.features.definitions import features_table
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import LABEL, settled_until
-from sparkml_ops.features.lookup import features_table, look_up_features
+from sparkml_ops.features.lookup import look_up_features
 from sparkml_ops.lake import resolve_relation, table_version
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.sql_rows import find_obstacle
 from sparkml_ops.features.built import Built, note_inputs, read_built
+from sparkml_ops.features.definitions import features_table
 from sparkml_ops.features.events import find_events
-from sparkml_ops.features.lookup import features_table
 from sparkml_ops.features.touched import ChangedEvents, Touched, measure_changes, tell_condition
 from sparkml_ops.lake import (
     Difference,

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.features import feature_name
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import join_point_in_time, take_rows
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, find_events, known_time, says_nothing
 from sparkml_ops.features.expressions import compile_expression
 from sparkml_ops.lake import quote_identifier, resolve_relation

@@ -17,7 +17,7 @@ from sparkml_ops.config.types import format_duration
 from sparkml_ops.config.yaml_text import read_yaml
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import take_rows
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features, restate_windows
 from sparkml_ops.lake import resolve_relation
 from sparkml_ops.notebook.check import CheckResult, check_view
 from sparkml_ops.notebook.document import document_view
@@ -101,19 +101,24 @@ class Draft:
         """The view as the framework reads it."""
         return self.use_case.features[self.name]
 
-    def compute(self) -> "DataFrame":
+    def compute(self, *, as_known_at: "datetime | None" = None) -> "DataFrame":
         """All rows, as the table would have them; computed when they are asked for.
+
+        Args:
+            as_known_at: windows are restated by what was known at this instant; by what was known at each moment by default.
 
         Raises:
             ConfigError: the view does not fit its relation.
             TableNotFoundError: a table that it is made from is not there.
         """
         rows, _ = resolve_relation(self.lake, self.view.relation)
+        if as_known_at is not None and self.view.aggregates:
+            return restate_windows(rows, self.view, name=self.name, as_known_at=as_known_at)
         return compute_features(rows, self.view, name=self.name)
 
-    def open(self) -> "ViewRows":
-        """Its rows, ready to be looked up."""
-        return take_rows(self.name, self.view, self.compute())
+    def open(self, *, as_known_at: "datetime | None" = None) -> "ViewRows":
+        """Its rows, ready to be looked up; windows restated by what one instant knew, if it is given."""
+        return take_rows(self.name, self.view, self.compute(as_known_at=as_known_at))
 
     def preview(self, *, rows: int = DEFAULT_ROWS, as_of: "str | datetime | None" = None) -> "DataFrame":
         """The newest rows, or with `as_of` what was known about each entity at that instant. It costs what a build costs."""

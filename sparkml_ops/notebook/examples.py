@@ -13,7 +13,7 @@ from sparkml_ops.config.mistakes import list_names, show_value
 from sparkml_ops.config.sql import table_names
 from sparkml_ops.errors import ConfigError, TableNotFoundError
 from sparkml_ops.features import join_point_in_time, take_rows
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.lake import read_table, relate_frames, resolve_relation
 from sparkml_ops.lake.location import resolve_table_name
 from sparkml_ops.notebook.typed_rows import Row, make_rows, read_row, require_rows

@@ -111,13 +111,11 @@ class Project:
         """
         require_frame(moments, "lookup")
         at = self._find_moment(moments, timestamp)
-        if views is None:
-            if as_known_at is not None:
-                raise ConfigError("as_known_at restates views that are named: lookup(moments, [...], as_known_at=...).")
-            return look_up_features(moments, self.use_case, self.lake, timestamp=at)[0]
-        named = [views] if isinstance(views, str | Draft) else list(views)
         known_at = None if as_known_at is None else parse_moment(as_known_at, "as_known_at")
-        opened = [self._open(view) for view in named]
+        if views is None:
+            return look_up_features(moments, self.use_case, self.lake, timestamp=at, as_known_at=known_at)[0]
+        named = [views] if isinstance(views, str | Draft) else list(views)
+        opened = [self._open(view, as_known_at=known_at) for view in named]
         twice = sorted({one.name for one in opened if [each.name for each in opened].count(one.name) > 1})
         if twice:
             raise ConfigError(f"{twice[0]} is asked for twice. Ask for it once, or give the draft another name.")
@@ -183,11 +181,11 @@ class Project:
         self.use_case = self.file.load()
         return saved
 
-    def _open(self, view: "str | Draft") -> "ViewRows":
+    def _open(self, view: "str | Draft", *, as_known_at: "datetime | None" = None) -> "ViewRows":
         if isinstance(view, Draft):
-            return view.open()
+            return view.open(as_known_at=as_known_at)
         self._require_view(view)
-        return open_view(self.lake, view, self.use_case.features[view])
+        return open_view(self.lake, view, self.use_case.features[view], as_known_at=as_known_at)
 
     def _require_view(self, name: object) -> None:
         if not isinstance(name, str) or name not in self.use_case.features:

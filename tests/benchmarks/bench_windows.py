@@ -17,8 +17,8 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.features.build import compute_features
-from sparkml_ops.features.lookup import features_table
+from sparkml_ops.features.compute import compute_features
+from sparkml_ops.features.definitions import features_table
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.lake import Lake, read_table, replace_table

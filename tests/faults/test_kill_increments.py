@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.config.load import load_use_case
 from sparkml_ops.features import build_features
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.lake import Lake, append_once, open_lake, read_table, replace_table
 from tests.flow_project import outside_environment
 

@@ -11,7 +11,7 @@ from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import TableNotFoundError
 from sparkml_ops.features import audit_training_set, build_features, create_training_set
 from sparkml_ops.features.audit_figures import judge_change
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.stored_differences import Difference
 from sparkml_ops.lake import read_table, record_step, replace_table, resolve_relation
 

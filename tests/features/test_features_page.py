@@ -11,7 +11,7 @@ from shop import make_use_case
 
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features import ViewRows, join_point_in_time
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features, restate_windows
 from sparkml_ops.lake import open_lake
 
 PAGE = Path(__file__).parents[2] / "FEATURES.md"
@@ -81,7 +81,11 @@ def test_example(lake, example):
     columns = list(example.events[0])
     values = [tuple(to_value(row[name], TYPES[name]) for name in columns) for row in example.events]
     events = lake.spark.createDataFrame(values, ", ".join(f"{name} {TYPES[name]}" for name in columns))
-    table = compute_features(events, view, name="v")
+    known_at = None if as_known_at is None else to_instant(as_known_at)
+    if known_at is not None and view.aggregates:
+        table = restate_windows(events, view, name="v", as_known_at=known_at)
+    else:
+        table = compute_features(events, view, name="v")
     asked = [(n, to_value(row["moment of"], "string"), to_instant(row["at"])) for n, row in enumerate(example.moments)]
     rows = ViewRows(
         "v",
@@ -95,7 +99,7 @@ def test_example(lake, example):
         lake.spark.createDataFrame(asked, "id int, customer string, at timestamp"),
         [rows],
         timestamp="at",
-        as_known_at=as_known_at and to_instant(as_known_at),
+        as_known_at=known_at,
     )
     found = {row["id"]: row.asDict() for row in joined.collect()}
     features = [name for name in example.moments[0] if name not in {"moment of", "at"}]

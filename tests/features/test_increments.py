@@ -11,7 +11,7 @@ from shop import shop_config
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import backfill_features, build_features, plan_features
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.lake import append_once, open_lake, read_table, replace_table, resolve_relation, table_version
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

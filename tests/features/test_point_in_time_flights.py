@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rounds import ViewRows
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from shop import NOON, make_use_case, view_of
 
 from sparkml_ops.config.features import feature_name
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.past_versions import PastState, find_states
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rederive import ROW, STORED, list_doubtful, rederive_view

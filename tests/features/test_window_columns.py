@@ -5,7 +5,7 @@ from shop import minutes_after_noon, view_of
 
 from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rounds import ViewRows
 

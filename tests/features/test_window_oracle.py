@@ -15,7 +15,7 @@ import pytest
 from shop import view_of
 from window_oracle import DAY, Asked, expect_row, expect_rows
 
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 
 SEED = 20240331
 CASES = 320

@@ -5,7 +5,7 @@ import pytest
 from shop import view_of
 
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.window_sketches import estimate_distinct
 from sparkml_ops.features.window_values import find_spans
 

@@ -7,7 +7,7 @@ from shop import minutes_after_noon, view_of
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import windows
-from sparkml_ops.features.build import compute_features
+from sparkml_ops.features.compute import compute_features
 
 SCHEMA = "customer string, at timestamp, amount double, note string"
 
