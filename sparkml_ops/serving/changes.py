@@ -41,10 +41,10 @@ def find_changes(lake: "Lake", before: Publication, target: Publication) -> "Dat
         touched = rows.join(_find_coming(rows, before, target), on=_names(target), how="left_semi")
         return make_records(touched, target, at=target.published_at, through=target.through).select(KEY, CONTENT)
     earlier = read_table(lake, before.table, version=before.version).dropna(subset=_names(target))
-    touched = _find_touched(lake, rows, before, target)
-    if touched is not None:
-        rows = rows.join(touched, on=_names(target), how="left_semi")
-        earlier = earlier.join(touched, on=_names(target), how="left_semi")
+    near = _find_touched(lake, rows, before, target)
+    if near is not None:
+        rows = rows.join(near, on=_names(target), how="left_semi")
+        earlier = earlier.join(near, on=_names(target), how="left_semi")
     # What decides on an entity is computed once: so it joins in when few rows are left, and what is gone is asked for by itself.
     changed = _find_changed_entities(rows, earlier, before, target)
     records = make_records(rows, target, at=target.published_at, through=target.through, only=changed)
