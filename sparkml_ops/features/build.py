@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.built import Built, name_write, note_inputs, read_built
+from sparkml_ops.features.built import Built, name_write, read_built
 from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.definitions import features_table, hash_view, order_views, require_view
 from sparkml_ops.features.events import find_events, instant_microseconds, says_nothing
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from sparkml_ops.lake import Lake, StepRecord
 
 logger = logging.getLogger(__name__)
-
-_OTHER_TYPES = "has columns of other types than its definition makes of its inputs now"
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def plan_features(
 def backfill_features(  # a range has two ends
     use_case: "UseCase", lake: "Lake", *, view: str, since: datetime, until: datetime, run_id: str | None = None
 ) -> FeaturesResult:
-    """Compute the rows of a range of time once more, of all entities, and put them in the place of what is there.
+    """Bring a table up to date, then compute the rows of a range of time once more, of all entities, and put them in the place of what is there.
 
     Args:
         use_case: the use case.
@@ -113,18 +111,15 @@ def backfill_features(  # a range has two ends
         )
     if last < first:
         raise ConfigError(f"from {since} to {until} is no range: the end has to come after the beginning.")
+    _require_built(use_case, lake, view)
+    build_view(use_case, lake, name=view, full=False, run_id=run)
     with record_step(lake, run_id=run, step=f"features:{view}", config_hash=hash_view(declared)) as record:
         before = _require_built(use_case, lake, view)
-        source, versions = resolve_relation(lake, declared.relation)
-        read = note_inputs(lake, declared, versions)
-        # What the rest of the table is made of stays noted: the next build goes on from there.
-        decision = Decision("range", "asked for", source, replace(read, inputs=before.inputs), before)
+        versions = {table: one.version for table, one in before.inputs.items()}
+        source, _ = resolve_relation(lake, declared.relation, versions=versions)
+        decision = Decision("range", "asked for", source, before, before)
         commit = _replace_range(declared, lake, decision, touch_range(first, last), name=view, mark=run)
-        if commit is None:
-            raise ConfigError(
-                f"{features_table(view)} {_OTHER_TYPES}, so a range alone does not fit the rest. Build the whole first: "
-                f"`sparkml-ops features {use_case.name} --view {view}`."
-            )
+        assert commit is not None  # of the types that the build has just made
         _record(record, versions, commit, {"action": "backfill", "first": str(since), "before": str(until)})
         record_statistics(use_case, lake, view=view, commit=commit, run_id=run)
     return FeaturesResult(run, {view: commit})
@@ -168,7 +163,9 @@ def _carry_out(
         commit = _replace_range(view, lake, decision, decision.touched(), name=name)
         if commit is not None:
             return decision, commit
-        decision = replace(decision, action="whole", reason=f"{decision.reason}, and it {_OTHER_TYPES}", changes=None)
+        decision = replace(
+            decision, action="whole", reason=f"{decision.reason}, and its columns are of other types now", changes=None
+        )
     return decision, _replace_whole(view, lake, decision, name=name, mark=mark)
 
 
