@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from sparkml_ops.config.features import FeatureView
     from sparkml_ops.lake import Lake
 
+_RECENT = 20  # commits that are looked at before the whole history is
+
 
 @dataclass(frozen=True)
 class Input:
@@ -54,8 +56,11 @@ def read_built(lake: "Lake", view: str) -> Built | None:
     table = features_table(view)
     if not table_exists(lake, table):
         return None
-    history = read_history(lake, table)
-    newest = next((commit for commit in commits_in_effect(history) if commit.write_id == name_write(view)), None)
+    for limit in (_RECENT, None):
+        history = read_history(lake, table, limit=limit)
+        newest = next((commit for commit in commits_in_effect(history) if commit.write_id == name_write(view)), None)
+        if newest is not None and not any(entry["operation"] == "RESTORE" for entry in history):
+            break
     if newest is None:
         return None
     try:

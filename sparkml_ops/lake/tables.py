@@ -10,6 +10,7 @@ from sparkml_ops.lake.history import find_change
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake, local_root, quote_identifier, quote_text, sql_name, table_path
 from sparkml_ops.lake.log import read_log
+from sparkml_ops.lake.transactions import has_transactions, start_transaction
 
 if TYPE_CHECKING:
     from delta.tables import DeltaTable
@@ -50,6 +51,8 @@ def table_id(lake: Lake, table: str) -> str:
     """
     _require_table(lake, table)
     with blaming_tables(lake):
+        if lake.database is None and has_transactions(lake):  # without a job
+            return str(start_transaction(lake, table).metadata().id())
         return str(open_delta_table(lake, table).detail().select("id").collect()[0]["id"])
 
 
