@@ -5,14 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.errors import PySparkException
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, MapType, StructType, VariantType
 
 from sparkml_ops.lake.location import Lake
-from sparkml_ops.lake.transactions import has_transactions, read_files, start_transaction, to_action
-from sparkml_ops.lake.upkeep import describe_detail
+from sparkml_ops.lake.transactions import from_seq, has_transactions, read_files, start_transaction, to_action
 
 _ADDED_FIELDS = ("path", "partitionValues", "size", "deletionVector")
 _File = tuple[str, str | None]
@@ -61,8 +59,8 @@ def find_difference(lake: Lake, table: str, *, since: int, until: int) -> Differ
     """
     if lake.database is not None or not has_transactions(lake):
         return None
-    detail = describe_detail(lake, table)
-    actions = _read_actions(lake, detail.location, since=since, until=until)
+    transaction = start_transaction(lake, table)
+    actions = _read_actions(lake, transaction.deltaLog(), since=since, until=until)
     if actions is None:
         return None
     first: dict[_File, str] = {}
@@ -75,21 +73,21 @@ def find_difference(lake: Lake, table: str, *, since: int, until: int) -> Differ
     added = tuple(action for file, (kind, action) in last.items() if kind == first[file] == "add")
     removed = tuple(action for file, (kind, action) in last.items() if kind == first[file] == "remove")
     size = sum(action.get("size") or 0 for action in (*added, *removed))
-    return Difference(lake, table, added, removed, size / max(detail.bytes, 1))
+    return Difference(lake, table, added, removed, size / max(transaction.snapshot().sizeInBytes(), 1))
 
 
-def _read_actions(lake: Lake, location: str, *, since: int, until: int) -> list[tuple[str, Mapping[str, Any]]] | None:
+def _read_actions(lake: Lake, log: Any, *, since: int, until: int) -> list[tuple[str, Mapping[str, Any]]] | None:
     """What the versions after one up to another did to files, in their order; None where one of them is gone."""
-    if since == until:
-        return []
-    names = [f"{location}/_delta_log/{version:020d}.json" for version in range(since + 1, until + 1)]
-    try:
-        lines = lake.spark.read.text(names).select("value", F.col("_metadata.file_name").alias("file"))
-        found = lines.where("value LIKE '{\"add\"%' OR value LIKE '{\"remove\"%'").collect()
-    except PySparkException:
-        return None
-    parsed = [(row["file"], json.loads(row["value"])) for row in found]
-    return [(kind, action[kind]) for _, action in sorted(parsed, key=lambda one: one[0]) for kind in action]
+    path: Any = lake.spark._jvm.org.apache.hadoop.fs.Path  # type: ignore[union-attr]  # noqa: SLF001
+    settings, actions = log.newDeltaHadoopConf(), []
+    for version in range(since + 1, until + 1):
+        try:
+            lines = from_seq(lake, log.store().read(path(log.logPath(), f"{version:020d}.json"), settings))
+        except Py4JJavaError:
+            return None
+        parsed = [json.loads(line) for line in lines]
+        actions += [(kind, action[kind]) for action in parsed for kind in ("add", "remove") if kind in action]
+    return actions
 
 
 def _read_files(lake: Lake, table: str, files: Iterable[Mapping[str, Any]]) -> DataFrame:
