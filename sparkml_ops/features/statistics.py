@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 SCOPE = "feature"
 SAMPLE_ROWS = 100_000
 _FIGURES_AT_A_TIME = 400  # Spark makes one method of all of them, and gives up on a larger one
-_LEAST_FILES = 32  # that a sample is taken of
+_LEAST_FILES = 8  # that a sample is taken of
 _SEED = 1
 
 
