@@ -92,7 +92,12 @@ def compare(labels: Floats, whole: Floats, less: Floats) -> dict[str, Any]:
     lower, upper = np.quantile(gains, [0.025, 0.975])
     without = roc_auc_score(labels, less)
     added = roc_auc_score(labels, whole) - without
-    return {"without": round(without, 4), "adds": round(added, 4), "lower": round(lower, 4), "upper": round(upper, 4)}
+    return {
+        "without": round(without, 4),
+        "adds": round(added, 4),
+        "lower": round(float(lower), 4),
+        "upper": round(float(upper), 4),
+    }
 
 
 def main() -> None:
