@@ -128,13 +128,12 @@ def plan_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool = Fals
         TableNotFoundError: a table that it is made from is not there.
     """
     decision = decide_view(view, lake, name=name, full=full)
+    events = None if decision.changes is None else decision.changes.events
     if decision.action != "range":
-        events = None if decision.changes is None else decision.changes.events
         return ViewPlan(name, decision.action, decision.reason, decision.inputs(), events)
     touched = decision.touched()
     first, last = touched.span() or (None, None)
     rows = count_touched(lake, name, touched, view.entity)
-    events = None if decision.changes is None else decision.changes.events
     return ViewPlan(name, "range", decision.reason, decision.inputs(), events, rows, first, last, touched.slices())
 
 

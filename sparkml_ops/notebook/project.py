@@ -45,6 +45,10 @@ def open_project(
     Raises:
         ConfigError: the file is wrong; tells every mistake.
         SetupError: no usable Spark session.
+
+    Examples:
+        project = sparkml_ops.open_project("flights")
+        project.get_training_set().groupBy("split").count().show()
     """
     file, folder = find_use_case(use_case, conf_dir)
     opened = UseCaseFile(file, folder, env, dict(overrides or {}))
