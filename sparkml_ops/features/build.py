@@ -18,11 +18,21 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.built import Built, name_write, read_built
 from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.definitions import features_table, hash_view, order_views, require_view
+from sparkml_ops.features.entity_hash import GROUP_BYTES
 from sparkml_ops.features.events import find_events, instant_microseconds, says_nothing
 from sparkml_ops.features.statistics import record_statistics
 from sparkml_ops.features.touched import Touched, tell_condition, touch_range
 from sparkml_ops.features.view_plans import Decision, ViewPlan, decide_view, plan_view
-from sparkml_ops.lake import Commit, new_run_id, read_table, record_step, replace_table, replace_where, resolve_relation
+from sparkml_ops.lake import (
+    Commit,
+    grouping_rows,
+    new_run_id,
+    read_table,
+    record_step,
+    replace_table,
+    replace_where,
+    resolve_relation,
+)
 from sparkml_ops.lake.describe import with_comments
 
 if TYPE_CHECKING:
@@ -171,13 +181,9 @@ def _carry_out(
 
 def _replace_whole(view: "FeatureView", lake: "Lake", decision: Decision, *, name: str, mark: str) -> Commit:
     rows = with_comments(compute_features(decision.source, view, name=name), comment_view(view))
-    return replace_table(
-        lake,
-        features_table(name),
-        rows,
-        write_id=name_write(name),
-        fingerprint=decision.target.to_fingerprint(mark),
-    )
+    fingerprint = decision.target.to_fingerprint(mark)
+    with grouping_rows(lake, GROUP_BYTES):
+        return replace_table(lake, features_table(name), rows, write_id=name_write(name), fingerprint=fingerprint)
 
 
 def _replace_range(
@@ -187,14 +193,15 @@ def _replace_range(
     rows = compute_features(decision.source, view, name=name, touched=touched)
     if rows.dtypes != read_table(lake, features_table(name)).dtypes:
         return None
-    return replace_where(
-        lake,
-        features_table(name),
-        rows,
-        condition=tell_condition(touched, rows.schema, view.entity),
-        write_id=name_write(name),
-        fingerprint=decision.target.to_fingerprint(mark),
-    )
+    with grouping_rows(lake, GROUP_BYTES):
+        return replace_where(
+            lake,
+            features_table(name),
+            rows,
+            condition=tell_condition(touched, rows.schema, view.entity),
+            write_id=name_write(name),
+            fingerprint=decision.target.to_fingerprint(mark),
+        )
 
 
 def _record(record: "StepRecord", inputs: dict[str, int], commit: Commit, details: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """Moments and rows of views dealt to buckets, so that all that belongs to an entity meets in one, and no bucket is too large.
 
-A bucket has the entities of one remainder of a hash. An entity with so many rows that they would fill a bucket has buckets of its own:
+A bucket has the entities of a range of `_entity_hash`. An entity with so many rows that they would fill a bucket has buckets of its own:
 its time is cut into slices. A slice needs, beside its own rows, the one row that counts where it begins; which one that is
 nobody knows before all rows were seen, so each table that is dealt adds the greatest that it has. Where many moments of such an
 entity are at the same instant, its slice has several buckets: each of them has all rows of the slice, and a part of its moments.
@@ -15,7 +15,8 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from sparkml_ops.features.entities import Hashes, find_whole, hash_rows, is_hashable
+from sparkml_ops.features.entities import find_whole, hash_rows, is_hashable
+from sparkml_ops.features.entity_hash import HASHES
 from sparkml_ops.features.newest import Rows, find_greatest
 from sparkml_ops.features.window_sums import Positions
 
@@ -30,13 +31,15 @@ class Busy:
     """An entity with buckets of its own.
 
     Attributes:
-        hash: its hash.
+        hash: its hash, of 64 bits as `entities.py` has it.
+        small_hash: its `_entity_hash`.
         first: its first bucket.
         cuts: the instants at which its second, third, … slice begins.
         fans: into how many buckets the moments of each slice are dealt.
     """
 
     hash: int
+    small_hash: int
     first: int
     cuts: tuple[int, ...]
     fans: tuple[int, ...]
@@ -57,18 +60,36 @@ class Deal:
         """How many there are in all."""
         return self.shared + sum(sum(entity.fans) for entity in self.busy)
 
+    def share(self, small_hashes: Positions) -> Positions:
+        """The bucket of each entity that has none of its own."""
+        return small_hashes.astype(np.int64) * self.shared // HASHES
 
-def deal_moments(table: pa.Table, deal: Deal, *, entity: Sequence[str], moment: Positions) -> Positions:
+    def hashes_of(self, bucket: int) -> range:
+        """The `_entity_hash`es of a shared bucket."""
+        return range(-(-bucket * HASHES // self.shared), -(-(bucket + 1) * HASHES // self.shared))
+
+    def find_busy(self, columns: Sequence[pa.ChunkedArray]) -> Iterator[tuple[Busy, Positions]]:
+        """The busy entities of some rows, by the entity's columns, and where they are."""
+        if self.busy:
+            hashes = hash_rows(columns)
+            for busy in self.busy:
+                places = np.flatnonzero(hashes == np.uint64(busy.hash))
+                if len(places):
+                    yield busy, places
+
+
+def deal_moments(
+    table: pa.Table, deal: Deal, *, entity: Sequence[str], small_hash: Positions, moment: Positions
+) -> Positions:
     """The bucket of each moment; of one without an entity by a hash of all it has, so that these do not all meet."""
     columns = [table[name] for name in entity]
-    hashes = hash_rows(columns)
-    buckets = (hashes % np.uint64(deal.shared)).astype(np.int64)
+    buckets = deal.share(small_hash)
     plain = [table[name] for name in table.column_names if is_hashable(table[name].type)]
     lost = np.flatnonzero(~find_whole(columns))
     if len(lost):
         taken = [column.take(pa.array(lost)) for column in plain]
         buckets[lost] = (hash_rows(taken) % np.uint64(deal.shared)).astype(np.int64)
-    for busy, places in _find_busy(hashes, deal):
+    for busy, places in deal.find_busy(columns):
         slices = np.searchsorted(busy.cuts, moment[places], side="right")
         fans = np.asarray(busy.fans)[slices].astype(np.uint64)
         if fans.max(initial=0) > 1:
@@ -79,27 +100,35 @@ def deal_moments(table: pa.Table, deal: Deal, *, entity: Sequence[str], moment: 
     return buckets
 
 
-def deal_rows(rows: Rows, deal: Deal, hashes: Hashes) -> tuple[Positions | None, Positions]:
+def deal_rows(
+    rows: Rows, deal: Deal, busy: Iterable[tuple[Busy, Positions]], *, small_hash: Positions | None
+) -> tuple[Positions | None, Positions]:
     """Positions of rows, None for all in their order, and the bucket of each.
 
     A row of a busy entity may be in several buckets, and is in none where it never counts.
+
+    Args:
+        rows: the rows.
+        deal: where they go.
+        busy: the busy entities among them, and where they are.
+        small_hash: of each row; None where only those of the busy are dealt.
     """
-    buckets = (hashes % np.uint64(deal.shared)).astype(np.int64)
-    if not deal.busy:
-        return None, buckets
-    kept = np.ones(len(hashes), dtype=bool)
+    kept = np.full(len(rows.entity), small_hash is not None)
     positions, targets = [], []
-    for busy, places in _find_busy(hashes, deal):
+    for one, places in busy:
         kept[places] = False
         for entity in np.unique(rows.entity[places]):
             mine = places[rows.entity[places] == entity]
-            for slice_, at in enumerate(_slice_rows(rows.take(mine), busy)):
-                first, end = busy.buckets()[slice_ : slice_ + 2]
+            for slice_, at in enumerate(_slice_rows(rows.take(mine), one)):
+                first, end = one.buckets()[slice_ : slice_ + 2]
                 for bucket in range(first, end):
                     positions.append(mine[at])
                     targets.append(np.full(len(at), bucket))
+    shared = np.zeros(0, dtype=np.int64) if small_hash is None else deal.share(small_hash)
+    if kept.all():
+        return None, shared
     others = np.flatnonzero(kept)
-    return np.concatenate([others, *positions]), np.concatenate([buckets[others], *targets])
+    return np.concatenate([others, *positions]), np.concatenate([shared[others], *targets])
 
 
 def pack_rows(
@@ -132,13 +161,18 @@ def pack_rows(
     )
 
 
-def unpack_rows(batches: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema]) -> list[pa.Table]:
-    """What `pack_rows` packed, of one bucket: a table for each side, in the order of the schemas."""
+def unpack_rows(batches: Iterable[pa.RecordBatch], schemas: Sequence[pa.Schema]) -> tuple[int, list[pa.Table]]:
+    """What `pack_rows` packed, of one bucket: its number, -1 where nothing came, and a table for each side, in the order of the schemas."""
     found: list[list[pa.RecordBatch]] = [[] for _ in schemas]
+    bucket = -1
     for batch in batches:
-        for side, rows in zip(batch["side"].to_pylist(), batch["rows"], strict=True):
+        for number, side, rows in zip(
+            batch["bucket"].to_pylist(), batch["side"].to_pylist(), batch["rows"], strict=True
+        ):
+            bucket = number
             found[side].append(pa.ipc.read_record_batch(rows.as_buffer(), schemas[side]))
-    return [pa.Table.from_batches(parts, schema).combine_chunks() for parts, schema in zip(found, schemas, strict=True)]
+    tables = [pa.Table.from_batches(parts, schema) for parts, schema in zip(found, schemas, strict=True)]
+    return bucket, [table.combine_chunks() for table in tables]
 
 
 def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, deal: Deal) -> Iterator[pa.Table]:
@@ -154,13 +188,6 @@ def gather_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, deal: D
             held, size = [], 0
     if held:
         yield pa.Table.from_batches(held).cast(schema).combine_chunks()
-
-
-def _find_busy(hashes: Hashes, deal: Deal) -> Iterator[tuple[Busy, Positions]]:
-    for busy in deal.busy:
-        places = np.flatnonzero(hashes == np.uint64(busy.hash))
-        if len(places):
-            yield busy, places
 
 
 def _slice_rows(rows: Rows, busy: Busy) -> Iterator[Positions]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ConfigError
+from sparkml_ops.features.entity_hash import ENTITY_HASH
 from sparkml_ops.features.expressions import compile_expression, require_columns, require_instant
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def find_events(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFr
         require_instant(rows, view.timestamp, place=f"{place}.timestamp")
     if view.known_at is not None:
         require_instant(rows, view.known_at, place=f"{place}.known_at")
-    taken = sorted({*view.entity, TIMESTAMP, KNOWN_AT} & set(view.column_names()))
+    taken = sorted({*view.entity, TIMESTAMP, KNOWN_AT, ENTITY_HASH} & set(view.column_names()))
     if taken:
         raise ConfigError(
             f"{place}: `{taken[0]}` is a column of every feature table already. Give the feature another name."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing
 from sparkml_ops.features.expressions import compile_expression
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "DataFrame":
-    """Rows of a `select` view: entity columns, timestamp, _known_at and the selected columns.
+    """Rows of a `select` view: entity columns, timestamp, _known_at, the selected columns and _entity_hash.
 
     Raises:
         ConfigError: a selected expression cannot be computed.
@@ -31,15 +32,20 @@ def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "D
         compile_expression(events, sql, place=f"features.{name}.select.{column}").alias(column)
         for column, sql in sorted(view.select.items())
     ]
-    observations = events.filter(~says_nothing(view)).select(
-        *view.entity,
-        event_time(view).alias(TIMESTAMP),
-        known_time(view).alias(KNOWN_AT),
-        F.struct(*selected).alias("_content"),
+    observations = (
+        events.filter(~says_nothing(view))
+        .select(
+            *view.entity,
+            event_time(view).alias(TIMESTAMP),
+            known_time(view).alias(KNOWN_AT),
+            F.struct(*selected).alias("_content"),
+        )
+        .withColumn(ENTITY_HASH, F.expr(tell_hash(events.schema, view.entity)))
     )
     contents = [F.col(f"_content.{column}") for column in view.select]
-    keys = (TIMESTAMP, *view.entity, KNOWN_AT)
     # By ranges of time, so that a file has rows of a stretch of it, and what changes a few days of the table leaves most files alone.
-    dealt = observations.repartitionByRange(*keys) if view.timestamp is not None else observations
-    newest = dealt.groupBy(*keys).agg(F.max("_content").alias("_content"))
-    return newest.select(*view.entity, TIMESTAMP, KNOWN_AT, *contents)
+    order = [ENTITY_HASH, *view.entity, KNOWN_AT]
+    dealt = observations.repartitionByRange(*([TIMESTAMP, *order] if view.timestamp is not None else order))
+    # The group's columns are what Spark sorts by to find the greatest: so a file comes out in the order of `_entity_hash`.
+    newest = dealt.groupBy(*order, TIMESTAMP).agg(F.max("_content").alias("_content"))
+    return newest.select(*view.entity, TIMESTAMP, KNOWN_AT, *contents, ENTITY_HASH)

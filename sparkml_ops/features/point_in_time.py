@@ -11,8 +11,9 @@
 * Restated as it was known at an instant (`as_known_at`), a row can be seen when `timestamp <= moment` and `_known_at <= as_known_at`.
 
 Moments and rows are dealt to buckets by a hash of the entity (`dealing.py`), where arrays find the rows (`newest.py`). Views of the
-same entity share one shuffle, of which each row is a whole piece of a table in Arrow's format. Of a table whose files are on this machine,
-tasks read these themselves. A busy entity is dealt by slices of time, so that no task holds it whole (`sizing.py`).
+same entity share one shuffle, of which each row is a whole piece of a table in Arrow's format. A view's table whose files are on this
+machine is not shuffled: each file is sorted by that hash, and a task reads the row groups that have its entities itself. A busy entity
+is dealt by slices of time, so that no task holds it whole (`sizing.py`).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -35,11 +36,12 @@ from sparkml_ops.features.dealing import (
     pack_rows,
     unpack_rows,
 )
-from sparkml_ops.features.entities import hash_rows, number_entities
+from sparkml_ops.features.entities import number_entities
+from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP
 from sparkml_ops.features.expressions import require_columns, require_instant
 from sparkml_ops.features.newest import to_instants
-from sparkml_ops.features.rounds import Batches, Round, Source, ViewRows, of_entity, plan_rounds, to_arrow
+from sparkml_ops.features.rounds import Batches, Round, Source, ViewRows, of_entity, plan_rounds, read_bucket, to_arrow
 from sparkml_ops.features.sides import join_sides
 from sparkml_ops.lake import quote_identifier
 
@@ -73,18 +75,23 @@ def join_point_in_time(
     if not views:
         return moments
     rounds = plan_rounds(moments, views, timestamp, as_known_at)
-    columns = moments.schema
-    dealt = _deal_spine(moments, rounds[0], timestamp)
+    hashed = moments.select(
+        "*",
+        *(F.expr(tell_hash(moments.schema, one.entity)).alias(_name_hash(number)) for number, one in enumerate(rounds)),
+    )
+    columns = hashed.schema
+    dealt = _deal_spine(hashed, rounds[0], timestamp)
     for number, one in enumerate(rounds):
         together = dealt
         for side, source in enumerate(one.sources, start=1):
-            together = together.union(_deal_view(source, one.deal, side))
+            rows = _deal_view(source, one.deal, side)
+            together = together if rows is None else together.union(rows)
         met = together.repartitionById(one.deal.buckets(), F.col("bucket"))
         schemas = (to_arrow(columns, "the moments"), *(source.side.schema for source in one.sources))
         columns = _add_features(columns, of_entity(views, one.entity))
         join = _joining(one, schemas, timestamp)
         if number + 1 < len(rounds):
-            dealt = met.mapInArrow(_then_dealing(join, rounds[number + 1], timestamp), DEALT_COLUMNS)
+            dealt = met.mapInArrow(_then_dealing(join, rounds[number + 1], number + 1, timestamp), DEALT_COLUMNS)
         else:
             joined = met.mapInArrow(_then_giving(join), columns)
     features = [feature_name(view.name, column) for view in views for column in view.columns]
@@ -114,6 +121,10 @@ def _check_moments(moments: "DataFrame", views: Sequence[ViewRows], timestamp: s
             raise ConfigError(f"{place}: the moments have a column `{taken[0]}` already. Rename it there.")
 
 
+def _name_hash(number: int) -> str:
+    return f"_sparkml_ops_hash_{number}"
+
+
 def _add_features(columns: StructType, views: Iterable[ViewRows]) -> StructType:
     added = [
         StructField(feature_name(view.name, column), view.rows.schema[column].dataType)
@@ -124,49 +135,66 @@ def _add_features(columns: StructType, views: Iterable[ViewRows]) -> StructType:
 
 
 def _deal_spine(moments: "DataFrame", first: Round, timestamp: str) -> "DataFrame":
-    schema, deal, entity = to_arrow(moments.schema, "the moments"), first.deal, first.entity
+    schema, deal = to_arrow(moments.schema, "the moments"), first.deal
+    deal_table = _dealing(first, 0, timestamp)
 
     def run(batches: Batches) -> Batches:
         for table in gather_batches(batches, schema, deal):
-            buckets = deal_moments(table, deal, entity=entity, moment=to_instants(table[timestamp]))
-            yield from pack_rows(table, buckets, side=0)
+            yield from deal_table(table)
 
     return moments.mapInArrow(run, DEALT_COLUMNS)
 
 
-def _deal_view(source: Source, deal: Deal, number: int) -> "DataFrame":
-    side = source.side
+def _dealing(one: Round, number: int, timestamp: str) -> Callable[[pa.Table], Batches]:
+    deal, entity = one.deal, one.entity
+
+    def run(table: pa.Table) -> Batches:
+        small_hash, moment = table[_name_hash(number)].to_numpy(), to_instants(table[timestamp])
+        buckets = deal_moments(table, deal, entity=entity, small_hash=small_hash, moment=moment)
+        yield from pack_rows(table, buckets, side=0)
+
+    return run
+
+
+def _deal_view(source: Source, deal: Deal, number: int) -> "DataFrame | None":
+    """The rows of a view that are dealt; None where none is."""
+    side, is_read = source.side, source.groups is not None
 
     def run(batches: Iterable[pa.RecordBatch]) -> Batches:
         for table in gather_batches(batches, side.schema, deal):
             seen = side.select_seen(table)
             keys = [seen[name] for name in side.entity]
-            entity = number_entities([keys])[0] if deal.busy else np.zeros(0, dtype=np.int64)
-            positions, buckets = deal_rows(side.to_rows(seen, entity), deal, hash_rows(keys))
+            entity = number_entities([keys])[0] if deal.busy else np.zeros(len(seen), dtype=np.int64)
+            small_hash = None if is_read else seen[ENTITY_HASH].to_numpy()
+            rows = side.to_rows(seen, entity)
+            positions, buckets = deal_rows(rows, deal, deal.find_busy(keys), small_hash=small_hash)
             yield from pack_rows(seen, buckets, side=number, positions=positions)
 
-    return source.read(run, DEALT_COLUMNS)
+    return source.deal(deal, run)
 
 
 def _joining(one: Round, schemas: Sequence[pa.Schema], timestamp: str) -> Callable[[Batches], pa.Table]:
-    sides = [source.side for source in one.sources]
+    sides, groups, deal = [source.side for source in one.sources], [source.groups for source in one.sources], one.deal
 
     def join(batches: Batches) -> pa.Table:
-        moments, *rows = unpack_rows(batches, schemas)
+        bucket, (moments, *rows) = unpack_rows(batches, schemas)
+        if len(moments) and bucket < deal.shared:
+            rows = [
+                table if own is None else read_bucket(side, own, deal, bucket)
+                for side, table, own in zip(sides, rows, groups, strict=True)
+            ]
         return join_sides(moments, list(zip(sides, rows, strict=True)), timestamp=timestamp)
 
     return join
 
 
 def _then_dealing(
-    join: Callable[[Batches], pa.Table], following: Round, timestamp: str
+    join: Callable[[Batches], pa.Table], following: Round, number: int, timestamp: str
 ) -> Callable[[Batches], Batches]:
-    deal, entity = following.deal, following.entity
+    deal_table = _dealing(following, number, timestamp)
 
     def run(batches: Batches) -> Batches:
-        table = join(batches)
-        buckets = deal_moments(table, deal, entity=entity, moment=to_instants(table[timestamp]))
-        yield from pack_rows(table, buckets, side=0)
+        yield from deal_table(join(batches))
 
     return run
 

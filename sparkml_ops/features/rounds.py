@@ -1,20 +1,23 @@
 """The rounds of a look-up: the views of each entity, where their rows are, and how they and the moments are dealt."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 from pyspark.errors import PySparkTypeError
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import LongType, StructField, StructType
+from pyspark.sql.types import StructType
 
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.features.dealing import Deal
+from sparkml_ops.features.dealing import DEALT_COLUMNS, Deal
+from sparkml_ops.features.entities import Mask
+from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, instant_microseconds, to_microseconds
-from sparkml_ops.features.sides import Side, sample_rows
+from sparkml_ops.features.sides import Side
 from sparkml_ops.features.sizing import (
     SEED,
     SHARE,
@@ -22,16 +25,19 @@ from sparkml_ops.features.sizing import (
     Timed,
     count_tasks,
     estimate_row,
+    find_dense,
     measure_moments,
     measure_views,
     plan_deal,
 )
-from sparkml_ops.lake import FilePart, quote_identifier, read_parts, split_files
+from sparkml_ops.lake import RowGroup, list_row_groups, quote_identifier, read_row_groups
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Batches = Iterator[pa.RecordBatch]
+_ROWS_PER_TASK = 500_000  # that are read to be dealt
+_MOST_READ = 4  # times as many rows as there are: where tasks would read more, it is cheaper to deal them
 
 
 @dataclass(frozen=True)
@@ -64,24 +70,31 @@ class Source:
     Attributes:
         side: what they know of it.
         rows: the rows in Spark.
-        parts: the files that they read instead; None where they cannot.
+        groups: the row groups that they read themselves, each task those with its entities; None where rows are dealt to them.
     """
 
     side: Side
     rows: "DataFrame"
-    parts: list[list[FilePart]] | None
+    groups: Sequence[RowGroup] | None
 
-    def read(self, take: Callable[[Iterable[pa.RecordBatch]], Batches], columns: StructType | str) -> "DataFrame":
-        """What tasks make of the rows, taken as Arrow batches of the side's columns."""
-        side, parts = self.side, self.parts
-        if parts is None:
-            return self.rows.mapInArrow(take, columns)
+    def deal(self, deal: Deal, take: Callable[[Iterable[pa.RecordBatch]], Batches]) -> "DataFrame | None":
+        """What is made of the rows that are dealt, taken as Arrow batches; None where none is.
+
+        All are, or where tasks read themselves those of busy entities and perhaps a few more.
+        """
+        if self.groups is None:
+            return self.rows.mapInArrow(take, DEALT_COLUMNS)
+        hashes = {entity.small_hash for entity in deal.busy}
+        groups = [one for one in self.groups if any(one.least <= hash_ <= one.greatest for hash_ in hashes)]
+        if not groups:
+            return None
+        side, tasks = self.side, -(-sum(one.rows for one in groups) // _ROWS_PER_TASK)
 
         def read_and_take(numbers: Batches) -> Batches:
-            mine = [part for batch in numbers for number in batch["id"].to_pylist() for part in parts[number]]
-            yield from take(read_parts(mine, side.schema))
+            mine = [one for batch in numbers for number in batch["id"].to_pylist() for one in groups[number::tasks]]
+            yield from take(_select(batch, hashes) for batch in read_row_groups(mine, side.schema))
 
-        return self.rows.sparkSession.range(0, len(parts), 1, max(len(parts), 1)).mapInArrow(read_and_take, columns)
+        return self.rows.sparkSession.range(0, tasks, 1, tasks).mapInArrow(read_and_take, DEALT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -120,13 +133,57 @@ def plan_rounds(
     for entity, mine, load in zip(entities, spine, loads, strict=True):
         theirs = [next(measured) for _ in timed[entity]]
         deal = plan_deal([mine, *timed[entity]], [load, *theirs], parallelism=count_tasks(moments))
-        rounds.append(Round(entity, tuple(sources[entity]), deal))
+        rounds.append(Round(entity, tuple(_settle(source, deal) for source in sources[entity]), deal))
     return rounds
+
+
+def _settle(source: Source, deal: Deal) -> Source:
+    """Deal rows after all, where files lie so that tasks would read much of them in vain."""
+    if not source.groups:
+        return source
+    read = sum(one.rows * (_share(one.greatest, deal) - _share(one.least, deal) + 1) for one in source.groups)
+    return replace(source, groups=None) if read > _MOST_READ * sum(one.rows for one in source.groups) else source
+
+
+def read_bucket(side: Side, groups: Iterable[RowGroup], deal: Deal, bucket: int) -> pa.Table:
+    """The rows of the entities of a shared bucket, read from row groups by a task itself."""
+    hashes = deal.hashes_of(bucket)
+    found = [side.schema.empty_table()]
+    mine = [one for one in groups if one.least < hashes.stop and one.greatest >= hashes.start]
+    for batch in read_row_groups(mine, side.schema):
+        table = pa.Table.from_batches([batch])
+        small = table[ENTITY_HASH].to_numpy()
+        seen = side.select_seen(_filter(table, (small >= hashes.start) & (small < hashes.stop)))
+        is_other = np.ones(len(seen), dtype=bool)
+        for _, places in deal.find_busy([seen[name] for name in side.entity]):
+            is_other[places] = False
+        found.append(_filter(seen, is_other))
+    return pa.concat_tables(found).combine_chunks()
+
+
+def _share(small_hash: int, deal: Deal) -> int:
+    return int(deal.share(np.asarray(small_hash)))
+
+
+def _select(batch: pa.RecordBatch, hashes: Collection[int]) -> pa.RecordBatch:
+    return batch.filter(pa.array(np.isin(batch[ENTITY_HASH].to_numpy(), [*hashes])))
+
+
+def _filter(table: pa.Table, kept: Mask) -> pa.Table:
+    """Some rows; those that lie side by side are not copied."""
+    if kept.all():
+        return table
+    places = np.flatnonzero(kept)
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return table.slice(places[0], len(places))
+    return table.filter(pa.array(kept))
 
 
 def _open_source(view: ViewRows, span: Span, as_known_at: datetime | None) -> Source:
     columns = [*view.entity, TIMESTAMP, KNOWN_AT, *view.columns]
-    wanted = view.rows.select(*(F.col(quote_identifier(name)) for name in columns))
+    is_sorted = ENTITY_HASH in view.rows.columns
+    hash_ = F.col(ENTITY_HASH) if is_sorted else F.expr(tell_hash(view.rows.schema, view.entity)).alias(ENTITY_HASH)
+    wanted = view.rows.select(*(F.col(quote_identifier(name)) for name in columns), hash_)
     ttl = None if view.ttl is None else to_microseconds(view.ttl)
     side = Side(
         name=view.name,
@@ -144,23 +201,19 @@ def _open_source(view: ViewRows, span: Span, as_known_at: datetime | None) -> So
     if side.first is not None:
         is_seen &= timestamp >= F.lit(side.first)
     rows = wanted.filter(is_seen)
-    return Source(side, rows, split_files(rows) if view.has_plain_files else None)
+    return Source(side, rows, list_row_groups(rows, ENTITY_HASH) if view.has_plain_files and is_sorted else None)
 
 
 def _sample_source(source: Source) -> Timed:
-    side = source.side
-    names = [F.col(quote_identifier(name)) for name in side.entity]
-    if source.parts is None:
-        at = F.greatest(F.unix_micros(F.col(TIMESTAMP)), F.unix_micros(F.col(KNOWN_AT))).alias("at")
-        return Timed(source.rows.sample(SHARE, SEED).select(*names, at), side.entity, estimate_row(source.rows.schema))
-    bare = side.without_columns()
-    columns = StructType([*(source.rows.schema[name] for name in side.entity), StructField("at", LongType())])
-
-    def draw(batches: Iterable[pa.RecordBatch]) -> Batches:
-        yield from sample_rows(batches, bare)
-
-    sample, row_bytes = replace(source, side=bare).read(draw, columns), estimate_row(source.rows.schema)
-    return Timed(sample, side.entity, row_bytes, sum(part.file_bytes for parts in source.parts for part in parts))
+    side, row_bytes = source.side, estimate_row(source.rows.schema)
+    at = F.greatest(F.unix_micros(F.col(TIMESTAMP)), F.unix_micros(F.col(KNOWN_AT))).alias("at")
+    keys = [F.col(quote_identifier(name)) for name in side.entity]
+    if source.groups is None:
+        return Timed(source.rows.sample(SHARE, SEED).select(*keys, at), side.entity, row_bytes)
+    rows, dense = sum(one.rows for one in source.groups), find_dense(source.groups, row_bytes)
+    # Row groups without any of these hashes are passed over.
+    sample = source.rows.filter(F.col(ENTITY_HASH).isin(dense)).sample(SHARE, SEED).select(*keys, at)
+    return Timed(sample, side.entity, row_bytes, rows, is_even=not dense)
 
 
 def to_arrow(columns: StructType, place: str) -> pa.Schema:

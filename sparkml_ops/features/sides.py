@@ -1,7 +1,7 @@
 """A view as a task of the look-up knows it: which of its rows can be seen, and its columns beside the moments'."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,6 @@ from sparkml_ops.config.features import feature_name
 from sparkml_ops.features.entities import Mask, find_whole, number_entities
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP
 from sparkml_ops.features.newest import Rows, find_newest, to_instants
-from sparkml_ops.features.sizing import SEED, SHARE
 from sparkml_ops.features.window_sums import Positions
 
 
@@ -23,7 +22,7 @@ class Side:
         name: its name.
         entity: its entity columns.
         columns: its feature columns.
-        schema: types of its entity columns, timestamp, _known_at and feature columns.
+        schema: types of its entity columns, timestamp, _known_at, feature columns and _entity_hash.
         ttl: age in microseconds past which a row says nothing; None for never.
         counts: the columns that are 0 where there is no row.
         first: rows older than this, in microseconds since 1970, are seen by nobody; None where there is no such age.
@@ -45,11 +44,6 @@ class Side:
         """The last instant at which a row may become known and still be seen."""
         return self.last if self.as_known_at is None else self.as_known_at
 
-    def without_columns(self) -> "Side":
-        """The same without the feature columns."""
-        kept = [self.schema.field(name) for name in (*self.entity, TIMESTAMP, KNOWN_AT)]
-        return replace(self, columns=(), schema=pa.schema(kept))
-
     def select_seen(self, table: pa.Table) -> pa.Table:
         """The rows that some moment may see."""
         timestamp, known_at = to_instants(table[TIMESTAMP]), to_instants(table[KNOWN_AT])
@@ -64,15 +58,6 @@ class Side:
         timestamp, known_at = to_instants(table[TIMESTAMP]), to_instants(table[KNOWN_AT])
         visible = np.maximum(timestamp, known_at) if self.as_known_at is None else timestamp
         return Rows(entity, visible, timestamp, known_at, table.select(self.columns))
-
-
-def sample_rows(batches: Iterable[pa.RecordBatch], side: Side) -> Iterator[pa.RecordBatch]:
-    """The entity and the instant from which it can be seen, of a share of the rows."""
-    for number, batch in enumerate(batches):
-        drawn = np.flatnonzero(np.random.default_rng(SEED + number).random(len(batch)) < SHARE)
-        seen = side.select_seen(pa.Table.from_batches([batch.take(pa.array(drawn))]))
-        at = np.maximum(to_instants(seen[TIMESTAMP]), to_instants(seen[KNOWN_AT]))
-        yield from seen.select(side.entity).append_column("at", pa.array(at)).to_batches()
 
 
 def join_sides(moments: pa.Table, sides: Sequence[tuple[Side, pa.Table]], *, timestamp: str) -> pa.Table:

@@ -19,7 +19,8 @@ from pyspark.sql.types import BooleanType, DataType, DatetimeType, IntegralType,
 
 from sparkml_ops.features.dealing import Busy, Deal
 from sparkml_ops.features.entities import hash_rows
-from sparkml_ops.lake import quote_identifier
+from sparkml_ops.features.entity_hash import HASHES, narrow_hash, tell_wide_hash
+from sparkml_ops.lake import RowGroup, quote_identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 BUCKET_BYTES = 32 * 2**20
 """What a task takes in of one bucket, about; while it works it needs a few times as much."""
-_SMALL_BYTES = 4 * 2**20  # of files, in which no entity can be busy
-_PACKED = 4  # times as large as its file a table is in memory, about
 _SMALL_ROWS = 50_000  # fewer are not worth a task of their own
 SHARE, SEED = 0.02, 20130101
 """Of the rows that are looked at for frequent entities."""
@@ -62,28 +61,28 @@ class Timed:
     """One side of the look-up as sizing sees it.
 
     Attributes:
-        sample: a few of its rows, `SHARE` of all: the entity columns, and `at`, the instant in microseconds.
+        sample: a few of the rows that may be of busy entities, `SHARE` of them: the entity columns, and `at`, the instant in microseconds.
         entity: the entity columns.
         row_bytes: how large a row is.
-        file_bytes: how large its files are, where that is known.
+        rows: how many there are in all, where that is known without a look.
+        is_even: no entity can be busy.
     """
 
     sample: "DataFrame"
     entity: tuple[str, ...]
     row_bytes: int
-    file_bytes: int | None = None
+    rows: int | None = None
+    is_even: bool = False
 
-    def keys(self) -> "list[Column]":
-        """The entity columns; whole numbers of every size are the same entity."""
-        return plain_keys(self.sample, self.entity)
+    def hash(self) -> "Column":
+        """The entity's hash."""
+        return hash_entity(self.sample, self.entity)
 
 
-def plain_keys(rows: "DataFrame", entity: Sequence[str]) -> "list[Column]":
-    """Entity columns, of which whole numbers of every size are the same entity."""
-    return [
-        column.cast("bigint") if isinstance(rows.schema[name].dataType, IntegralType) else column
-        for name, column in ((name, F.col(quote_identifier(name))) for name in entity)
-    ]
+def hash_entity(rows: "DataFrame", entity: Sequence[str]) -> "Column":
+    """The hash of an entity in Spark; null where one of its columns is."""
+    is_whole = reduce(and_, [F.col(quote_identifier(name)).isNotNull() for name in entity])
+    return F.when(is_whole, F.expr(tell_wide_hash(rows.schema, entity)))
 
 
 def count_tasks(rows: "DataFrame") -> int:
@@ -105,7 +104,7 @@ def measure_moments(moments: "DataFrame", at: "Column", sides: Sequence[Timed]) 
         at: the moment, in microseconds.
         sides: the moments by each of these entities.
     """
-    sampled = [F.when(F.rand(SEED) < SHARE, _hash(plain_keys(moments, side.entity))) for side in sides]
+    sampled = [F.when(F.rand(SEED) < SHARE, hash_entity(moments, side.entity)) for side in sides]
     frequent = [_take_frequent(f"hash_{n}").alias(f"frequent_{n}") for n in range(len(sides))]
     found = (
         moments.select(at.alias("at"), *(hash_.alias(f"hash_{n}") for n, hash_ in enumerate(sampled)))
@@ -118,22 +117,32 @@ def measure_moments(moments: "DataFrame", at: "Column", sides: Sequence[Timed]) 
 
 
 def measure_views(sides: Sequence[Timed]) -> list[Load]:
-    """The load of each view, by one job over the samples of those that are not small at sight."""
+    """The load of each view, by one job over the samples of those of which it is not known."""
     counted = [
-        side.sample.agg(F.count("*").alias("rows"), _take_frequent(_hash(side.keys())).alias("frequent")).select(
+        side.sample.agg(F.count("*").alias("rows"), _take_frequent(side.hash()).alias("frequent")).select(
             F.lit(number).alias("number"), "rows", "frequent"
         )
         for number, side in enumerate(sides)
-        if side.file_bytes is None or side.file_bytes > _SMALL_BYTES
+        if not side.is_even
     ]
     found = reduce(lambda one, other: one.union(other), counted).collect() if counted else []
     looked_at = {row["number"]: (row["rows"] / SHARE, _to_counts(row["frequent"])) for row in found}
     loads = []
     for number, side in enumerate(sides):
-        unpacked = (side.file_bytes or 0) * _PACKED / side.row_bytes
-        rows, frequent = looked_at.get(number, (unpacked, {}))
-        loads.append(Load(rows, frequent, side.row_bytes))
+        rows, frequent = looked_at.get(number, (0.0, {}))
+        loads.append(Load(rows if side.rows is None else side.rows, frequent, side.row_bytes))
     return loads
+
+
+def find_dense(groups: Sequence[RowGroup], row_bytes: int) -> list[int]:
+    """The `_entity_hash`es that may have half a bucket of the rows of row groups: if an entity is busy, its own is among them."""
+    begins = np.zeros(HASHES + 1)
+    for one in groups:
+        each = one.rows / (one.greatest - one.least + 1)
+        begins[one.least] += each
+        begins[one.greatest + 1] -= each
+    dense: list[int] = np.flatnonzero(np.cumsum(begins)[:-1] * row_bytes > BUCKET_BYTES / 2).tolist()
+    return dense
 
 
 def plan_deal(sides: Sequence[Timed], loads: Sequence[Load], *, parallelism: int) -> Deal:
@@ -152,13 +161,13 @@ def plan_deal(sides: Sequence[Timed], loads: Sequence[Load], *, parallelism: int
     large = {entity: size for entity, size in by_entity.items() if size > BUCKET_BYTES}
     rows = sum(load.rows for load in loads)
     shared = max(ceil((total - sum(large.values())) / BUCKET_BYTES), min(parallelism, ceil(rows / _SMALL_ROWS)), 1)
+    shared = min(shared, HASHES)
     if not large:
         return Deal(shared)
     entities = _look_at_busy(sides, loads, large)
-    firsts = accumulate((sum(fans) for _, _, fans in entities), initial=shared)
+    firsts = accumulate((sum(fans) for *_, fans in entities), initial=shared)
     return Deal(
-        shared,
-        tuple(Busy(hash_, first, cuts, fans) for first, (hash_, cuts, fans) in zip(firsts, entities, strict=False)),
+        shared, tuple(Busy(*hashes, first, *rest) for first, (hashes, *rest) in zip(firsts, entities, strict=False))
     )
 
 
@@ -191,8 +200,8 @@ def _cut_evenly(instants: Sequence[int], size: float) -> list[int]:
 
 def _look_at_busy(
     sides: Sequence[Timed], loads: Sequence[Load], large: Mapping[int, float]
-) -> list[tuple[int, tuple[int, ...], tuple[int, ...]]]:
-    """The hash, cuts and fans of the entities that are too large for a bucket."""
+) -> list[tuple[tuple[int, int], tuple[int, ...], tuple[int, ...]]]:
+    """The hashes, cuts and fans of the entities that are too large for a bucket."""
     looked_at = [_find_quantiles(side, large, is_moment=number == 0) for number, side in enumerate(sides)]
     table: pa.Table = reduce(lambda one, other: one.union(other), looked_at).toArrow()
     hashes = hash_rows([table[f"key_{number}"] for number in range(len(sides[0].entity))]).tolist()
@@ -207,23 +216,23 @@ def _look_at_busy(
     for hash_, (moments, rows) in sorted(quantiles.items()):
         sizes = [load.frequent.get(in_spark[hash_], 0.0) * load.row_bytes / BUCKET_BYTES for load in loads]
         cuts, fans = cut_time(sorted(moments), sorted(rows), moments_size=sizes[0], rows_size=sum(sizes[1:]))
-        found.append((hash_, cuts, fans))
+        found.append(((hash_, narrow_hash(in_spark[hash_])), cuts, fans))
     return found
 
 
 def _find_quantiles(side: Timed, large: Iterable[int], *, is_moment: bool) -> "DataFrame":
-    steps = [number / _STEPS for number in range(1, _STEPS)]
-    keys = [key.alias(f"key_{number}") for number, key in enumerate(side.keys())]
+    steps = ", ".join(f"{number / _STEPS}D" for number in range(1, _STEPS))
+    keys = [
+        (column.cast("bigint") if isinstance(side.sample.schema[name].dataType, IntegralType) else column).alias(
+            f"key_{number}"
+        )
+        for number, (name, column) in enumerate((name, F.col(quote_identifier(name))) for name in side.entity)
+    ]
     names = [f"key_{number}" for number in range(len(keys))]
-    instants = F.percentile_approx("at", steps, _STEPS * 10).alias("instants")
-    timed = side.sample.select(_hash(side.keys()).alias("hash"), *keys, "at")
+    instants = F.expr(f"percentile_approx(at, array({steps}), {_STEPS * 10})").alias("instants")
+    timed = side.sample.select(side.hash().alias("hash"), *keys, "at")
     busy = timed.filter(F.col("hash").isin([*large])).groupBy("hash", *names).agg(instants)
     return busy.select("hash", F.lit(is_moment).alias("is_moment"), *names, "instants")
-
-
-def _hash(keys: "Sequence[Column]") -> "Column":
-    """The hash of an entity in Spark; null where one of its columns is."""
-    return F.when(reduce(and_, [key.isNotNull() for key in keys]), F.xxhash64(*keys))
 
 
 def _take_frequent(hashes: "Column | str") -> "Column":

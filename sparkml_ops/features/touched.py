@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, FloatType, StructType
+from pyspark.sql.types import StructType
 
 from sparkml_ops.features.change_points import DAY
+from sparkml_ops.features.entity_hash import ENTITY_HASH, HASHES, tell_hash
 from sparkml_ops.features.events import (
     TIMESTAMP,
     event_time,
@@ -22,7 +23,6 @@ from sparkml_ops.features.events import (
     says_nothing,
     to_microseconds,
 )
-from sparkml_ops.lake import quote_identifier
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -123,7 +123,9 @@ def tell_condition(touched: Touched, columns: StructType, entity: Sequence[str])
     if span is None:
         return "false"
     first, last = (f"TIMESTAMP '{instant.isoformat()}'" for instant in span)
-    lower, upper = _bounds(touched, tell_slice(columns, entity))
+    # A table of an earlier release has no such column.
+    number = _to_slice(f"`{ENTITY_HASH}`") if ENTITY_HASH in columns.names else tell_slice(columns, entity)
+    lower, upper = _bounds(touched, number)
     at = f"unix_micros(`{TIMESTAMP}`)"
     return f"`{TIMESTAMP}` >= {first} AND `{TIMESTAMP}` <= {last} AND {at} >= {lower} AND {at} <= {upper}"
 
@@ -144,11 +146,9 @@ def _bounds(touched: Touched, number: str) -> tuple[str, str]:
 
 
 def tell_slice(columns: StructType, entity: Sequence[str]) -> str:
-    """SQL for the number of an entity's slice; -0.0 is 0.0."""
-    keys = [
-        f"({quote_identifier(name)} + 0.0D)"
-        if isinstance(columns[name].dataType, FloatType | DoubleType)
-        else quote_identifier(name)
-        for name in entity
-    ]
-    return f"CAST(pmod(xxhash64({', '.join(keys)}), {SLICES}L) AS INT)"
+    """SQL for the number of an entity's slice, an int."""
+    return _to_slice(tell_hash(columns, entity))
+
+
+def _to_slice(hash_: str) -> str:
+    return f"CAST({hash_} DIV {HASHES // SLICES} AS INT)"

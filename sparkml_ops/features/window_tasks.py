@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from sparkml_ops.features.change_points import DAY
+from sparkml_ops.features.entity_hash import tell_hash
 from sparkml_ops.features.sliding import Plan, slide_windows
 from sparkml_ops.features.touched import SLICES, tell_slice
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 EVENTS_PER_TASK = 250_000
 _ROWS_PER_BATCH = 65_536  # that go back to the JVM at a time
-_TASK = "_task"
+_TASK, _HASH = "_task", "_hash"
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,20 @@ def compute_windows(counted: "DataFrame", plan: Plan, columns: "StructType") -> 
     first, shares = (
         f"array({', '.join(map(str, numbers))})[{plan.part} - {tasks.part}L]" for numbers in (tasks.first, tasks.shares)
     )
-    number = F.expr(f"CAST({first} + {tell_slice(counted.schema, plan.entity)} % {shares} AS INT)")
+    slice_ = tell_slice(counted.schema, plan.entity)
+    number = F.expr(f"CAST({first} + {slice_} * {shares} DIV {SLICES} AS INT)")
+    hash_ = F.expr(tell_hash(counted.schema, plan.entity))
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = list(batches)
         if held:
-            table = pa.Table.from_batches(held)
+            table = pa.Table.from_batches(held).sort_by(_HASH).drop_columns(_HASH)
             for part in sorted(pc.unique(table[plan.part]).to_pylist()):
                 figures = slide_windows(table.filter(pc.equal(table[plan.part], part)), plan)
                 yield from figures.to_batches(_ROWS_PER_BATCH)
 
-    met = dealt.withColumn(_TASK, number).repartitionById(tasks.count(), F.col(_TASK)).drop(_TASK)
+    numbered = dealt.select("*", number.alias(_TASK), hash_.alias(_HASH))
+    met = numbered.repartitionById(tasks.count(), F.col(_TASK)).drop(_TASK)
     return met.mapInArrow(run, columns)
 
 

@@ -41,6 +41,7 @@ from pyspark.sql.types import BooleanType, DoubleType, LongType, StructField, St
 from sparkml_ops.config.aggregates import COUNTS
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.change_points import Clock
+from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing, to_microseconds
 from sparkml_ops.features.ratios import derive_ratios
 from sparkml_ops.features.sketches import sketch_events
@@ -59,7 +60,7 @@ _TIME, _KNOWN, _PART = "_time", "_known", "_part"
 
 
 def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "DataFrame":
-    """Rows of an `aggregate` view: entity columns, timestamp, _known_at and the view's columns.
+    """Rows of an `aggregate` view: entity columns, timestamp, _known_at, the view's columns and _entity_hash.
 
     Raises:
         ConfigError: an expression cannot be computed, or has a type that an operation does not take.
@@ -79,7 +80,8 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
     derived = derive_ratios(figures, view.derive, place=f"features.{name}.derive", filled=FILLED)
     change_point = F.timestamp_micros(_TIME)
     names = view.column_names()
-    return derived.select(*view.entity, change_point.alias(TIMESTAMP), change_point.alias(KNOWN_AT), *names)
+    hash_ = F.expr(tell_hash(events.schema, view.entity)).alias(ENTITY_HASH)
+    return derived.select(*view.entity, change_point.alias(TIMESTAMP), change_point.alias(KNOWN_AT), *names, hash_)
 
 
 def plan_windows(view: FeatureView, inputs: "Sequence[Inputs]") -> Plan:

@@ -6,7 +6,7 @@ from sparkml_ops.lake.history import commits_in_effect, find_change
 from sparkml_ops.lake.location import Lake, open_lake, quote_identifier, resolve_table_name
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
-from sparkml_ops.lake.plain_files import FilePart, has_plain_files, list_paths, read_parts, split_files
+from sparkml_ops.lake.plain_files import RowGroup, has_plain_files, list_paths, list_row_groups, read_row_groups
 from sparkml_ops.lake.relations import query_tables, relate_frames, resolve_relation
 from sparkml_ops.lake.rewrites import Places
 from sparkml_ops.lake.runs import (
@@ -34,9 +34,11 @@ from sparkml_ops.lake.tables import (
 )
 from sparkml_ops.lake.versions import find_write, version_before, version_beside
 from sparkml_ops.lake.writes import (
+    ROW_GROUP_BYTES,
     append_files,
     append_once,
     append_rows,
+    grouping_rows,
     merge_rows,
     put_rows,
     replace_slice,
@@ -48,14 +50,15 @@ __all__ = [
     "DELETE",
     "METRICS",
     "PATCH",
+    "ROW_GROUP_BYTES",
     "UPSERT",
     "Commit",
     "Difference",
-    "FilePart",
     "Lake",
     "MergeRules",
     "Metric",
     "Places",
+    "RowGroup",
     "StepRecord",
     "StepRun",
     "append_files",
@@ -70,9 +73,11 @@ __all__ = [
     "find_difference",
     "find_inputs",
     "find_write",
+    "grouping_rows",
     "has_plain_files",
     "last_successes",
     "list_paths",
+    "list_row_groups",
     "list_tables",
     "merge_rows",
     "new_run_id",
@@ -83,7 +88,7 @@ __all__ = [
     "quote_identifier",
     "read_history",
     "read_notes",
-    "read_parts",
+    "read_row_groups",
     "read_table",
     "record_metrics",
     "record_step",
@@ -93,7 +98,6 @@ __all__ = [
     "replace_where",
     "resolve_relation",
     "resolve_table_name",
-    "split_files",
     "stage_files",
     "stage_folder",
     "stage_rows",

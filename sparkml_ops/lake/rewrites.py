@@ -1,17 +1,18 @@
 """Rows put into a table by writing anew the files that hold the rows they replace, and no others, in one commit.
 
 It is what a merge does, for one who knows already which files these are: a merge has to find them, and then joins whole rows with whole
-rows, where here the rows that stay are told by their keys alone.
+rows, where here the rows that stay are told by their keys alone. And it is what an overwrite of some rows does, by one job instead of three.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from sparkml_ops.lake.location import Lake
+from sparkml_ops.lake.tables import read_table
 from sparkml_ops.lake.transactions import (
     delta_classes,
     from_seq,
@@ -62,19 +63,17 @@ def put_into_files(lake: Lake, table: str, rows: DataFrame, *, places: Places, r
     if lake.database is not None or not has_transactions(lake):
         return False
     transaction = start_transaction(lake, table)
-    properties = from_seq(lake, transaction.metadata().configuration())
     touched = _find_files(lake, transaction, places.files)
     kept = read_files(lake, transaction, touched)
     is_same = transaction.snapshot().version() == places.version and len(touched) == len(places.files)
-    asks_for_more = any(properties.get(name) == "true" for name in _ASKS_FOR_MORE)
-    if not is_same or asks_for_more or set(kept.dtypes) != set(rows.dtypes):
+    if not is_same or _asks_for_more(lake, transaction) or set(kept.dtypes) != set(rows.dtypes):
         return False
     named = rows.select(*places.keys)
     others = kept.join(F.broadcast(named) if rows_put <= _MOST_AT_HAND else named, [*places.keys], "left_anti")
     new = others.select(*kept.columns).union(rows.select(*kept.columns).coalesce(-(-rows_put // _ROWS_OF_A_FILE)))
     with noting(lake, note):
         added = transaction.writeFiles(new._jdf)  # noqa: SLF001
-        before = sum(int(file.numLogicalRecords().get()) for file in touched if file.numLogicalRecords().isDefined())
+        before = _count_rows(touched)
         figures = {
             "operationNumSourceRows": rows_put,
             "numTargetRowsCopied": max(before - places.rows, 0),
@@ -90,6 +89,60 @@ def put_into_files(lake: Lake, table: str, rows: DataFrame, *, places: Places, r
     return True
 
 
+def replace_in_files(lake: Lake, table: str, rows: DataFrame, *, condition: str, note: str) -> bool:
+    """Put rows in the place of those of which a condition is true; False, and nothing done, where only Delta's own overwrite can.
+
+    That deletes first, to which end it looks for the files with such rows by a job of its own, and then appends. Here the files that may
+    have some, by their bounds, are written anew by the same job as the new rows.
+
+    Args:
+        lake: where the table is.
+        table: its name.
+        rows: the new rows; the write fails where the condition is not true of one.
+        condition: SQL.
+        note: marks the commit.
+    """
+    if lake.database is not None or not has_transactions(lake):
+        return False
+    transaction = start_transaction(lake, table)
+    if _asks_for_more(lake, transaction):
+        return False
+    there = read_table(lake, table, version=transaction.snapshot().version())
+    names = {path.rpartition("/")[2] for path in there.filter(F.expr(condition)).inputFiles()}
+    touched = _find_files(lake, transaction, names)
+    if len(touched) != len(names) or there.dtypes != rows.dtypes:
+        return False
+    is_within = F.when(F.expr(condition), F.lit(True)).otherwise(
+        F.raise_error(f"{table}: a row is not where {condition}")
+    )
+    counted = Observation()
+    is_other = ~F.coalesce(F.expr(condition), F.lit(False))
+    kept = read_files(lake, transaction, touched).filter(is_other).observe(counted, F.count(F.lit(1)).alias("kept"))
+    with noting(lake, note):
+        added = transaction.writeFiles(kept.select(*rows.columns).union(rows.filter(is_within))._jdf)  # noqa: SLF001
+        copied = int(counted.get["kept"])
+        figures = {
+            "numOutputRows": _count_rows(from_seq(lake, added)),
+            "numCopiedRows": copied,
+            "numDeletedRows": _count_rows(touched) - copied,
+            "numRemovedFiles": len(touched),
+            "numFiles": added.size(),
+        }
+        transaction.registerSQLMetrics(lake.spark._jsparkSession, list_metrics(lake, figures))  # noqa: SLF001
+        removed = to_seq(lake, [file.remove() for file in touched])
+        transaction.commit(added.appendedAll(removed), _tell_overwrite(lake, condition, note))
+    return True
+
+
+def _asks_for_more(lake: Lake, transaction: Any) -> bool:
+    properties = from_seq(lake, transaction.metadata().configuration())
+    return any(properties.get(name) == "true" for name in _ASKS_FOR_MORE)
+
+
+def _count_rows(files: Iterable[Any]) -> int:
+    return sum(int(file.numLogicalRecords().get()) for file in files if file.numLogicalRecords().isDefined())
+
+
 def _find_files(lake: Lake, transaction: Any, names: Collection[str]) -> list[Any]:
     """The files of these names. All are asked for, so that no other writer's commit can come between."""
     everything = to_seq(lake, [lake.spark._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral()])  # type: ignore[union-attr]  # noqa: SLF001
@@ -100,3 +153,11 @@ def _find_files(lake: Lake, transaction: Any, names: Collection[str]) -> list[An
 def _tell_merge(lake: Lake) -> Any:
     nothing, none = lake.spark._jvm.scala.Option.empty(), to_seq(lake, [])  # type: ignore[union-attr]  # noqa: SLF001
     return getattr(delta_classes(lake), "DeltaOperations$Merge")(nothing, nothing, nothing, nothing, none, none, none)
+
+
+def _tell_overwrite(lake: Lake, condition: str, note: str) -> Any:
+    jvm: Any = lake.spark._jvm  # noqa: SLF001
+    option, nothing = jvm.scala.Option.apply, jvm.scala.Option.empty()
+    operation = getattr(delta_classes(lake), "DeltaOperations$Write")
+    mode = jvm.org.apache.spark.sql.SaveMode.Overwrite
+    return operation(mode, option(to_seq(lake, [])), option(condition), option(note), *[nothing] * 5)

@@ -5,7 +5,8 @@ nothing. Rows that are added under a known name with another fingerprint are ref
 Every write is one Delta commit.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sparkml_ops.lake.adopt import adopt_files
@@ -14,7 +15,7 @@ from sparkml_ops.lake.describe import drop_lost_checks
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake, check_table_name, sql_name, table_path
 from sparkml_ops.lake.merges import MergeRules, Slice, execute_merge, match_rows
-from sparkml_ops.lake.rewrites import Places, put_into_files
+from sparkml_ops.lake.rewrites import Places, put_into_files, replace_in_files
 from sparkml_ops.lake.statistics import choose_statistics, hide_before
 from sparkml_ops.lake.tables import CREATE_OPTIONS, require_schema, table_exists
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
     from sparkml_ops.lake.footers import Footer
+
+ROW_GROUP_BYTES = "parquet.block.size"
+"""How large row groups become, about: a setting of the session, and a property of a table."""
 
 
 def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fingerprint: str = "") -> Commit:
@@ -85,15 +89,21 @@ def replace_slice(
 
 
 def replace_where(
-    lake: Lake, table: str, rows: "DataFrame", *, condition: str, write_id: str, fingerprint: str = ""
+    lake: Lake,
+    table: str,
+    rows: "DataFrame",
+    *,
+    condition: str,
+    write_id: str,
+    fingerprint: str = "",
 ) -> Commit:
     """As `replace_slice`, for the rows of which a SQL condition is true."""
 
     def write(marks: Marks) -> None:
-        if table_exists(lake, table):
-            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": condition})
-        else:
+        if not table_exists(lake, table):
             _save(lake, table, rows, options=marks.options())
+        elif marks.transaction or not replace_in_files(lake, table, rows, condition=condition, note=marks.note):
+            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": condition})
 
     return commit_once(lake, table, write, name=WriteName(write_id, fingerprint, replaces="slice"))
 
@@ -169,6 +179,20 @@ def put_rows(lake: Lake, table: str, rows: "DataFrame", *, places: Places, rows_
             execute_merge(lake, table, rows, rules=rules, options=marks.options())
 
     return commit_once(lake, table, write, name=WriteName(write_id, ""))
+
+
+@contextmanager
+def grouping_rows(lake: Lake, group_bytes: int) -> Iterator[None]:
+    """While the block runs, files that are written get row groups of about this size. Delta takes it from the session alone."""
+    conf, before = lake.spark.conf, lake.spark.conf.get(ROW_GROUP_BYTES, None)
+    conf.set(ROW_GROUP_BYTES, group_bytes)
+    try:
+        yield
+    finally:
+        if before is None:
+            conf.unset(ROW_GROUP_BYTES)
+        else:
+            conf.set(ROW_GROUP_BYTES, before)
 
 
 def _save(

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.errors import TableNotFoundError
+from sparkml_ops.features.entity_hash import ENTITY_HASH, GROUP_BYTES
 from sparkml_ops.lake import (
     METRICS,
+    ROW_GROUP_BYTES,
     Lake,
     Metric,
     StepRecord,
@@ -181,6 +183,8 @@ def _put_in_order(lake: Lake, look: Look) -> TableUpkeep:
     if look.cluster_by:
         cluster_table(lake, look.table, look.cluster_by)
     if look.is_compacted:
+        if ENTITY_HASH in read_table(lake, look.table).columns:
+            set_properties(lake, look.table, {ROW_GROUP_BYTES: str(GROUP_BYTES)})
         compact_table(lake, look.table)
     if look.old.files:
         vacuum_table(lake, look.table, look.old.files, retention=look.retention)

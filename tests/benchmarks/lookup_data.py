@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from sparkml_ops.features import ViewRows
-from sparkml_ops.lake import Lake, has_plain_files, read_table, replace_table
+from sparkml_ops.features.entity_hash import ENTITY_HASH, GROUP_BYTES, tell_hash
+from sparkml_ops.lake import Lake, grouping_rows, has_plain_files, read_table, replace_table
 
 TTL = timedelta(days=30)
 BUSY_KEY, BUSY_SHARE = 7, 0.3
@@ -26,7 +27,11 @@ def make_tables(lake: Lake, *, rows: int, columns: int, busy: bool) -> None:
         F.col("at").alias("_known_at"),
         *(v.alias(k) for k, v in features.items()),
     )
-    replace_table(lake, "features_v", table, write_id="rows")
+    # In the order in which a build leaves a `select` view.
+    hash_ = F.expr(tell_hash(table.schema, ["customer"])).alias(ENTITY_HASH)
+    laid = table.select("*", hash_).repartitionByRange("timestamp").sortWithinPartitions(ENTITY_HASH, "timestamp")
+    with grouping_rows(lake, GROUP_BYTES):
+        replace_table(lake, "features_v", laid, write_id="rows")
     moments = _draw(lake.spark, rows * 2 // 5, keys=max(rows // 100, 1), busy=busy, seed=2)
     replace_table(lake, "spine", moments.select("id", "customer", "at"), write_id="moments")
 
@@ -44,7 +49,9 @@ def _draw(spark: SparkSession, number: int, *, keys: int, busy: bool, seed: int)
 def open_view(lake: Lake, *, table: str = "features_v", name: str = "v") -> ViewRows:
     """The view as the look-up takes it."""
     rows = read_table(lake, table)
-    columns = tuple(column for column in rows.columns if column not in {"customer", "timestamp", "_known_at"})
+    columns = tuple(
+        column for column in rows.columns if column not in {"customer", "timestamp", "_known_at", ENTITY_HASH}
+    )
     return ViewRows(name, ("customer",), columns, rows, TTL, has_plain_files=has_plain_files(lake, table))
 
 

@@ -12,7 +12,7 @@ SCHEMA = "customer string, at timestamp, amount double, note string"
 def observe(events, **view):
     table = compute_features(events, view_of(**view), name="purse")
     return sorted(
-        (row["customer"], minutes_after_noon(row["timestamp"]), minutes_after_noon(row["_known_at"]), *row[3:])
+        (row["customer"], minutes_after_noon(row["timestamp"]), minutes_after_noon(row["_known_at"]), *row[3:-1])
         for row in table.collect()
     )
 

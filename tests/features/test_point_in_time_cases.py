@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from pyspark.sql import functions as F
 from shop import NOON, make_use_case
 
 from sparkml_ops.features import rounds
 from sparkml_ops.features.dealing import Busy, Deal
 from sparkml_ops.features.entities import hash_rows
+from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rounds import ViewRows
-from sparkml_ops.lake import has_plain_files, open_lake, read_table, replace_table
+from sparkml_ops.lake import grouping_rows, has_plain_files, open_lake, read_table, replace_table
 
 SEED = 20240301
-ENTITIES, MOMENTS = 400, 6_000
+KEYS = (("customer",), ("customer", "shop"))
+CUSTOMERS, MOMENTS = 400, 6_000
 SCHEMA = "customer string, shop int, timestamp timestamp, _known_at timestamp, money double, note string"
 TTLS = {"ever": None, "brief": 7, "once": 0}
 ZONES = [UTC, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-8))]
@@ -47,7 +50,7 @@ def draw_cases():
     """Minutes after noon; half of the rows are corrections or ties of one that is there."""
     draw = random.Random(SEED)
     rows, cases = [], []
-    for number in range(ENTITIES):
+    for number in range(CUSTOMERS):
         customer = draw.choice([f"e{number}", f"é|{number}", "" if number == 5 else f"e{number} "])
         for _ in range(draw.randint(0, 12) if number else 300):
             timestamp = draw.randint(0, 40)
@@ -60,7 +63,7 @@ def draw_cases():
                 rows.append(Row(row.customer, row.shop, timestamp, known_at + late, draw.choice([None, 7.0, 8.0]), "c"))
         cases += [
             Case(len(cases) + n, customer, draw.choice([1, 2, 2**31 - 1]), draw.randint(-3, 80))
-            for n in range(MOMENTS // ENTITIES)
+            for n in range(MOMENTS // CUSTOMERS)
         ]
     rows += [Row(None, 1, 0, 0, 9.0, "x"), Row("e1", 1, None, 0, 9.0, "x"), Row("e1", 1, 0, None, 9.0, "x")]
     cases[7], cases[77] = Case(7, None, 1, 20), Case(77, "e5", 1, None)
@@ -105,31 +108,50 @@ def instant(minute, number=0):
 
 @pytest.fixture(scope="module")
 def lake(spark, tmp_path_factory):
-    """The rows as a table."""
+    """The rows as a table for each entity, as a build leaves them, in more than one row group a file."""
     lake = open_lake(make_use_case(tmp_path_factory.mktemp("cases")), spark)
     values = [
         (r.customer, r.shop, instant(r.timestamp, n), instant(r.known_at, n + 1), r.money, r.note)
         for n, r in enumerate(ROWS)
     ]
-    replace_table(lake, "features_v", spark.createDataFrame(values, SCHEMA).repartition(3), write_id="rows")
+    rows = spark.createDataFrame(values, SCHEMA)
+    with grouping_rows(lake, 1024):
+        for by in KEYS:
+            hash_ = F.expr(tell_hash(rows.schema, by)).alias(ENTITY_HASH)
+            laid = rows.select("*", hash_).repartitionByRange(3, "timestamp").sortWithinPartitions(ENTITY_HASH)
+            replace_table(lake, name_table(by), laid, write_id="rows")
     return lake
 
 
-def look_up(lake, *, as_known_at=None, has_files=False):
+def name_table(by):
+    return f"features_by_{len(by)}"
+
+
+def open_all(lake, *, has_files):
     moments = lake.spark.createDataFrame(
         [(case.id, case.customer, case.shop, instant(case.at, case.id)) for case in CASES],
         "id long, customer string, shop long, at timestamp",
     )
-    table = read_table(lake, "features_v")
+    tables = {by: read_table(lake, name_table(by)) for by in KEYS}
+    if not has_files:
+        tables = {by: table.drop(ENTITY_HASH) for by, table in tables.items()}
     views = [
         ViewRows(
-            f"{name}{len(by)}", by, ("money", "note"), table, ttl and timedelta(minutes=ttl), has_plain_files=has_files
+            f"{name}{len(by)}",
+            by,
+            ("money", "note"),
+            tables[by],
+            None if ttl is None else timedelta(minutes=ttl),
+            has_plain_files=has_files,
         )
-        if ttl != 0
-        else ViewRows(f"{name}{len(by)}", by, ("money", "note"), table, timedelta(0), has_plain_files=has_files)
-        for by in (("customer",), ("customer", "shop"))
+        for by in KEYS
         for name, ttl in TTLS.items()
     ]
+    return moments, views
+
+
+def look_up(lake, *, as_known_at=None, has_files=False):
+    moments, views = open_all(lake, has_files=has_files)
     joined = join_point_in_time(moments, views, timestamp="at", as_known_at=instant(as_known_at))
     return {row["id"]: tuple(row)[4:] for row in joined.collect()}
 
@@ -139,12 +161,7 @@ def count_differences(found, as_known_at=None):
         case
         for case in CASES
         if found[case.id]
-        != tuple(
-            value
-            for by in (("customer",), ("customer", "shop"))
-            for ttl in TTLS.values()
-            for value in expected(case, by, ttl, as_known_at)
-        )
+        != tuple(value for by in KEYS for ttl in TTLS.values() for value in expected(case, by, ttl, as_known_at))
     ]
     assert len(found) == len(CASES)
     return len(wrong)
@@ -157,7 +174,9 @@ def test_every_moment_finds_the_row_that_a_plain_loop_finds(lake):
 
 
 def test_tasks_that_read_the_files_themselves_find_the_same(lake):
-    assert has_plain_files(lake, "features_v")
+    planned = rounds.plan_rounds(*open_all(lake, has_files=True), "at", None)
+    assert all(len(source.groups) > 3 for one in planned for source in one.sources)
+    assert all(has_plain_files(lake, name_table(by)) for by in KEYS)
     assert count_differences(look_up(lake, has_files=True)) == 0
 
 
@@ -177,10 +196,13 @@ def test_slices_of_busy_entities_find_the_same(lake, monkeypatch, has_files):
             pa.chunked_array([[k[0] for k in busy]]),
             pa.chunked_array([pa.array([k[1] for k in busy], pa.int64())]),
         ]
-        hashes = sorted(set(hash_rows(columns[: len(sides[0].entity)]).tolist()))
+        by = sides[0].entity
+        rows = lake.spark.createDataFrame(busy, "customer string, shop long")
+        small = [row[0] for row in rows.select(F.expr(tell_hash(rows.schema, by))).collect()]
+        hashes = sorted(set(zip(hash_rows(columns[: len(by)]).tolist(), small, strict=True)))
         cuts = [int((NOON + timedelta(minutes=m)).timestamp() * 1e6) for m in (3, 4, 17, 17.5, 40)]
         fans = (1, 2, 1, 3, 1, 1)
-        return Deal(5, tuple(Busy(hash_, 5 + n * sum(fans), tuple(cuts), fans) for n, hash_ in enumerate(hashes)))
+        return Deal(5, tuple(Busy(*both, 5 + n * sum(fans), tuple(cuts), fans) for n, both in enumerate(hashes)))
 
     monkeypatch.setattr(rounds, "plan_deal", deal_in_slices)
     assert count_differences(look_up(lake, has_files=has_files)) == 0

@@ -15,7 +15,7 @@ DAY = 24 * 60
 
 def compute(events, **view):
     table = compute_features(events, view_of(**view), name="purse")
-    found = [(row["customer"], minutes_after_noon(row["timestamp"]), *row[3:]) for row in table.collect()]
+    found = [(row["customer"], minutes_after_noon(row["timestamp"]), *row[3:-1]) for row in table.collect()]
     return table.columns[3:], sorted(found, key=lambda row: row[:2])
 
 

@@ -159,7 +159,7 @@ def test_the_table_is_the_oracles(spark, number):
     cases, asked = draw_events(scenario, number), ask_all(scenario)
     view = to_view(scenario, asked)
     table = compute_features(spark.createDataFrame(to_table(cases, scenario)), view, name="purse").toArrow()
-    assert table.column_names == ["customer", "timestamp", "_known_at", *view.column_names()]
+    assert table.column_names == ["customer", "timestamp", "_known_at", *view.column_names(), "_entity_hash"]
     assert table.column("timestamp") == table.column("_known_at")
     instants = table.column("timestamp").cast(pa.int64()).to_pylist()
     found = {}

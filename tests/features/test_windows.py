@@ -15,7 +15,7 @@ SCHEMA = "customer string, at timestamp, amount double, note string"
 def aggregate(events, *aggregates, **view):
     table = compute_features(events, view_of(aggregate=list(aggregates), **view), name="purse")
     assert table.filter("timestamp <> _known_at OR timestamp IS NULL").isEmpty()
-    found = [(row["customer"], minutes_after_noon(row["timestamp"]), *row[3:]) for row in table.collect()]
+    found = [(row["customer"], minutes_after_noon(row["timestamp"]), *row[3:-1]) for row in table.collect()]
     return sorted(found, key=lambda row: row[:2])
 
 
@@ -102,7 +102,7 @@ def test_columns_stand_in_the_order_of_the_configuration(rows):
         aggregate=[amount("max", "count", windows=["1d", "1h"]), {"of": "note", "ops": ["count"], "windows": ["1h"]}]
     )
     table = compute_features(rows(SCHEMA, []), view, name="purse")
-    assert table.columns == ["customer", "timestamp", "_known_at", *view.column_names()]
+    assert table.columns == ["customer", "timestamp", "_known_at", *view.column_names(), "_entity_hash"]
     assert dict(table.dtypes)["amount_count_1d"] == "bigint"
     assert dict(table.dtypes)["amount_max_1d"] == "double"
 
@@ -156,5 +156,5 @@ def test_figures_are_the_same_bits_however_rows_are_partitioned(spark, monkeypat
 def test_an_empty_table_gives_an_empty_table(rows):
     assertDataFrameEqual(
         compute_features(rows(SCHEMA, []), view_of(aggregate=[amount("count")]), name="purse"),
-        rows("customer string, timestamp timestamp, _known_at timestamp, amount_count_1h long", []),
+        rows("customer string, timestamp timestamp, _known_at timestamp, amount_count_1h long, _entity_hash int", []),
     )

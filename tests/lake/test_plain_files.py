@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from sparkml_ops.lake import has_plain_files, read_parts, read_table, replace_table, split_files
+from sparkml_ops.lake import has_plain_files, list_row_groups, read_row_groups, read_table, replace_table
 
 
 def test_a_folder_of_any_name_and_values_of_any_shape(lake, tmp_path):
@@ -12,11 +12,13 @@ def test_a_folder_of_any_name_and_values_of_any_shape(lake, tmp_path):
     root.mkdir()
     lake = replace(lake, root=str(root))
     rows = lake.spark.sql(
-        "SELECT map('a', 1) AS m, array(1, 2) AS l, struct(1 AS x, 'z' AS y) AS s, timestamp'2024-01-01' AS t"
+        "SELECT map('a', 1) AS m, array(1, 2) AS l, struct(1 AS x, 'z' AS y) AS s, timestamp'2024-01-01' AS t, 7 AS n"
     )
     replace_table(lake, "odd", rows, write_id="odd")
     table = read_table(lake, "odd")
-    parts = [part for parts in split_files(table) for part in parts]
-    [batch] = read_parts(parts, to_arrow_schema(table.schema, timezone="UTC"))
+    [group] = list_row_groups(table, "n")
+    [batch] = read_row_groups([group], to_arrow_schema(table.schema, timezone="UTC"))
+    assert (group.rows, group.least, group.greatest) == (1, 7, 7)
+    assert list_row_groups(table, "none") is None
     assert has_plain_files(lake, "odd")
     assert batch.to_pylist() == table.toArrow().to_pylist()
