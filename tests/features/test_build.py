@@ -1,11 +1,16 @@
 """Building feature tables: what is written, recorded and left alone."""
 
+from datetime import UTC, datetime
+
+import pyarrow.parquet as pq
 import pytest
 from shop import CUSTOMERS, CUSTOMERS_SCHEMA, make_use_case
 
 from sparkml_ops.errors import ConfigError, TableNotFoundError
-from sparkml_ops.features import build_features
-from sparkml_ops.lake import read_table, replace_table, table_exists, table_version
+from sparkml_ops.features import build_features, join_point_in_time
+from sparkml_ops.features.lookup import open_view
+from sparkml_ops.lake import list_paths, read_history, read_table, replace_table, table_exists, table_version
+from sparkml_ops.lake.location import table_path
 
 
 def ledger(lake):
@@ -103,3 +108,27 @@ def test_relations_may_be_queries_and_functions(shop, use_case):
     assert read_table(shop, "features_by_query").agg({"amount_sum_1h": "max"}).collect()[0][0] == 300.0
     assert {row["customer"] for row in read_table(shop, "features_by_function").collect()} == {"ann"}
     assert ledger(shop)["features:by_function"]["inputs"][0]["table"] == "clean_orders"
+
+
+def test_files_are_sorted_by_the_hash_of_the_entity(built):
+    for view, entity in {"spending": "customer", "profile": "customer"}.items():
+        table = read_table(built, f"features_{view}")
+        told = table.selectExpr(f"pmod(xxhash64({entity}), 4096) = _entity_hash AS same").groupBy("same").count()
+        assert [row["same"] for row in told.collect()] == [True]
+        for path in list_paths(table):
+            hashes = pq.read_table(path, columns=["_entity_hash"])["_entity_hash"].to_pylist()
+            assert hashes == sorted(hashes)
+
+
+def test_a_table_of_an_earlier_release_is_looked_up_and_built_anew(built, use_case):
+    table = read_table(built, "features_profile")
+    newest = read_history(built, "features_profile", limit=1)[0]["userMetadata"]
+    old = table.drop("_entity_hash").write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    old.option("userMetadata", newest).save(table_path(built, "features_profile"))
+    moments = built.spark.createDataFrame([("ann", datetime(2024, 3, 5, tzinfo=UTC))], "customer string, at timestamp")
+    view = open_view(built, "profile", use_case.features["profile"])
+    before = join_point_in_time(moments, [view], timestamp="at").collect()
+    build_features(use_case, built, views=["profile"], full=True)
+    again = open_view(built, "profile", use_case.features["profile"])
+    assert "_entity_hash" in again.rows.columns
+    assert join_point_in_time(moments, [again], timestamp="at").collect() == before

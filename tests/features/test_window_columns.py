@@ -16,7 +16,7 @@ DAY = 24 * 60
 def compute(events, **view):
     table = compute_features(events, view_of(**view), name="purse")
     found = [(row["customer"], minutes_after_noon(row["timestamp"]), *row[3:-1]) for row in table.collect()]
-    return table.columns[3:], sorted(found, key=lambda row: row[:2])
+    return table.columns[3:-1], sorted(found, key=lambda row: row[:2])
 
 
 def order(minute, amount, channel="web", size=1):
