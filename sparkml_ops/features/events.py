@@ -44,10 +44,12 @@ def find_events(rows: "DataFrame", view: "FeatureView", *, name: str) -> "DataFr
         require_instant(rows, view.timestamp, place=f"{place}.timestamp")
     if view.known_at is not None:
         require_instant(rows, view.known_at, place=f"{place}.known_at")
-    taken = sorted({*view.entity, TIMESTAMP, KNOWN_AT, ENTITY_HASH} & set(view.column_names()))
+    own = {TIMESTAMP, KNOWN_AT, ENTITY_HASH}
+    taken = sorted((own | set(view.entity)) & set(view.column_names()) | own & set(view.entity))
     if taken:
         raise ConfigError(
-            f"{place}: `{taken[0]}` is a column of every feature table already. Give the feature another name."
+            f"{place}: `{taken[0]}` is a column of every feature table already. Give the feature another name; an entity gets another "
+            "one in the relation, by `AS`."
         )
     return rows if view.where is None else rows.filter(compile_expression(rows, view.where, place=f"{place}.where"))
 

@@ -141,8 +141,9 @@ def _settle(source: Source, deal: Deal) -> Source:
     """Deal rows after all, where files lie so that tasks would read much of them in vain."""
     if not source.groups:
         return source
+    rows = sum(one.rows for one in source.groups)
     read = sum(one.rows * (_share(one.greatest, deal) - _share(one.least, deal) + 1) for one in source.groups)
-    return replace(source, groups=None) if read > _MOST_READ * sum(one.rows for one in source.groups) else source
+    return replace(source, groups=None) if read > max(_MOST_READ * rows, _ROWS_PER_TASK) else source
 
 
 def read_bucket(side: Side, groups: Iterable[RowGroup], deal: Deal, bucket: int) -> pa.Table:

@@ -65,10 +65,10 @@ def find_change(history: Iterable[Any], *, at: int | None = None) -> int | None:
 
 
 def rows_written(metrics: dict[str, str] | None) -> int:
-    """Rows that a commit wrote, by its operation metrics."""
+    """Rows that a commit wrote, by its operation metrics; those that were only copied from one file to another do not count."""
     metrics = metrics or {}
     if "numOutputRows" in metrics and "numTargetRowsInserted" not in metrics:
-        return int(metrics["numOutputRows"])
+        return int(metrics["numOutputRows"]) - int(metrics.get("numCopiedRows", 0))
     return sum(int(metrics.get(name, 0)) for name in ("numTargetRowsInserted", "numTargetRowsUpdated"))
 
 

@@ -10,6 +10,7 @@ the moments. Run as `python -m tests.benchmarks.bench_windows [--rows N] [--repe
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -19,9 +20,10 @@ from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.definitions import features_table
+from sparkml_ops.features.entity_hash import GROUP_BYTES
+from sparkml_ops.features.lookup import take_rows
 from sparkml_ops.features.point_in_time import join_point_in_time
-from sparkml_ops.features.rounds import ViewRows
-from sparkml_ops.lake import Lake, read_table, replace_table
+from sparkml_ops.lake import Lake, grouping_rows, has_plain_files, read_table, replace_table
 from tests.benchmarks.compare import Goal, open_bench, print_result, ratio_of, read_arguments, time_in_turn
 
 EVENTS_PER_CUSTOMER = 500
@@ -60,12 +62,11 @@ def build_and_look_up(lake: Lake, events: DataFrame, moments: DataFrame, *, out:
     """Our way: the table of the view, and the lookup."""
     started = time.perf_counter()
     name = f"features_{time.time_ns()}"
-    replace_table(lake, features_table("spending"), compute_features(events, VIEW, name="spending"), write_id=name)
+    with grouping_rows(lake, GROUP_BYTES):
+        replace_table(lake, features_table("spending"), compute_features(events, VIEW, name="spending"), write_id=name)
     print(f"  built in {time.perf_counter() - started:.2f} s", file=sys.stderr)
     rows = read_table(lake, features_table("spending"))
-    view = ViewRows(
-        "spending", ("customer",), tuple(VIEW.column_names()), rows, VIEW.time_to_live(), VIEW.zero_when_missing()
-    )
+    view = replace(take_rows("spending", VIEW, rows), has_plain_files=has_plain_files(lake, features_table("spending")))
     found = join_point_in_time(moments, [view], timestamp="at")
     found.write.mode("overwrite").parquet(str(out))
 

@@ -79,9 +79,20 @@ def test_a_timestamp_that_is_none_is_refused(rows):
         compute_features(rows(SCHEMA, []), view_of(timestamp="note", select={"amount": "amount"}), name="purse")
 
 
-def test_a_feature_cannot_be_called_as_the_tables_own_columns(rows):
-    with pytest.raises(ConfigError, match=r"features\.purse: `timestamp` is a column of every feature table"):
-        compute_features(rows(SCHEMA, []), view_of(select={"timestamp": "amount"}), name="purse")
+@pytest.mark.parametrize(
+    ("view", "name"),
+    [
+        ({"select": {"timestamp": "amount"}}, "timestamp"),
+        ({"select": {"_entity_hash": "amount"}}, "_entity_hash"),
+        ({"select": {"customer": "amount"}}, "customer"),
+        ({"entity": ["_entity_hash"], "select": {"amount": "amount"}}, "_entity_hash"),
+        ({"entity": ["customer", "timestamp"], "select": {"amount": "amount"}}, "timestamp"),
+    ],
+)
+def test_nothing_can_be_called_as_the_tables_own_columns(rows, view, name):
+    events = rows(SCHEMA, []).selectExpr("*", "customer AS _entity_hash", "at AS timestamp")
+    with pytest.raises(ConfigError, match=rf"features\.purse: `{name}` is a column of every feature table"):
+        compute_features(events, view_of(**view), name="purse")
 
 
 def test_dates_serve_as_timestamps(rows):

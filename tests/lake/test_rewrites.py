@@ -1,4 +1,4 @@
-"""Rows put where the rows of their keys are: as a merge does it, and by a merge where it must be one."""
+"""Rows put where the rows of their keys are, or where a condition holds: by one job, and by Delta's own commands where it must be one of them."""
 
 import json
 import threading
@@ -11,7 +11,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparkml_ops.lake import Lake, Places, append_once, put_rows, read_table, table_version
+from sparkml_ops.lake import Lake, Places, append_once, put_rows, read_table, replace_where, table_version
+from sparkml_ops.lake.changes import RowChanges, count_changes
 from tests.lake.test_conflicts import hold_back, wait_for
 from tests.lake.test_tables import content, orders
 
@@ -107,3 +108,54 @@ def test_rows_that_break_a_check_of_the_table_are_refused(stored: Lake) -> None:
     with pytest.raises((PySparkException, Py4JJavaError), match="CHECK constraint small"):
         put(stored, orders(stored, (500, "tue")), find(stored, 500), rows_put=1)
     assert table_version(stored, "orders") == before
+
+
+def replace_from(lake: Lake, first: int, *rows: tuple[int | None, str]) -> Any:
+    """Replace all rows from this number on."""
+    return replace_where(lake, "orders", orders(lake, *rows), condition=f"id >= {first}", write_id="range")
+
+
+def test_a_range_is_replaced_in_the_files_that_may_have_some_of_it(stored: Lake) -> None:
+    append_once(stored, "orders", orders(stored, (None, "mon"), (9, "mon")).coalesce(1), write_id="d")
+    commit = replace_from(stored, 2, (2, "tue"), (7, "tue"), (8, "tue"))
+    assert content(stored) == {(1, "mon"), (None, "mon"), (2, "tue"), (7, "tue"), (8, "tue")}
+    assert (commit.rows, commit.version) == (3, 4)
+    assert count_changes(stored, "orders", since=3, until=4) == RowChanges(added=3, removed=4)
+    _, log = put(stored, orders(stored, (1, "wed")), find(stored, 1), rows_put=1)
+    assert sum("remove" in line for line in log) == 1, "the rows that stayed keep their files"
+
+
+@pytest.mark.parametrize("rows", [[], [(5, "tue")]], ids=["none", "one"])
+def test_a_range_may_hold_nothing_before_and_after(stored: Lake, rows: list[tuple[int, str]]) -> None:
+    commit = replace_from(stored, 5, *rows)
+    assert content(stored) == {(1, "mon"), (2, "mon"), (3, "mon"), (4, "mon"), *rows}
+    assert commit.rows == len(rows)
+
+
+def test_a_range_of_a_table_with_a_change_feed_is_replaced_by_delta(stored: Lake) -> None:
+    stored.spark.sql(f"ALTER TABLE delta.`{stored.root}/orders` SET TBLPROPERTIES (delta.enableChangeDataFeed = true)")
+    commit = replace_from(stored, 2, (2, "tue"))
+    feed = stored.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", commit.version)
+    changes = {(row["id"], row["_change_type"]) for row in feed.load(f"{stored.root}/orders").collect()}
+    assert changes == {(2, "delete"), (3, "delete"), (4, "delete"), (2, "insert")}
+
+
+def test_another_writers_rows_in_a_range_are_replaced_as_well(stored: Lake, tmp_path: Path) -> None:
+    """One who knows nothing of leases adds a row to the range while ours are written."""
+    rows = hold_back(orders(stored, (2, "tue")), tmp_path)
+    ours = threading.Thread(
+        target=replace_where, args=(stored, "orders", rows), kwargs={"condition": "id >= 2", "write_id": "range"}
+    )
+    ours.start()
+    wait_for(tmp_path / "reading")
+    orders(stored, (7, "mon")).write.format("delta").mode("append").save(f"{stored.root}/orders")
+    (tmp_path / "go").touch()
+    ours.join()
+    assert content(stored) == {(1, "mon"), (2, "tue")}
+
+
+def test_a_range_with_a_row_that_breaks_a_check_is_refused(stored: Lake) -> None:
+    stored.spark.sql(f"ALTER TABLE delta.`{stored.root}/orders` ADD CONSTRAINT small CHECK (id < 100)")
+    with pytest.raises((PySparkException, Py4JJavaError), match="CHECK constraint small"):
+        replace_from(stored, 2, (500, "tue"))
+    assert content(stored) == {(1, "mon"), (2, "mon"), (3, "mon"), (4, "mon")}
