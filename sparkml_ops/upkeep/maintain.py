@@ -183,7 +183,8 @@ def _put_in_order(lake: Lake, look: Look) -> TableUpkeep:
     if look.cluster_by:
         cluster_table(lake, look.table, look.cluster_by)
     if look.is_compacted:
-        if ENTITY_HASH in read_table(lake, look.table).columns:
+        is_sorted = ENTITY_HASH in read_table(lake, look.table).columns
+        if is_sorted and ROW_GROUP_BYTES not in look.detail.properties:
             set_properties(lake, look.table, {ROW_GROUP_BYTES: str(GROUP_BYTES)})
         compact_table(lake, look.table)
     if look.old.files:

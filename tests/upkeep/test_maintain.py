@@ -16,7 +16,9 @@ from sparkml_ops.config.maintenance import Maintenance
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import TableNotFoundError
 from sparkml_ops.features import build_features, create_training_set, list_training_sets, recreate_training_set
+from sparkml_ops.features.entity_hash import GROUP_BYTES
 from sparkml_ops.lake import (
+    ROW_GROUP_BYTES,
     Lake,
     append_once,
     append_rows,
@@ -26,6 +28,7 @@ from sparkml_ops.lake import (
     replace_table,
     table_version,
 )
+from sparkml_ops.lake.upkeep import describe_detail
 from sparkml_ops.upkeep import MaintainResult, maintain
 from tests.features.shop import CUSTOMERS, CUSTOMERS_SCHEMA, LATER, NOON, ORDERS, ORDERS_SCHEMA, make_use_case
 
@@ -183,6 +186,18 @@ def test_small_files_are_packed_and_nothing_is_made_anew_for_it(spark: SparkSess
     assert recreate_training_set(use_case, lake, made.version).count() == 7
     assert not maintain(declared, lake).has_changes
     assert_readable_by_others(Path(lake.root, "clean_orders"))
+
+
+def test_a_feature_table_keeps_small_row_groups(shop: tuple[UseCase, Lake]) -> None:
+    use_case, lake = shop
+    table = "features_profile"
+    rows = read_table(lake, table).coalesce(1)
+    for number in range(8):
+        append_once(lake, table, rows, write_id=f"again-{number}")
+    told = find(maintain(use_case, lake, tables=[table]), table)
+    assert "compacted" in told.actions
+    assert describe_detail(lake, table).properties[ROW_GROUP_BYTES] == str(GROUP_BYTES)
+    assert not maintain(use_case, lake, tables=[table]).has_changes
 
 
 def assert_readable_by_others(folder: Path) -> None:
