@@ -42,7 +42,7 @@ from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP
 from sparkml_ops.features.expressions import require_columns, require_instant
 from sparkml_ops.features.newest import to_instants
 from sparkml_ops.features.rounds import Batches, Round, Source, ViewRows, of_entity, plan_rounds, read_bucket, to_arrow
-from sparkml_ops.features.sides import join_sides
+from sparkml_ops.features.sides import join_side
 from sparkml_ops.lake import quote_identifier
 
 if TYPE_CHECKING:
@@ -178,12 +178,11 @@ def _joining(one: Round, schemas: Sequence[pa.Schema], timestamp: str) -> Callab
 
     def join(batches: Batches) -> pa.Table:
         bucket, (moments, *rows) = unpack_rows(batches, schemas)
-        if len(moments) and bucket < deal.shared:
-            rows = [
-                table if own is None else read_bucket(side, own, deal, bucket)
-                for side, table, own in zip(sides, rows, groups, strict=True)
-            ]
-        return join_sides(moments, list(zip(sides, rows, strict=True)), timestamp=timestamp)
+        is_shared = len(moments) > 0 and bucket < deal.shared
+        for side, table, own in zip(sides, rows, groups, strict=True):
+            there = read_bucket(side, own, deal, bucket) if is_shared and own is not None else table
+            moments = join_side(moments, side, there, timestamp=timestamp)
+        return moments
 
     return join
 

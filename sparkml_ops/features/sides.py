@@ -1,6 +1,5 @@
 """A view as a task of the look-up knows it: which of its rows can be seen, and its columns beside the moments'."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,18 +59,12 @@ class Side:
         return Rows(entity, visible, timestamp, known_at, table.select(self.columns))
 
 
-def join_sides(moments: pa.Table, sides: Sequence[tuple[Side, pa.Table]], *, timestamp: str) -> pa.Table:
-    """Put the columns of views of one entity beside the moments; all rows of the moments' entities must be there."""
-    if not sides:
-        return moments
-    entity = sides[0][0].entity
-    whole = find_whole([moments[name] for name in (*entity, timestamp)])
-    moment = to_instants(moments[timestamp])
-    ours, *theirs = number_entities([[table[name] for name in entity] for table in (moments, *(t for _, t in sides))])
-    for (side, table), numbers in zip(sides, theirs, strict=True):
-        position, found = find_newest(ours, moment, side.to_rows(table, numbers), ttl=side.ttl)
-        moments = _append_columns(moments, side, table, position, found=found & whole, whole=whole)
-    return moments
+def join_side(moments: pa.Table, side: Side, table: pa.Table, *, timestamp: str) -> pa.Table:
+    """Put the columns of a view beside the moments; all of its rows of the moments' entities must be there."""
+    whole = find_whole([moments[name] for name in (*side.entity, timestamp)])
+    ours, theirs = number_entities([[rows[name] for name in side.entity] for rows in (moments, table)])
+    position, found = find_newest(ours, to_instants(moments[timestamp]), side.to_rows(table, theirs), ttl=side.ttl)
+    return _append_columns(moments, side, table, position, found=found & whole, whole=whole)
 
 
 def _append_columns(  # arrays of one length

@@ -153,7 +153,10 @@ def plan_deal(sides: Sequence[Timed], loads: Sequence[Load], *, parallelism: int
         loads: of each side.
         parallelism: how many tasks are welcome.
     """
-    total = sum(load.rows * load.row_bytes for load in loads)
+    # What tasks read themselves they hold one view at a time.
+    sizes = [load.rows * load.row_bytes for load in loads]
+    read = [size for side, size in zip(sides, sizes, strict=True) if side.rows is not None]
+    total = sum(sizes) - sum(read) + max(read, default=0)
     by_entity: dict[int, float] = {}
     for load in loads:
         for entity, rows in load.frequent.items():
