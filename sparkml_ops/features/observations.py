@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
+from sparkml_ops.features.entity_hash import ENTITY_HASH, hash_column
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing
 from sparkml_ops.features.expressions import compile_expression
 
@@ -32,15 +32,12 @@ def observe_events(events: "DataFrame", view: "FeatureView", *, name: str) -> "D
         compile_expression(events, sql, place=f"features.{name}.select.{column}").alias(column)
         for column, sql in sorted(view.select.items())
     ]
-    observations = (
-        events.filter(~says_nothing(view))
-        .select(
-            *view.entity,
-            event_time(view).alias(TIMESTAMP),
-            known_time(view).alias(KNOWN_AT),
-            F.struct(*selected).alias("_content"),
-        )
-        .withColumn(ENTITY_HASH, F.expr(tell_hash(events.schema, view.entity)))
+    observations = events.filter(~says_nothing(view)).select(
+        *view.entity,
+        event_time(view).alias(TIMESTAMP),
+        known_time(view).alias(KNOWN_AT),
+        F.struct(*selected).alias("_content"),
+        hash_column(events.schema, view.entity),
     )
     contents = [F.col(f"_content.{column}") for column in view.select]
     # By ranges of time, so that a file has rows of a stretch of it, and what changes a few days of the table leaves most files alone.

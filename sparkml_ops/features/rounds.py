@@ -15,12 +15,13 @@ from pyspark.sql.types import StructType
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.dealing import DEALT_COLUMNS, Deal
 from sparkml_ops.features.entities import Mask
-from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
+from sparkml_ops.features.entity_hash import ENTITY_HASH, has_hash, hash_column
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, instant_microseconds, to_microseconds
 from sparkml_ops.features.sides import Side
 from sparkml_ops.features.sizing import (
     SEED,
     SHARE,
+    Load,
     Span,
     Timed,
     count_tasks,
@@ -132,9 +133,21 @@ def plan_rounds(
     rounds = []
     for entity, mine, load in zip(entities, spine, loads, strict=True):
         theirs = [next(measured) for _ in timed[entity]]
-        deal = plan_deal([mine, *timed[entity]], [load, *theirs], parallelism=count_tasks(moments))
-        rounds.append(Round(entity, tuple(_settle(source, deal) for source in sources[entity]), deal))
+        rounds.append(_plan_round(sources[entity], [mine, *timed[entity]], [load, *theirs], count_tasks(moments)))
     return rounds
+
+
+def _plan_round(sources: Sequence[Source], sides: Sequence[Timed], loads: Sequence[Load], parallelism: int) -> Round:
+    deal = plan_deal(sides, loads, parallelism=parallelism)
+    settled = tuple(_settle(source, deal) for source in sources)
+    if any(one.groups is None and side.rows is not None for one, side in zip(settled, sides[1:], strict=True)):
+        # What is dealt after all meets in its bucket at once: there have to be more of them.
+        dealt = [
+            replace(side, rows=None) if one.groups is None else side
+            for one, side in zip(settled, sides[1:], strict=True)
+        ]
+        deal = plan_deal([sides[0], *dealt], loads, parallelism=parallelism)
+    return Round(sides[0].entity, settled, deal)
 
 
 def _settle(source: Source, deal: Deal) -> Source:
@@ -182,8 +195,8 @@ def _filter(table: pa.Table, kept: Mask) -> pa.Table:
 
 def _open_source(view: ViewRows, span: Span, as_known_at: datetime | None) -> Source:
     columns = [*view.entity, TIMESTAMP, KNOWN_AT, *view.columns]
-    is_sorted = ENTITY_HASH in view.rows.columns
-    hash_ = F.col(ENTITY_HASH) if is_sorted else F.expr(tell_hash(view.rows.schema, view.entity)).alias(ENTITY_HASH)
+    is_sorted = has_hash(view.rows.schema, view.entity)
+    hash_ = F.col(ENTITY_HASH) if is_sorted else hash_column(view.rows.schema, view.entity)
     wanted = view.rows.select(*(F.col(quote_identifier(name)) for name in columns), hash_)
     ttl = None if view.ttl is None else to_microseconds(view.ttl)
     side = Side(

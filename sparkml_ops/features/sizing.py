@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DataType, DatetimeType, IntegralType, NumericType
+from pyspark.sql.types import BooleanType, DataType, DatetimeType, NumericType
 
 from sparkml_ops.features.dealing import Busy, Deal
 from sparkml_ops.features.entities import hash_rows
-from sparkml_ops.features.entity_hash import HASHES, narrow_hash, tell_wide_hash
+from sparkml_ops.features.entity_hash import HASHES, narrow_hash, tell_key, tell_wide_hash
 from sparkml_ops.lake import RowGroup, quote_identifier
 
 if TYPE_CHECKING:
@@ -225,12 +225,8 @@ def _look_at_busy(
 
 def _find_quantiles(side: Timed, large: Iterable[int], *, is_moment: bool) -> "DataFrame":
     steps = ", ".join(f"{number / _STEPS}D" for number in range(1, _STEPS))
-    keys = [
-        (column.cast("bigint") if isinstance(side.sample.schema[name].dataType, IntegralType) else column).alias(
-            f"key_{number}"
-        )
-        for number, (name, column) in enumerate((name, F.col(quote_identifier(name))) for name in side.entity)
-    ]
+    columns = side.sample.schema
+    keys = [F.expr(tell_key(columns, name)).alias(f"key_{number}") for number, name in enumerate(side.entity)]
     names = [f"key_{number}" for number in range(len(keys))]
     instants = F.expr(f"percentile_approx(at, array({steps}), {_STEPS * 10})").alias("instants")
     timed = side.sample.select(side.hash().alias("hash"), *keys, "at")

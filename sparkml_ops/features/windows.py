@@ -41,7 +41,7 @@ from pyspark.sql.types import BooleanType, DoubleType, LongType, StructField, St
 from sparkml_ops.config.aggregates import COUNTS
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.features.change_points import Clock
-from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
+from sparkml_ops.features.entity_hash import hash_column
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, known_time, says_nothing, to_microseconds
 from sparkml_ops.features.ratios import derive_ratios
 from sparkml_ops.features.sketches import sketch_events
@@ -80,7 +80,7 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
     derived = derive_ratios(figures, view.derive, place=f"features.{name}.derive", filled=FILLED)
     change_point = F.timestamp_micros(_TIME)
     names = view.column_names()
-    hash_ = F.expr(tell_hash(events.schema, view.entity)).alias(ENTITY_HASH)
+    hash_ = hash_column(events.schema, view.entity)
     return derived.select(*view.entity, change_point.alias(TIMESTAMP), change_point.alias(KNOWN_AT), *names, hash_)
 
 

@@ -7,6 +7,7 @@ Every write is one Delta commit.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from sparkml_ops.lake.adopt import adopt_files
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 ROW_GROUP_BYTES = "parquet.block.size"
 """How large row groups become, about: a setting of the session, and a property of a table."""
+_lock = Lock()
+_before: list[str | None] = []
+"""For each block of `grouping_rows` that runs: what the setting was before the first."""
 
 
 def append_once(lake: Lake, table: str, rows: "DataFrame", *, write_id: str, fingerprint: str = "") -> Commit:
@@ -89,13 +93,7 @@ def replace_slice(
 
 
 def replace_where(
-    lake: Lake,
-    table: str,
-    rows: "DataFrame",
-    *,
-    condition: str,
-    write_id: str,
-    fingerprint: str = "",
+    lake: Lake, table: str, rows: "DataFrame", *, condition: str, write_id: str, fingerprint: str = ""
 ) -> Commit:
     """As `replace_slice`, for the rows of which a SQL condition is true."""
 
@@ -183,16 +181,23 @@ def put_rows(lake: Lake, table: str, rows: "DataFrame", *, places: Places, rows_
 
 @contextmanager
 def grouping_rows(lake: Lake, group_bytes: int) -> Iterator[None]:
-    """While the block runs, files that are written get row groups of about this size. Delta takes it from the session alone."""
-    conf, before = lake.spark.conf, lake.spark.conf.get(ROW_GROUP_BYTES, None)
-    conf.set(ROW_GROUP_BYTES, group_bytes)
+    """While the block runs, files that are written get row groups of about this size.
+
+    Delta takes it from the session alone, which blocks of other threads share: the last one to end sets it back.
+    """
+    conf = lake.spark.conf
+    with _lock:
+        _before.append(_before[0] if _before else conf.get(ROW_GROUP_BYTES, None))
+        conf.set(ROW_GROUP_BYTES, group_bytes)
     try:
         yield
     finally:
-        if before is None:
-            conf.unset(ROW_GROUP_BYTES)
-        else:
-            conf.set(ROW_GROUP_BYTES, before)
+        with _lock:
+            before = _before.pop()
+            if not _before and before is None:
+                conf.unset(ROW_GROUP_BYTES)
+            elif not _before:
+                conf.set(ROW_GROUP_BYTES, str(before))
 
 
 def _save(

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from sparkml_ops.features import ViewRows
-from sparkml_ops.features.entity_hash import ENTITY_HASH, GROUP_BYTES, tell_hash
+from sparkml_ops.features.entity_hash import ENTITY_HASH, GROUP_BYTES, hash_column
 from sparkml_ops.lake import Lake, grouping_rows, has_plain_files, read_table, replace_table
 
 TTL = timedelta(days=30)
@@ -28,7 +28,7 @@ def make_tables(lake: Lake, *, rows: int, columns: int, busy: bool) -> None:
         *(v.alias(k) for k, v in features.items()),
     )
     # In the order in which a build leaves a `select` view.
-    hash_ = F.expr(tell_hash(table.schema, ["customer"])).alias(ENTITY_HASH)
+    hash_ = hash_column(table.schema, ["customer"])
     laid = table.select("*", hash_).repartitionByRange("timestamp").sortWithinPartitions(ENTITY_HASH, "timestamp")
     with grouping_rows(lake, GROUP_BYTES):
         replace_table(lake, "features_v", laid, write_id="rows")

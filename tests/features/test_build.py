@@ -132,3 +132,20 @@ def test_a_table_of_an_earlier_release_is_looked_up_and_built_anew(built, use_ca
     again = open_view(built, "profile", use_case.features["profile"])
     assert "_entity_hash" in again.rows.columns
     assert join_point_in_time(moments, [again], timestamp="at").collect() == before
+
+
+def test_a_table_that_was_built_for_another_entity_is_looked_up_by_what_it_has(built, use_case):
+    """Between a change of the entity's columns and the next build, rows have the hash of the former."""
+    moments = built.spark.createDataFrame(
+        [("ann", 1985, datetime(2024, 3, 5, tzinfo=UTC))], "customer string, born int, at timestamp"
+    )
+    profile = use_case.features["profile"]
+    rows = read_table(built, "features_profile")
+    born = rows.where("customer = 'ann'").first()["born"]
+    moments = moments.drop("born").selectExpr("*", f"{born} AS born")
+    for entity in (["customer", "born"], ["born", "customer"]):
+        other = profile.model_copy(update={"entity": entity, "select": {"town": "town"}})
+        view = open_view(built, "profile", other)
+        assert view.has_plain_files
+        [found] = join_point_in_time(moments, [view], timestamp="at").collect()
+        assert found["profile__town"] is not None

@@ -15,7 +15,7 @@ from shop import NOON, make_use_case
 from sparkml_ops.features import rounds
 from sparkml_ops.features.dealing import Busy, Deal
 from sparkml_ops.features.entities import hash_rows
-from sparkml_ops.features.entity_hash import ENTITY_HASH, tell_hash
+from sparkml_ops.features.entity_hash import ENTITY_HASH, hash_column, tell_hash
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.lake import grouping_rows, has_plain_files, open_lake, read_table, replace_table
@@ -117,7 +117,7 @@ def lake(spark, tmp_path_factory):
     rows = spark.createDataFrame(values, SCHEMA)
     with grouping_rows(lake, 1024):
         for by in KEYS:
-            hash_ = F.expr(tell_hash(rows.schema, by)).alias(ENTITY_HASH)
+            hash_ = hash_column(rows.schema, by)
             laid = rows.select("*", hash_).repartitionByRange(3, "timestamp").sortWithinPartitions(ENTITY_HASH)
             replace_table(lake, name_table(by), laid, write_id="rows")
     return lake
