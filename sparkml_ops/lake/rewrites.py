@@ -83,9 +83,7 @@ def put_into_files(lake: Lake, table: str, rows: DataFrame, *, places: Places, r
             "numTargetFilesRemoved": len(touched),
             "numTargetFilesAdded": added.size(),
         }
-        transaction.registerSQLMetrics(lake.spark._jsparkSession, list_metrics(lake, figures))  # noqa: SLF001
-        removed = to_seq(lake, [file.remove() for file in touched])
-        transaction.commit(added.appendedAll(removed), _tell_merge(lake))
+        _commit(lake, transaction, added, touched, figures=figures, operation=_tell_merge(lake))
     return True
 
 
@@ -128,10 +126,17 @@ def replace_in_files(lake: Lake, table: str, rows: DataFrame, *, condition: str,
             "numRemovedFiles": len(touched),
             "numFiles": added.size(),
         }
-        transaction.registerSQLMetrics(lake.spark._jsparkSession, list_metrics(lake, figures))  # noqa: SLF001
-        removed = to_seq(lake, [file.remove() for file in touched])
-        transaction.commit(added.appendedAll(removed), _tell_overwrite(lake, condition, note))
+        _commit(lake, transaction, added, touched, figures=figures, operation=_tell_overwrite(lake, condition, note))
     return True
+
+
+def _commit(  # what a commit consists of
+    lake: Lake, transaction: Any, added: Any, touched: Iterable[Any], *, figures: dict[str, int], operation: Any
+) -> None:
+    """Put the added files in the place of the touched ones."""
+    transaction.registerSQLMetrics(lake.spark._jsparkSession, list_metrics(lake, figures))  # noqa: SLF001
+    removed = to_seq(lake, [file.remove() for file in touched])
+    transaction.commit(added.appendedAll(removed), operation)
 
 
 def _asks_for_more(lake: Lake, transaction: Any) -> bool:
