@@ -12,9 +12,7 @@ from sparkml_ops.catalog.ledger import ModelUse, Used, read_published, read_trai
 from sparkml_ops.catalog.meanings import find_owner
 from sparkml_ops.catalog.view_columns import ViewColumn, describe_columns
 from sparkml_ops.catalog.view_statistics import ColumnStatistics, read_statistics
-from sparkml_ops.config.mistakes import list_names, nearest_name
 from sparkml_ops.config.types import format_duration
-from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import features_table, list_training_sets
 from sparkml_ops.lake import read_table, table_exists, table_version
 
@@ -103,12 +101,7 @@ def read_view(use_case: "UseCase", lake: "Lake", name: str) -> ViewStory:
     Raises:
         ConfigError: there is no such view.
     """
-    if name not in use_case.features:
-        nearest = nearest_name(name, use_case.features)
-        hint = f" Did you mean {nearest}?" if nearest else ""
-        raise ConfigError(
-            f"{use_case.name} has no feature view {name}.{hint} There are: {list_names(use_case.features)}."
-        )
+    use_case.require_view(name)
     return _read(use_case, lake, [name])[0]
 
 

@@ -129,7 +129,7 @@ def test_a_view_that_was_never_built_is_told_all_the_same(shop):
 
 def test_an_unknown_view_is_answered_with_the_nearest(shop):
     with pytest.raises(
-        ConfigError, match=r"no feature view spendin\. Did you mean spending\? There are: spending, last, unbuilt"
+        ConfigError, match=r"no feature view 'spendin'\. Did you mean spending\? There are: spending, last, unbuilt"
     ):
         read_view(shop[0], shop[1], "spendin")
 
