@@ -119,7 +119,8 @@ def backfill(  # noqa: PLR0913  # an option is an argument
     from sparkml_ops.features import backfill_features
 
     result = backfill_features(loaded, lake, view=view, since=since, until=until, run_id=run_id)
-    return print_result(result, as_json=as_json, lines=lambda: _describe_commits(result))
+    told = [] if result.views[view].rows else [f"{view} has no row in this range."]
+    return print_result(result, as_json=as_json, lines=lambda: [*_describe_commits(result), *told])
 
 
 def _describe_commits(result: "FeaturesResult") -> list[str]:

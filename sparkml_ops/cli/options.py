@@ -1,5 +1,6 @@
 """Options that every verb has."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +45,17 @@ def open_both(name: str, shared: Shared, *, views: Iterable[str] | None = None) 
         use_case.require_view(view)
     from sparkml_ops.lake import open_lake
 
-    return use_case, open_lake(use_case)
+    lake = open_lake(use_case)
+    _silence_queries()
+    return use_case, lake
+
+
+def _silence_queries() -> None:
+    """A query that Spark refuses is told by our own error; PySpark would log the JVM's whole trace before it."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def read_instant(text: str) -> datetime:
