@@ -145,7 +145,8 @@ def plan_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool = Fals
 def _find_unbuilt(relation: "Relation", lake: "Lake") -> str | None:
     """The table of another view that a relation reads and that is not there yet."""
     names = [relation.table] if relation.table else sorted(table_names(relation.sql)) if relation.sql else []
-    return next((name for name in names if name.startswith(features_table("")) and not table_exists(lake, name)), None)
+    tables = [resolve_table_name(lake, name) for name in names]
+    return next((name for name in tables if name.startswith(features_table("")) and not table_exists(lake, name)), None)
 
 
 def count_touched(lake: "Lake", view: str, touched: Touched, entity: Sequence[str]) -> int:
