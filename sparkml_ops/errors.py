@@ -27,6 +27,12 @@ class TableNotFoundError(SparkMLOpsError):
     """A table, or the version of it that was asked for, is not there."""
 
 
+class TrainingSetNotFoundError(TableNotFoundError):
+    """There is no training set yet, or none of the name that was given; nothing was started."""
+
+    exit_code = 2
+
+
 class ModelNotFoundError(SparkMLOpsError):
     """A model, a version or an alias is not in the registry."""
 

@@ -12,10 +12,9 @@ from sparkml_ops.catalog.ledger import ModelUse, Used, read_published, read_trai
 from sparkml_ops.catalog.meanings import find_owner
 from sparkml_ops.catalog.view_columns import ViewColumn, describe_columns
 from sparkml_ops.catalog.view_statistics import ColumnStatistics, read_statistics
-from sparkml_ops.config.mistakes import list_names, nearest_name
 from sparkml_ops.config.types import format_duration
-from sparkml_ops.errors import ConfigError
-from sparkml_ops.features import features_table, list_training_sets
+from sparkml_ops.features import features_table, hash_view, list_training_sets
+from sparkml_ops.features.built import read_built
 from sparkml_ops.lake import read_table, table_exists, table_version
 
 if TYPE_CHECKING:
@@ -44,7 +43,9 @@ class ViewEntry:
         version: the newest version of the table; None when it was never built, as are the following.
         rows: rows of that version.
         built_at: when a build last brought it up to date, by the ledger; UTC.
-        newest_at: the time of the newest event in it; UTC. Of snapshots to the day; None of what is timeless or empty.
+        is_current: whether it is made by the definition as it is now, and by no other hand.
+        newest_at: the time of the newest event in it; UTC. Of snapshots to the day; None of what is timeless or empty, and
+            of windows of another definition.
         age_seconds: from then until now.
         models: model versions that learned from it, newest first.
         is_published: whether published predictions come from one of these.
@@ -62,6 +63,7 @@ class ViewEntry:
     version: int | None
     rows: int | None
     built_at: datetime | None
+    is_current: bool | None
     newest_at: datetime | None
     age_seconds: float | None
     models: tuple[ModelUse, ...]
@@ -103,12 +105,7 @@ def read_view(use_case: "UseCase", lake: "Lake", name: str) -> ViewStory:
     Raises:
         ConfigError: there is no such view.
     """
-    if name not in use_case.features:
-        nearest = nearest_name(name, use_case.features)
-        hint = f" Did you mean {nearest}?" if nearest else ""
-        raise ConfigError(
-            f"{use_case.name} has no feature view {name}.{hint} There are: {list_names(use_case.features)}."
-        )
+    use_case.require_view(name)
     return _read(use_case, lake, [name])[0]
 
 
@@ -161,7 +158,8 @@ def _read_entry(
     view, table = use_case.features[name], features_table(name)
     is_there = table_exists(lake, table)
     built = [use.last_at for use in uses if use.table == table and use.is_written and use.step == f"features:{name}"]
-    newest = _find_newest(view, lake, table) if is_there else None
+    is_current = _is_current(view, lake, name) if is_there else None
+    newest = _find_newest(view, lake, table) if is_current or (is_there and not view.aggregates) else None
     ttl = view.time_to_live() if view.timestamp is not None else None
     return ViewEntry(
         view=name,
@@ -176,11 +174,17 @@ def _read_entry(
         version=table_version(lake, table) if is_there else None,
         rows=read_table(lake, table).count() if is_there else None,
         built_at=max(built, default=None),
+        is_current=is_current,
         newest_at=newest,
         age_seconds=None if newest is None else (datetime.now(UTC) - newest).total_seconds(),
         models=models,
         is_published=any(use.version in published for use in models),
     )
+
+
+def _is_current(view: "FeatureView", lake: "Lake", name: str) -> bool:
+    built = read_built(lake, name)
+    return built is not None and built.is_ours and built.definition == hash_view(view)
 
 
 def _find_newest(view: "FeatureView", lake: "Lake", table: str) -> datetime | None:

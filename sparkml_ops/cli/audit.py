@@ -70,4 +70,7 @@ def _describe(result: "AuditResult") -> list[str]:
 
 def _conclude(result: "AuditResult") -> str:
     number = len(result.findings)
-    return f"{number} finding{'s' * (number > 1)}" if number else "nothing found"
+    found = f"{number} finding{'s' * (number > 1)}" if number else "nothing found"
+    looked = {figure.check for figure in result.figures if figure.verdict != "no_data"}
+    blind = sorted({figure.check for figure in result.figures} - looked)
+    return f"{found}; no data for {', '.join(blind)}, so nothing is known of it" if blind else found

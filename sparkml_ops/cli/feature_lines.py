@@ -31,31 +31,47 @@ def describe_views(entries: "tuple[ViewEntry, ...]") -> list[str]:
         )
         for e in entries
     ]
-    return format_table(columns, rows)
+    return [*format_table(columns, rows), *_tell_outdated(entries)]
+
+
+def _tell_outdated(entries: "tuple[ViewEntry, ...]") -> list[str]:
+    """Tables whose figures are those of another definition."""
+    names = [e.view for e in entries if e.is_current is False]
+    if not names:
+        return []
+    told = ", ".join(names)
+    return [
+        "",
+        f"Built from another definition, or changed by another hand: {told}. The next build makes the table anew.",
+    ]
 
 
 def describe_view(story: "ViewStory") -> list[str]:
     """All about a view: what it is, its columns and their figures, over time, where it goes."""
-    from sparkml_ops.reporting.formats import format_age
-
     e = story.entry
     table = f"{e.table}@v{e.version}, {format_value(e.rows)} rows, built {format_value(e.built_at)}"
-    newest = (
-        "timeless or empty"
-        if e.age_seconds is None
-        else f"{format_value(e.newest_at)}, {format_age(e.age_seconds)} ago"
-    )
     who = f"owner: {e.owner or 'nobody is named'} · entity: {', '.join(e.entity)}"
     head = [
         f"{e.view}: {e.description or 'no description'}",
         f"{who} · from: {', '.join(e.sources)} · time to live: {e.ttl or 'none'}",
         f"table: {table}" if e.version is not None else "table: never built",
-        f"newest event: {newest}",
+        f"newest event: {_tell_newest(e)}",
         f"which rows there are, by: {', '.join(story.rows_by) or 'a Python function'}",
     ]
     figures = ("column", "type", "nulls", "mean", "p50", "distinct", "made of", "meaning")
     rows = [(c.name, c.type, *_tell_figures(c), _shorten(_tell_reads(c)), c.meaning) for c in story.columns]
+    head += _tell_outdated((e,))
     return [*head, "", *format_table(figures, rows), *_tell_history(story), "", *_tell_uses(story)]
+
+
+def _tell_newest(e: "ViewEntry") -> str:
+    from sparkml_ops.reporting.formats import format_age
+
+    if e.age_seconds is not None:
+        return f"{format_value(e.newest_at)}, {format_age(e.age_seconds)} ago"
+    if e.version is None:
+        return "not known before it is built"
+    return "timeless or empty" if e.is_current else "not known of another definition"
 
 
 def _tell_history(story: "ViewStory") -> list[str]:
@@ -77,7 +93,7 @@ def _tell_uses(story: "ViewStory") -> list[str]:
     e = story.entry
     learned = [c for c in story.columns if c.is_learned]
     lines = [
-        f"  {len(learned)} of {len(story.columns)} columns are learned from"
+        f"  the dataset learns from {len(learned)} of {len(story.columns)} columns"
         if e.is_learned
         else "  the dataset does not look it up"
     ]

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from sparkml_ops.cli.feature_lines import describe_view, describe_views
-from sparkml_ops.cli.options import Json, RunId, UseCaseName, load, open_both
+from sparkml_ops.cli.options import Json, RunId, UseCaseName, load, open_both, read_instant
 from sparkml_ops.cli.output import format_table, print_result
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Views = Annotated[list[str] | None, typer.Option("--view", help="Only this view; repeatable.")]
 Full = Annotated[bool, typer.Option("--full", help="Build anew, whatever is there.")]
-_INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"]
 _HELP_OPTIONS = ["-h", "--help"]
 
 
@@ -26,7 +25,8 @@ class _BuildUnlessNamed(TyperGroup):
     """A group whose verb may be left out. Typer has no other place to say so than a class."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in _HELP_OPTIONS:
+        two_words = len(args) > 1 and not any(arg.startswith("-") for arg in args[:2])  # `build` takes one
+        if args and args[0] not in self.commands and args[0] not in _HELP_OPTIONS and not two_words:
             args = ["build", *args]
         return super().parse_args(ctx, args)
 
@@ -57,7 +57,7 @@ def build(
 
         sparkml-ops features build flights --view origin_weather --full
     """
-    loaded, lake = open_both(use_case, context.obj)
+    loaded, lake = open_both(use_case, context.obj, views=view)
     from sparkml_ops.features import build_features
 
     result = build_features(loaded, lake, views=view or None, full=full, run_id=run_id)
@@ -78,7 +78,7 @@ def plan(
     Examples:
         sparkml-ops features plan flights
     """
-    loaded, lake = open_both(use_case, context.obj)
+    loaded, lake = open_both(use_case, context.obj, views=view)
     from sparkml_ops.features import plan_features
 
     plans = plan_features(loaded, lake, views=view or None, full=full)
@@ -91,9 +91,17 @@ def plan(
 def backfill(  # noqa: PLR0913  # an option is an argument
     context: typer.Context,
     use_case: UseCaseName,
-    view: Annotated[str, typer.Argument(help="Name of the view.")],
-    since: Annotated[datetime, typer.Option("--from", formats=_INSTANTS, help="The first instant; UTC.")],
-    until: Annotated[datetime, typer.Option("--to", formats=_INSTANTS, help="The first instant after the range; UTC.")],
+    view: Annotated[str, typer.Argument(help="Name of the view.", metavar="VIEW")],
+    since: Annotated[
+        datetime,
+        typer.Option(
+            "--from", parser=read_instant, metavar="INSTANT", help="The first instant; UTC if it has no zone."
+        ),
+    ],
+    until: Annotated[
+        datetime,
+        typer.Option("--to", parser=read_instant, metavar="INSTANT", help="The first instant after the range."),
+    ],
     run_id: RunId = None,
     *,
     as_json: Json = False,
@@ -103,11 +111,16 @@ def backfill(  # noqa: PLR0913  # an option is an argument
     Examples:
         sparkml-ops features backfill flights carrier_delays --from 2013-03-01 --to 2013-04-01
     """
-    loaded, lake = open_both(use_case, context.obj)
+    if until <= since:
+        raise typer.BadParameter(
+            f"expected an instant after --from, {since.isoformat()}, found {until.isoformat()}", param_hint="'--to'"
+        )
+    loaded, lake = open_both(use_case, context.obj, views=[view])
     from sparkml_ops.features import backfill_features
 
     result = backfill_features(loaded, lake, view=view, since=since, until=until, run_id=run_id)
-    return print_result(result, as_json=as_json, lines=lambda: _describe_commits(result))
+    told = [] if result.views[view].rows else [f"{view} has no row in this range."]
+    return print_result(result, as_json=as_json, lines=lambda: [*_describe_commits(result), *told])
 
 
 def _describe_commits(result: "FeaturesResult") -> list[str]:
@@ -149,7 +162,7 @@ def show(
 
         sparkml-ops features show flights plane --json
     """
-    loaded, lake = open_both(use_case, context.obj)
+    loaded, lake = open_both(use_case, context.obj, views=[view])
     from sparkml_ops.catalog import read_view
 
     story = read_view(loaded, lake, view)

@@ -138,7 +138,7 @@ def doctor(context: typer.Context, *, as_json: Json = False) -> int:
 
 def init(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name of the new use case.")],
+    name: Annotated[str, typer.Argument(help="Name of the new use case.", metavar="NAME")],
     folder: Annotated[Path, typer.Option(help="The project's folder.")] = Path(),
     *,
     as_json: Json = False,

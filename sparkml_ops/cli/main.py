@@ -69,15 +69,21 @@ def _fail_unexpected(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, typer.Abort):
         return INTERRUPTED
     if isinstance(error, _usage_error()):
-        print_failure(
-            f"{error.format_message()} `sparkml-ops --help` lists the verbs.", error.exit_code, as_json=as_json
-        )
+        print_failure(_describe_usage(error), error.exit_code, as_json=as_json)
         return int(error.exit_code)
     traceback.print_exception(error)
     print_failure(
         f"unexpected {type(error).__name__}: the traceback is on stderr", SetupError.exit_code, as_json=as_json
     )
     return SetupError.exit_code
+
+
+def _describe_usage(error: Any) -> str:
+    """What is wrong, and whose help tells what would be right."""
+    message = error.format_message()
+    end = "" if message[-1:] in tuple(".?!") else "."
+    context = getattr(error, "ctx", None)
+    return f"{message}{end} See `{context.command_path if context else 'sparkml-ops'} --help`."
 
 
 def _usage_error() -> Any:

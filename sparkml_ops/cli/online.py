@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sparkml_ops.cli.options import Json, RunId, UseCaseName, load, open_both
+from sparkml_ops.cli.options import Json, RunId, UseCaseName, load, open_both, read_instant
 from sparkml_ops.cli.output import format_table, print_result
 
 if TYPE_CHECKING:
@@ -21,8 +21,13 @@ app = typer.Typer(
 
 View = Annotated[list[str] | None, typer.Option("--view", help="Only this view; repeatable.")]
 At = Annotated[
-    str | None,
-    typer.Option("--at", metavar="INSTANT", help="As of this instant (UTC) instead of now: for data of the past."),
+    datetime | None,
+    typer.Option(
+        "--at",
+        parser=read_instant,
+        metavar="INSTANT",
+        help="As of this instant (UTC) instead of now: for data of the past.",
+    ),
 ]
 
 
@@ -49,11 +54,10 @@ def publish(  # noqa: PLR0913  # an option is an argument
 
         sparkml-ops online publish flights --at 2013-12-01T12:00
     """
-    instant = _parse_instant(at)
-    loaded, lake = open_both(use_case, context.obj)
+    loaded, lake = open_both(use_case, context.obj, views=view)
     from sparkml_ops.serving.publish import publish_features
 
-    result = publish_features(loaded, lake, views=view or None, full=full, as_of=instant, run_id=run_id)
+    result = publish_features(loaded, lake, views=view or None, full=full, as_of=at, run_id=run_id)
     return print_result(result, as_json=as_json, lines=lambda: _tell_published(result))
 
 
@@ -76,11 +80,10 @@ def serve(
 
         sparkml-ops --set 'serving.token=${env:TOKEN}' online serve flights --host 0.0.0.0 --port 8080
     """
-    instant = _parse_instant(at)
     loaded = load(use_case, context.obj)
     from sparkml_ops.serving.server import serve_features
 
-    serve_features(loaded, host=host, port=port, at=instant)
+    serve_features(loaded, host=host, port=port, at=at)
     return 0
 
 
@@ -101,25 +104,11 @@ def check(
 
         sparkml-ops online check flights --view origin_weather --json
     """
-    instant = _parse_instant(at)
-    loaded, lake = open_both(use_case, context.obj)
+    loaded, lake = open_both(use_case, context.obj, views=view)
     from sparkml_ops.serving.consistency import compare_served
 
-    result = compare_served(loaded, lake, views=view or None, as_of=instant, run_id=run_id)
+    result = compare_served(loaded, lake, views=view or None, as_of=at, run_id=run_id)
     return print_result(result, as_json=as_json, lines=lambda: _tell_compared(result), exit_code=int(not result.agrees))
-
-
-def _parse_instant(text: str | None) -> datetime | None:
-    from sparkml_ops.config.types import parse_instant
-
-    if text is None:
-        return None
-    try:
-        instant = parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"expected {error}, found {text!r}", param_hint="--at") from error
-    assert isinstance(instant, datetime)  # what a text is parsed to
-    return instant
 
 
 def _tell_published(result: "PublishResult") -> list[str]:

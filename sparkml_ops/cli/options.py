@@ -1,6 +1,9 @@
 """Options that every verb has."""
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,12 +38,36 @@ def load(name: str, shared: Shared) -> "UseCase":
     return load_use_case(name, env=shared.env, conf_dir=shared.conf_dir, overrides=split_overrides(shared.overrides))
 
 
-def open_both(name: str, shared: Shared) -> "tuple[UseCase, Lake]":
-    """Load a use case, then start Spark: a wrong file is told within a second."""
+def open_both(name: str, shared: Shared, *, views: Iterable[str] | None = None) -> "tuple[UseCase, Lake]":
+    """Load a use case, then start Spark: a wrong file, or a view that is not there, is told within a second."""
     use_case = load(name, shared)
+    for view in views or ():
+        use_case.require_view(view)
     from sparkml_ops.lake import open_lake
 
-    return use_case, open_lake(use_case)
+    lake = open_lake(use_case)
+    _silence_queries()
+    return use_case, lake
+
+
+def _silence_queries() -> None:
+    """A query that Spark refuses is told by our own error; PySpark would log the JVM's whole trace before it."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def read_instant(text: str) -> datetime:
+    """An instant of an option; UTC if it has no zone."""
+    from sparkml_ops.config.types import parse_instant
+
+    try:
+        instant = parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}, found {text!r}") from error
+    assert isinstance(instant, datetime)  # what a text is parsed to
+    return instant
 
 
 def split_overrides(pairs: tuple[str, ...]) -> dict[str, str]:

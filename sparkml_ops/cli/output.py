@@ -50,11 +50,8 @@ def print_result(result: Any, *, as_json: bool, lines: Callable[[], Sequence[str
 def print_failure(message: str, exit_code: int, *, as_json: bool) -> None:
     """Print what went wrong: on stderr, and with `--json` as a document of the same keys on stdout."""
     if as_json:
-        print(
-            json.dumps(
-                {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "reason": message, "result": None}, indent=2
-            )
-        )
+        document = {"schema_version": SCHEMA_VERSION, "exit_code": exit_code, "reason": message, "result": None}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
     print(f"{_paint('error', '31')}: {message}", file=sys.stderr)
 
 

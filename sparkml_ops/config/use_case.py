@@ -12,6 +12,7 @@ from sparkml_ops.config.environment import Environment
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.maintenance import Maintenance
+from sparkml_ops.config.mistakes import list_names, nearest_name, show_value
 from sparkml_ops.config.model import Model
 from sparkml_ops.config.monitoring import Monitoring
 from sparkml_ops.config.scoring import Scoring
@@ -19,6 +20,7 @@ from sparkml_ops.config.serving import Serving
 from sparkml_ops.config.sources import Source
 from sparkml_ops.config.sql import table_names
 from sparkml_ops.config.types import Identifier, Relation, Section
+from sparkml_ops.errors import ConfigError
 
 
 class UseCase(Section):
@@ -38,6 +40,20 @@ class UseCase(Section):
     monitoring: Monitoring = Monitoring()
     maintenance: Maintenance = Maintenance()
     environment: Environment = Field(exclude=True)
+
+    def require_view(self, name: object) -> FeatureView:
+        """The view of a name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if isinstance(name, str) and name in self.features:
+            return self.features[name]
+        nearest = nearest_name(str(name), self.features)
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        raise ConfigError(
+            f"{self.name} has no feature view {show_value(name)}.{hint} There are: {list_names(self.features)}."
+        )
 
     def served_views(self) -> list[str]:
         """The views that are published for applications."""

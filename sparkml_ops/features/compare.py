@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sparkml_ops.features.row_differences import RowDifference, compare_rows
 from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, read_training_set
 from sparkml_ops.lake.changes import RowChanges, count_changes, count_rows
+from sparkml_ops.lake.failed_reads import blaming_tables
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -87,6 +88,7 @@ def compare_training_sets(lake: "Lake", old: str, new: str, *, withhold: Collect
 
     Raises:
         TableNotFoundError: a version, or its rows, are gone.
+        SetupError: a file with the rows is gone.
     """
     sets = describe_training_set(lake, old), describe_training_set(lake, new)
     before, after = (read_training_set(lake, one.version) for one in sets)
@@ -104,7 +106,7 @@ def compare_training_sets(lake: "Lake", old: str, new: str, *, withhold: Collect
         },
         rows=_pair(sets[0].rows, sets[1].rows),
         positives=_pair(sets[0].positives, sets[1].positives),
-        difference=_compare_rows(before, after, _shared_key(*sets), withhold=withhold),
+        difference=_compare_rows(lake, before, after, key=_shared_key(*sets), withhold=withhold),
         has_same_rows=same_rows,
     )
 
@@ -118,12 +120,13 @@ def compare_definitions(old: str, new: str) -> Iterator[KeyChange]:
 
 
 def _compare_rows(
-    before: "DataFrame", after: "DataFrame", key: list[str], *, withhold: Collection[str]
+    lake: "Lake", before: "DataFrame", after: "DataFrame", *, key: list[str], withhold: Collection[str]
 ) -> RowDifference | None:
     kinds = [[rows.schema[name].dataType for name in key] for rows in (before, after)] if key else [[], []]
     if not key or kinds[0] != kinds[1]:
         return None
-    return compare_rows(before, after, key=key, withhold=withhold)
+    with blaming_tables(lake):
+        return compare_rows(before, after, key=key, withhold=withhold)
 
 
 def _shared_key(old: TrainingSet, new: TrainingSet) -> list[str]:

@@ -11,6 +11,7 @@ from sparkml_ops.features.decisions import DecisionCounts, count_decisions, requ
 from sparkml_ops.features.definitions import describe_dataset, hash_dataset
 from sparkml_ops.features.label_events import describe_events, summarise_events
 from sparkml_ops.features.orders import Order, join_features, take_order
+from sparkml_ops.features.recreate import recreate_training_set
 from sparkml_ops.features.training_sets import (
     TRAINING_SETS,
     TrainingSet,
@@ -19,7 +20,7 @@ from sparkml_ops.features.training_sets import (
     name_version,
     training_set_table,
 )
-from sparkml_ops.lake import Commit, append_once, change_versions, new_run_id, read_table, record_step
+from sparkml_ops.lake import Commit, append_once, change_versions, new_run_id, read_table, record_step, table_exists
 
 if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
@@ -54,6 +55,8 @@ def create_training_set(
         rows_from = change_versions(lake, order.inputs)
         version = name_version(hash_dataset(use_case), rows_from, counts.newest or order.as_of)
         found = find_training_set(lake, version)
+        if found is not None and not table_exists(lake, found.table):
+            found = _write_again(use_case, lake, found)
         training_set = found or _write_version(order, lake, version=version, counts=counts, run_id=run)
         _record(record, training_set)
     logger.info("training set %s: %s, rows %s", version, training_set.status, training_set.rows)
@@ -88,6 +91,13 @@ def _write_version(order: Order, lake: "Lake", *, version: str, counts: Decision
     )
     append_once(lake, TRAINING_SETS, make_row(lake, training_set), write_id=version)
     return training_set
+
+
+def _write_again(use_case: "UseCase", lake: "Lake", made: TrainingSet) -> TrainingSet:
+    """Put the rows of a version back whose table is gone: made again from its own inputs, and proven."""
+    append_once(lake, made.table, recreate_training_set(use_case, lake, made.version), write_id=made.version)
+    logger.warning("training set %s: its rows were gone, and were made again", made.version)
+    return made
 
 
 def _require_same_counts(content: Content, counts: DecisionCounts, commit: Commit) -> None:

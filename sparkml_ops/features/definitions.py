@@ -4,7 +4,6 @@ Only what changes rows counts: a new description (of a view or a column), owner 
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -31,11 +30,7 @@ def require_view(use_case: UseCase, name: str) -> FeatureView:
     Raises:
         ConfigError: there is none.
     """
-    if name in use_case.features:
-        return use_case.features[name]
-    nearest = get_close_matches(name, use_case.features, n=1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    raise ConfigError(f"{use_case.name} has no feature view {name}.{hint} There are: {', '.join(use_case.features)}.")
+    return use_case.require_view(name)
 
 
 def order_views(use_case: UseCase, names: Iterable[str] | None = None) -> list[str]:
@@ -46,7 +41,7 @@ def order_views(use_case: UseCase, names: Iterable[str] | None = None) -> list[s
     """
     wanted = list(dict.fromkeys(use_case.features if names is None else names))
     for name in wanted:
-        require_view(use_case, name)
+        use_case.require_view(name)
     follows = {name: use_case.views_read(use_case.features[name].relation) & set(wanted) for name in wanted}
     try:
         return list(TopologicalSorter(follows).static_order())

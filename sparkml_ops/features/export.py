@@ -7,6 +7,7 @@ from sparkml_ops.errors import ContractError
 from sparkml_ops.features.content import measure_content
 from sparkml_ops.features.recreate import make_again
 from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, read_training_set
+from sparkml_ops.lake.failed_reads import blaming_tables
 from sparkml_ops.lake.folders import FileFormat, draft_folder
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def export_training_set(
         TableNotFoundError: the version, or its rows, are gone.
         ContractError: the rows are not those that were written.
         ConfigError: there is something at that place, or a column has a type that CSV cannot hold.
+        SetupError: a file with the rows is gone.
     """
     made = describe_training_set(lake, version)
     return _write(lake, read_training_set(lake, version), made, to=to, form=form, replace=replace)
@@ -73,7 +75,7 @@ def recreate_into(
 def _write(
     lake: "Lake", rows: "DataFrame", made: TrainingSet, *, to: str, form: FileFormat, replace: bool
 ) -> ExportResult:
-    with draft_folder(lake, to, replace=replace) as draft:
+    with blaming_tables(lake), draft_folder(lake, to, replace=replace) as draft:
         draft.save(rows, form)
         # Parquet keeps the types, so the files themselves are held against the hash; of CSV it is what they are made of.
         content = measure_content(lake.spark.read.parquet(draft.path) if form == "parquet" else rows)

@@ -19,7 +19,7 @@ from pyspark.sql.types import StructType
 
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.features import FeatureView
-from sparkml_ops.errors import ConfigError, TableNotFoundError
+from sparkml_ops.errors import ConfigError, TableNotFoundError, TrainingSetNotFoundError
 from sparkml_ops.features.events import from_microseconds
 from sparkml_ops.features.labels import IMMATURE
 from sparkml_ops.lake import read_table, table_exists
@@ -107,27 +107,34 @@ def read_training_set(lake: "Lake", version: str) -> "DataFrame":
     """Rows of a version: entity columns, the moment, `split`, `label` and the feature columns.
 
     Raises:
-        TableNotFoundError: there is no such version.
+        TrainingSetNotFoundError: there is no such version.
+        TableNotFoundError: its rows are gone.
     """
     described = describe_training_set(lake, version)
-    return read_table(lake, described.table, version=described.table_version)
+    try:
+        return read_table(lake, described.table, version=described.table_version)
+    except TableNotFoundError as error:
+        raise TableNotFoundError(
+            f"the rows of training set {version} are gone: {described.table}@v{described.table_version} of {lake.use_case} is not there. "
+            f"`sparkml-ops datasets recreate {lake.use_case} {version} --to FOLDER` makes them again while its inputs are there."
+        ) from error
 
 
 def describe_training_set(lake: "Lake", version: str | None = None) -> TrainingSet:
     """A version of the training set, or the newest.
 
     Raises:
-        TableNotFoundError: there is no such version, or none at all.
+        TrainingSetNotFoundError: there is no such version, or none at all.
     """
     versions = list_training_sets(lake)
     if not versions:
-        raise TableNotFoundError(
+        raise TrainingSetNotFoundError(
             f"{lake.use_case} has no training set yet. `sparkml-ops dataset {lake.use_case}` makes one."
         )
     found = versions[-1] if version is None else next((one for one in versions if one.version == version), None)
     if found is None:
         newest = ", ".join(one.version for one in reversed(versions[-5:]))
-        raise TableNotFoundError(f"{lake.use_case} has no training set {version}. The newest are: {newest}.")
+        raise TrainingSetNotFoundError(f"{lake.use_case} has no training set {version!r}. The newest are: {newest}.")
     return found
 
 
@@ -135,7 +142,7 @@ def choose_training_set(lake: "Lake", named: str) -> TrainingSet:
     """The version that a person means: its name, a beginning of it that no other has, or `latest`.
 
     Raises:
-        TableNotFoundError: there is no such version, or none at all; tells the names that are nearest.
+        TrainingSetNotFoundError: there is no such version, or none at all; tells the names that are nearest.
         ConfigError: several versions begin so.
     """
     if named == LATEST:
@@ -153,8 +160,8 @@ def choose_training_set(lake: "Lake", named: str) -> TrainingSet:
     nearest = get_close_matches(named, [one.version for one in versions], n=3, cutoff=0.5)
     if not versions or not nearest:
         return describe_training_set(lake, named)
-    raise TableNotFoundError(
-        f"{lake.use_case} has no training set {named}. The nearest are: {', '.join(nearest)}; "
+    raise TrainingSetNotFoundError(
+        f"{lake.use_case} has no training set {named!r}. The nearest are: {', '.join(nearest)}; "
         f"`sparkml-ops datasets list {lake.use_case}` shows all."
     )
 

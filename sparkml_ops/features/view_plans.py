@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.sql import table_names
 from sparkml_ops.config.sql_rows import find_obstacle
 from sparkml_ops.features.built import Built, note_inputs, read_built
 from sparkml_ops.features.definitions import features_table
@@ -19,6 +20,7 @@ from sparkml_ops.lake import (
     read_table,
     resolve_relation,
     resolve_table_name,
+    table_exists,
 )
 
 if TYPE_CHECKING:
@@ -127,6 +129,9 @@ def plan_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool = Fals
         ConfigError: the view does not fit its relation.
         TableNotFoundError: a table that it is made from is not there.
     """
+    unbuilt = _find_unbuilt(view.relation, lake)
+    if unbuilt:
+        return ViewPlan(name, "whole", f"{unbuilt} comes first, which was never built", {})
     decision = decide_view(view, lake, name=name, full=full)
     events = None if decision.changes is None else decision.changes.events
     if decision.action != "range":
@@ -135,6 +140,13 @@ def plan_view(view: "FeatureView", lake: "Lake", *, name: str, full: bool = Fals
     first, last = touched.span() or (None, None)
     rows = count_touched(lake, name, touched, view.entity)
     return ViewPlan(name, "range", decision.reason, decision.inputs(), events, rows, first, last, touched.slices())
+
+
+def _find_unbuilt(relation: "Relation", lake: "Lake") -> str | None:
+    """The table of another view that a relation reads and that is not there yet."""
+    names = [relation.table] if relation.table else sorted(table_names(relation.sql)) if relation.sql else []
+    tables = [resolve_table_name(lake, name) for name in names]
+    return next((name for name in tables if name.startswith(features_table("")) and not table_exists(lake, name)), None)
 
 
 def count_touched(lake: "Lake", view: str, touched: Touched, entity: Sequence[str]) -> int:

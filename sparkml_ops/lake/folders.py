@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from sparkml_ops.errors import ConfigError
+from sparkml_ops.lake.causes import list_causes
 from sparkml_ops.lake.location import Lake
 from sparkml_ops.lake.staging import open_storage, set_for_now
 
@@ -120,7 +121,9 @@ def _make_hidden(lake: Lake, to: str, hidden: str, *, replace: bool) -> tuple[An
         files, container = open_storage(lake, hidden)
         is_made = files.mkdirs(container)
     except (PySparkException, Py4JError) as error:
-        raise ConfigError(f"{to} cannot be written to: {str(error).strip().splitlines()[0]}") from error
+        causes = list_causes(error)
+        reason = str(causes[-1].getMessage() or causes[-1].toString() if causes else error).strip().splitlines()[0]
+        raise ConfigError(f"{to} cannot be written to: {reason}") from error
     if not is_made:
         raise ConfigError(f"{to} cannot be written to: its folder is not there and cannot be made, or is no folder.")
     return files, container
@@ -145,18 +148,19 @@ def _require_free(lake: Lake, to: str, *, replace: bool) -> None:
     files, place = open_storage(lake, to)
     if not files.exists(place):
         return
-    if not replace:
-        raise ConfigError(f"{to} is there already; nothing was written. Choose another path, or say --replace.")
     if not files.exists(open_storage(lake, f"{to}/{MANIFEST}")[1]):
         raise ConfigError(
-            f"{to} has no {MANIFEST}, so it was not written by an export, and is not replaced. Choose another path."
+            f"{to} is there already and has no {MANIFEST}, so it was not written by an export, and is not replaced. "
+            "Nothing was written. Choose another path."
         )
+    if not replace:
+        raise ConfigError(f"{to} is there already; nothing was written. Choose another path, or say --replace.")
 
 
 def _make_absolute(to: str) -> str:
     url = _URL.fullmatch(to)
     place = (to if url else str(Path(to).expanduser().absolute())).rstrip("/")
     path = (url["path"] if url else place).rstrip("/")
-    if not path.startswith("/") or path.rpartition("/")[2] in {"", ".", ".."} or "\0" in path:
+    if not to or not path.startswith("/") or path.rpartition("/")[2] in {"", ".", ".."} or "\0" in path:
         raise ConfigError(f"{to!r} cannot be a folder to write to: a path or a storage URL that ends with its name")
     return place

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.config.locations import find_use_case
-from sparkml_ops.config.mistakes import list_names, nearest_name, show_value
+from sparkml_ops.config.mistakes import list_names, show_value
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import choose_training_set, look_up_features, open_view, read_training_set
 from sparkml_ops.features.point_in_time import join_point_in_time
@@ -164,7 +164,7 @@ class Project:
         Raises:
             ConfigError: there is no such view.
         """
-        self._require_view(name)
+        self.use_case.require_view(name)
         return open_draft(self.file, self.lake, name, None)
 
     def save_view(self, draft: Draft, *, replace: bool = False) -> SaveResult:
@@ -188,15 +188,8 @@ class Project:
     def _open(self, view: "str | Draft", *, as_known_at: "datetime | None" = None) -> "ViewRows":
         if isinstance(view, Draft):
             return view.open(as_known_at=as_known_at)
-        self._require_view(view)
+        self.use_case.require_view(view)
         return open_view(self.lake, view, self.use_case.features[view], as_known_at=as_known_at)
-
-    def _require_view(self, name: object) -> None:
-        if not isinstance(name, str) or name not in self.use_case.features:
-            nearest = nearest_name(str(name), self.use_case.features)
-            hint = f" Did you mean {nearest}?" if nearest else ""
-            there = list_names(self.use_case.features)
-            raise ConfigError(f"{self.use_case.name} has no feature view {show_value(name)}.{hint} There are: {there}.")
 
     def _find_moment(self, moments: "DataFrame", timestamp: str | None) -> str:
         at = timestamp or self.use_case.dataset.timestamp

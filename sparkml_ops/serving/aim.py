@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import features_table
-from sparkml_ops.features.definitions import require_view
 from sparkml_ops.features.events import to_microseconds
 from sparkml_ops.lake import change_version, read_table, table_id, table_version
 from sparkml_ops.serving.keys import can_be_key
@@ -29,7 +28,7 @@ def choose_views(use_case: "UseCase", views: Sequence[str] | None) -> list[str]:
     served = use_case.served_views()
     names = list(dict.fromkeys(served if views is None else views))
     for name in names:
-        require_view(use_case, name)
+        use_case.require_view(name)
         if name not in served:
             raise ConfigError(
                 f"{use_case.name} does not serve {name}: add it to serving.views. Served are: {', '.join(served)}."

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.catalog import ViewStory, read_view, read_views
 from sparkml_ops.catalog.ledger import read_models
+from sparkml_ops.cli.feature_lines import describe_view, describe_views
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import build_features, create_training_set
@@ -127,9 +128,26 @@ def test_a_view_that_was_never_built_is_told_all_the_same(shop):
     assert story.sizes == story.training_sets == ()
 
 
+def test_a_table_of_another_definition_is_told_and_its_newest_event_is_not_guessed(shop):
+    use_case, lake, _ = shop
+    (last,) = use_case.features["spending"].aggregates
+    longer = use_case.features["spending"].model_copy(
+        update={"aggregates": [last.model_copy(update={"windows": [timedelta(hours=1), timedelta(days=2)]})]}
+    )
+    changed = use_case.model_copy(update={"features": use_case.features | {"spending": longer}})
+    found = read_views(changed, lake)
+    assert [(e.view, e.is_current) for e in found] == [("spending", False), ("last", True), ("unbuilt", None)]
+    assert (found[0].newest_at, found[1].newest_at) == (None, NOON + timedelta(minutes=3))
+    told = describe_views(found)
+    assert told[-1].startswith("Built from another definition, or changed by another hand: spending.")
+    assert "Built from another" not in "".join(describe_views(read_views(use_case, lake)))
+    head = [line for line in describe_view(read_view(changed, lake, "spending")) if line.startswith("newest event")]
+    assert head == ["newest event: not known of another definition"]
+
+
 def test_an_unknown_view_is_answered_with_the_nearest(shop):
     with pytest.raises(
-        ConfigError, match=r"no feature view spendin\. Did you mean spending\? There are: spending, last, unbuilt"
+        ConfigError, match=r"no feature view 'spendin'\. Did you mean spending\? There are: spending, last, unbuilt"
     ):
         read_view(shop[0], shop[1], "spendin")
 

@@ -42,6 +42,15 @@ def test_a_clean_training_set_ends_with_0_and_says_so(run):
     assert asked == {"training_set": None, "rows": None, "seed": 0, "run_id": None}
 
 
+def test_a_check_that_had_nothing_to_look_at_is_no_clean_bill(run):
+    unseen = AuditFigure("changed_since", "price", None, 0.0, "no_data")
+    code, printed, _ = run((CLEAN, unseen))
+    assert (code, printed.splitlines()[-1]) == (
+        0,
+        "nothing found; no data for changed_since, so nothing is known of it",
+    )
+
+
 def test_a_finding_ends_with_1_and_is_told_with_what_to_do(run):
     code, printed, asked = run(
         (FOUND, CLEAN), "--training-set", "ts-00", "--rows", "20", "--seed", "7", "--run-id", "r"

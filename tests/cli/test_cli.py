@@ -77,7 +77,18 @@ def test_features_of_a_use_case_builds_without_the_word(said: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["validate", "flights"], ["validate", "nothing"], ["schema"]]
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["validate", "flights"],
+        ["validate", "nothing"],
+        ["schema"],
+        ["features", "backfill", "flights", "nope", "--from", "2013-03-01", "--to", "2013-04-01"],
+        ["features", "show", "flights", "nope"],
+        ["features", "plan", "flights", "--view", "plane", "--view", "nope"],
+    ],
+    ids=" ".join,
 )
 def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
     """What is not imported takes no time: this is what keeps --help under a second and validate under two."""
@@ -115,6 +126,39 @@ def test_a_mistake_ends_with_2_and_no_traceback(arguments: list[str], message: s
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+
+
+BACKFILL = ["features", "backfill", "flights", "carrier_delays"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            [*BACKFILL[:3], "carrier_delay", "--from", "2013-03-01", "--to", "2013-04-01"],
+            "flights has no feature view 'carrier_delay'. Did you mean carrier_delays?",
+        ),
+        (
+            [*BACKFILL, "--from", "2013-03-31T02:30+02:00", "--to", "2013-03-31T00:30Z"],  # one and the same
+            "'--to': expected an instant after --from, 2013-03-31T00:30:00+00:00, found 2013-03-31T00:30:00+00:00.",
+        ),
+        (
+            [*BACKFILL, "--from", "2013-02-30", "--to", "2013-04-01"],
+            "'--from': expected an ISO 8601 date or time such as 2013-09-01, found '2013-02-30'.",
+        ),
+        (
+            [*BACKFILL, "--from", "0001-01-01T00:00+14:00", "--to", "2013-04-01"],
+            "'--from': expected an instant of the years 1 to 9999 in UTC, found '0001-01-01T00:00+14:00'.",
+        ),
+        ([*BACKFILL, "--to", "2013-04-01"], "Missing option '--from'. See `sparkml-ops features backfill --help`."),
+        (["features", "backfil", "flights", "plane"], "No such command 'backfil'. Did you mean 'backfill'?"),
+    ],
+)
+def test_a_range_or_view_that_cannot_be_is_told_with_where_to_read_on(arguments: list[str], message: str) -> None:
+    ended = call(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_failure_in_json_has_the_same_keys_as_a_success() -> None:

@@ -137,7 +137,7 @@ def test_show_tells_inputs_parts_and_maturity_and_takes_a_beginning_of_the_name(
     shown = call("datasets", "show", "shop", first["version"][:-2])
     assert "mature when settled by 2026-03-01 00:00:00 (UTC)" in shown
     assert f"content hash {first['content_hash']}" in shown
-    with pytest.raises(TableNotFoundError, match="has no training set nothing"):
+    with pytest.raises(TableNotFoundError, match="has no training set 'nothing'"):
         call("datasets", "show", "shop", "nothing")
 
 

@@ -160,5 +160,5 @@ def test_views_that_cannot_be_computed_again_are_said_to_be_unchecked(trained, u
 
 
 def test_an_unknown_version_is_told(trained, use_case):
-    with pytest.raises(TableNotFoundError, match="has no training set ts-none"):
+    with pytest.raises(TableNotFoundError, match="has no training set 'ts-none'"):
         audit_training_set(use_case, trained, training_set="ts-none")

@@ -77,7 +77,7 @@ def test_a_description_makes_nothing_out_of_date(built, use_case):
 
 def test_an_unknown_view_is_answered_with_the_nearest(shop, use_case):
     with pytest.raises(
-        ConfigError, match=r"no feature view spendings\. Did you mean spending\? There are: spending, profile"
+        ConfigError, match=r"no feature view 'spendings'\. Did you mean spending\? There are: spending, profile"
     ):
         build_features(use_case, shop, views=["spendings"])
 

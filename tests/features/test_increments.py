@@ -145,6 +145,8 @@ def test_a_plan_tells_range_rows_and_reasons_and_changes_nothing(lake, tmp_path)
     assert [plan.reason for plan in plan_features(use_case, lake, views=["seen"])] == [
         "never built, or by an earlier release"
     ]
+    unbuilt = {plan.view: plan.reason for plan in plan_features(use_case, lake)}
+    assert unbuilt["again"] == "features_seen comes first, which was never built"
     build_features(use_case, lake)
     add_late(lake)
     plans = {plan.view: plan for plan in plan_features(use_case, lake)}

@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 from shop import LATER, NOON, ORDERS, ORDERS_SCHEMA, make_use_case
 
-from sparkml_ops.errors import ConfigError, ContractError, TableNotFoundError, TrainingError
+from sparkml_ops.errors import ConfigError, ContractError, SetupError, TableNotFoundError, TrainingError
 from sparkml_ops.features import (
     build_features,
+    compare_training_sets,
     create,
     create_training_set,
     describe_training_set,
+    export_training_set,
     read_training_set,
     recreate_training_set,
 )
 from sparkml_ops.features.content import measure_content
 from sparkml_ops.features.training_sets import find_training_set
 from sparkml_ops.lake import read_table, replace_table, table_exists, table_version
+from sparkml_ops.lake.location import table_path
 
 
 def test_a_version_tells_what_was_asked_and_what_came_out(built, use_case):
@@ -119,8 +122,9 @@ def test_a_version_exists_only_once_its_row_is_written(built, use_case, monkeypa
 
 def test_an_unknown_version_is_answered_with_those_there_are(trained):
     made = describe_training_set(trained)
-    with pytest.raises(TableNotFoundError, match=rf"no training set ts-0\. The newest are: {made.version}"):
+    with pytest.raises(TableNotFoundError, match=rf"no training set 'ts-0'\. The newest are: {made.version}") as told:
         read_training_set(trained, "ts-0")
+    assert told.value.exit_code == 2  # 1 is what a check says
     assert find_training_set(trained, "ts-0") is None
 
 
@@ -133,6 +137,28 @@ def test_a_version_can_be_made_again_after_inputs_and_configuration_moved_on(tra
     assert measure_content(again).content_hash == made.content_hash
     assert again.columns == before.columns
     assert sorted(map(str, again.collect())) == sorted(map(str, before.collect()))
+
+
+def test_rows_that_are_gone_are_told_and_made_again_by_the_next_dataset(trained, use_case, tmp_path):
+    made = describe_training_set(trained)
+    folder = Path(table_path(trained, made.table))
+    for file in folder.glob("*.parquet"):
+        file.unlink()
+    for look in (
+        lambda: export_training_set(trained, made.version, to=str(tmp_path / "out")),
+        lambda: compare_training_sets(trained, made.version, made.version),
+    ):
+        with pytest.raises(
+            SetupError, match=rf"the table {made.table} of shop is not whole: .*\.parquet cannot be read"
+        ):
+            look()
+    assert not (tmp_path / "out").exists()
+    shutil.rmtree(folder)
+    with pytest.raises(TableNotFoundError, match=rf"`sparkml-ops datasets recreate shop {made.version} --to FOLDER`"):
+        read_training_set(trained, made.version)
+    again = create_training_set(use_case, trained, as_of=LATER)
+    assert (again.version, again.status) == (made.version, "existing")
+    assert measure_content(read_training_set(trained, made.version)).content_hash == made.content_hash
 
 
 def test_a_vacuumed_input_is_named_with_its_version(trained, use_case, rows):

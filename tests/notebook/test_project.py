@@ -16,7 +16,7 @@ def test_a_training_set_by_its_name_or_the_newest(project):
     newest, named = project.get_training_set(), project.get_training_set(made.version[:5])
     assert newest.columns == ["order_id", "customer", "ordered_at", "split", "label", *made.feature_columns]
     assert newest.count() == named.count() == sum(made.rows.values())
-    with pytest.raises(TableNotFoundError, match="has no training set 2013"):
+    with pytest.raises(TableNotFoundError, match="has no training set '2013'"):
         project.get_training_set("2013")
 
 

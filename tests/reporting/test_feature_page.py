@@ -29,7 +29,7 @@ def make_column(text: str = "amount", **changes: object) -> ViewColumn:
 
 def make_story(view: str = "spending", text: str = "what they paid", *columns: ViewColumn) -> ViewStory:
     entry = ViewEntry(
-        view, text, text, ("customer",), ("orders",), ("amount",), "6h", True, "features_spending", 3, 1234567, AT, AT, 7200.0,
+        view, text, text, ("customer",), ("orders",), ("amount",), "6h", True, "features_spending", 3, 1234567, AT, True, AT, 7200.0,
         (ModelUse(2, "ts-1", is_champion=True), ModelUse(1, "ts-1", is_champion=False)), True,
     )  # fmt: skip
     return ViewStory(
@@ -77,7 +77,7 @@ def test_what_users_write_is_shown_as_text() -> None:
 
 def test_what_is_not_there_is_said() -> None:
     entry = replace(
-        make_story().entry, description=None, owner="", version=None, rows=None, built_at=None, newest_at=None, age_seconds=None, models=(), is_learned=False,
+        make_story().entry, description=None, owner="", version=None, rows=None, built_at=None, is_current=None, newest_at=None, age_seconds=None, models=(), is_learned=False,
         is_published=False, ttl=None,
     )  # fmt: skip
     bare = ViewStory(

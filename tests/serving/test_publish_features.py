@@ -217,7 +217,7 @@ def test_a_view_that_is_served_no_more_is_taken_out(shop: Lake, use_case: UseCas
 
 
 def test_what_cannot_be_published_is_told(lake: Lake, use_case: UseCase, spark: SparkSession) -> None:
-    with pytest.raises(ConfigError, match=r"no feature view profil\. Did you mean profile"):
+    with pytest.raises(ConfigError, match=r"no feature view 'profil'\. Did you mean profile"):
         publish_features(use_case, lake, views=["profil"])
     with pytest.raises(TableNotFoundError, match="no table features_spending"):
         publish_features(use_case, lake)
