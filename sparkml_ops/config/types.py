@@ -45,7 +45,10 @@ def parse_instant(value: object) -> object:
         except ValueError as error:
             raise ValueError("an ISO 8601 date or time such as 2013-09-01") from error
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        try:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("a time within the years 1 to 9999, in UTC too") from error
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise ValueError("an ISO 8601 date or time such as 2013-09-01")
