@@ -48,7 +48,7 @@ def parse_instant(value: object) -> object:
         try:
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         except OverflowError as error:
-            raise ValueError("an instant of the years 1 to 9999 in UTC") from error
+            raise ValueError("a time within the years 1 to 9999, in UTC too") from error
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     raise ValueError("an ISO 8601 date or time such as 2013-09-01")

@@ -11,7 +11,7 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import join_point_in_time, take_rows
 from sparkml_ops.features.compute import compute_features
 from sparkml_ops.features.events import KNOWN_AT, TIMESTAMP, event_time, find_events, known_time, says_nothing
-from sparkml_ops.features.expressions import compile_expression
+from sparkml_ops.features.expressions import compile_expression, require_columns
 from sparkml_ops.lake import quote_identifier, resolve_relation
 
 if TYPE_CHECKING:
@@ -113,12 +113,15 @@ def check_view(
         TableNotFoundError: a table is not there.
     """
     view = use_case.features[name]
+    at = use_case.dataset.timestamp if timestamp is None else timestamp
+    asked = _find_moments(use_case, lake, view) if moments is None else moments
+    if asked is not None:  # before anything is counted
+        _require_moments(asked, view, at)
     relation, _ = resolve_relation(lake, view.relation)
     events, left_out, duplicates = _count_events(find_events(relation, view, name=name), view)
     rows = compute_features(relation, view, name=name)
     figures = _measure_rows(rows, view)
-    asked = _find_moments(use_case, lake, view) if moments is None else moments
-    coverage = None if asked is None else _cover(asked, name, view, rows, timestamp or use_case.dataset.timestamp)
+    coverage = None if asked is None else _cover(asked, name, view, rows, at)
     nulls = {column: figures[f"nulls_{at}"] for at, column in enumerate(view.column_names())}
     return CheckResult(
         view=name,
@@ -180,10 +183,14 @@ def _find_moments(use_case: "UseCase", lake: "Lake", view: "FeatureView") -> "Da
     return decisions.where(at.isNotNull()).select(*(F.col(quote_identifier(name)) for name in wanted))
 
 
-def _cover(moments: "DataFrame", name: str, view: "FeatureView", rows: "DataFrame", timestamp: str) -> Coverage:
-    """Look up whether there is a row, with the time to live and without, in one look-up."""
+def _require_moments(moments: "DataFrame", view: "FeatureView", timestamp: str) -> None:
     if timestamp not in moments.columns:
         raise ConfigError(f"check: the moments have no column `{timestamp}`. Name the one with the time, timestamp=….")
+    require_columns(moments, view.entity, place="check, the moments")
+
+
+def _cover(moments: "DataFrame", name: str, view: "FeatureView", rows: "DataFrame", timestamp: str) -> Coverage:
+    """Look up whether there is a row, with the time to live and without, in one look-up."""
     keys = [F.col(quote_identifier(column)) for column in (*view.entity, TIMESTAMP, KNOWN_AT)]
     there = replace(
         take_rows(name, view, rows.select(*keys, F.lit(True).alias(_THERE))),

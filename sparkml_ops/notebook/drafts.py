@@ -1,10 +1,8 @@
 """A feature view that is being thought about: valid, computable, and written nowhere."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,6 @@ from pydantic import BaseModel
 from sparkml_ops.config.load import load_use_case
 from sparkml_ops.config.locations import show_file
 from sparkml_ops.config.mistakes import show_value
-from sparkml_ops.config.types import format_duration
 from sparkml_ops.config.yaml_text import read_yaml
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import take_rows
@@ -23,8 +20,11 @@ from sparkml_ops.notebook.check import CheckResult, check_view
 from sparkml_ops.notebook.document import document_view
 from sparkml_ops.notebook.examples import DEFAULT_MOMENT, DEFAULT_TOLERANCE, Examples, ExamplesResult, try_examples
 from sparkml_ops.notebook.preview import DEFAULT_ROWS, parse_moment, require_frame, show_known, show_newest
+from sparkml_ops.notebook.yaml_values import to_yaml_value
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import DataFrame
 
     from sparkml_ops.config.features import FeatureView
@@ -182,60 +182,36 @@ _YAML_KEYS = {"from_": "from"}
 """Keys that are words of Python's own."""
 
 
-def open_draft(file: UseCaseFile, lake: "Lake", name: str, definition: Mapping[str, Any] | None) -> Draft:
-    """A draft; without a definition, of the view as the file has it.
+def read_draft(file: UseCaseFile, lake: "Lake", name: str) -> Draft:
+    """A draft of a view as the file has it.
+
+    Raises:
+        ConfigError: the file would not load, or has no such view.
+    """
+    digest, use_case = file.digest(), file.load()
+    document, _ = read_yaml(file.path, file=show_file(file.path))
+    written = None if document is None else document.values["features"].get(name)
+    if written is None:
+        raise ConfigError(
+            f"{show_file(file.path)} has no feature view {name} now. Open the project anew if somebody has taken it out; a view that "
+            "only an override gives is defined with define_view."
+        )
+    return Draft(name, written, use_case, lake, file, digest)
+
+
+def open_draft(file: UseCaseFile, lake: "Lake", name: str, definition: Mapping[str, Any]) -> Draft:
+    """A draft of a definition.
 
     Raises:
         ConfigError: with every mistake, as the loader tells it.
     """
     if not isinstance(name, str):
         raise ConfigError(f"a view's name must be text, found {show_value(name)}.")
-    if definition is not None and not isinstance(definition, Mapping | BaseModel):
+    if not isinstance(definition, Mapping | BaseModel):
         raise ConfigError(f"features.{name}: expected a mapping with the YAML's keys, found {show_value(definition)}.")
     digest = file.digest()
-    if definition is None:
-        document, _ = read_yaml(file.path, file=show_file(file.path))
-        written = {} if document is None else document.values["features"][name]
-        return Draft(name, written, file.load(), lake, file, digest)
-    plain = to_yaml_value(definition, place=f"features.{name}")
+    try:
+        plain = to_yaml_value(definition, place=f"features.{name}")
+    except RecursionError as error:
+        raise ConfigError(f"features.{name}: nested without end: a mapping or a list holds itself.") from error
     return Draft(name, plain, file.load({name: plain}), lake, file, digest)
-
-
-def to_yaml_value(value: Any, *, place: str) -> Any:
-    """A value of Python as YAML would have it: plain mappings, lists, texts, numbers.
-
-    Raises:
-        ConfigError: YAML has no such value.
-    """
-    if isinstance(value, BaseModel):
-        return to_yaml_value(value.model_dump(mode="json", by_alias=True, exclude_unset=True), place=place)
-    if isinstance(value, Mapping):
-        return {
-            key if isinstance(key, str) else _refuse_key(key, place): to_yaml_value(one, place=f"{place}.{key}")
-            for key, one in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [to_yaml_value(one, place=f"{place}[{at}]") for at, one in enumerate(value)]
-    if isinstance(value, timedelta) and (value < timedelta(0) or value % timedelta(seconds=1)):
-        raise ConfigError(f"{place}: found {value!r}; allowed: whole seconds, from 0 up, such as '90s' or '6h'.")
-    write = next((write for kind, write in _SCALARS.items() if isinstance(value, kind)), None)
-    if value is not None and write is None:
-        raise ConfigError(
-            f"{place}: {show_value(value)} is a {type(value).__name__}; allowed: texts, numbers, lists, mappings, durations."
-        )
-    return None if write is None else write(value)
-
-
-_SCALARS: dict[type, Callable[[Any], Any]] = {
-    bool: bool,
-    str: str,
-    Integral: int,
-    Real: float,
-    timedelta: format_duration,
-    date: lambda at: at.isoformat(),
-}
-"""How a value of each type is written; the first that fits, so a truth is no number. A datetime is a date."""
-
-
-def _refuse_key(key: object, place: str) -> str:
-    raise ConfigError(f"{place}: the key {show_value(key)} is no text.")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparkml_ops.features import ViewRows
 
 DEFAULT_ROWS = 20  # what a screen shows
+_MOST_ROWS = 2**31 - 1  # Spark counts them so
 AS_OF = "as_of"
 
 
@@ -58,14 +59,20 @@ def parse_moment(value: object, place: str) -> datetime:
 
 
 def require_frame(moments: object, place: str) -> None:
-    """Raise ConfigError, with what to do, unless this is a Spark DataFrame."""
+    """Raise ConfigError, with what to do, unless this is a Spark DataFrame whose columns each have a name of their own."""
     if not isinstance(moments, DataFrame):
         found = f"{type(moments).__module__.partition('.')[0]}.{type(moments).__name__}"
         raise ConfigError(
             f"{place}: expected a Spark DataFrame of moments, found {found}. project.spark.createDataFrame(…) makes one."
         )
+    folded = [name.casefold() for name in moments.columns]
+    twice = next((name for name in moments.columns if folded.count(name.casefold()) > 1), None)
+    if twice is not None:
+        raise ConfigError(
+            f"{place}: the moments have two columns {show_value(twice)}, upper and lower case being the same. Drop or rename one."
+        )
 
 
 def _require_some(rows: object) -> None:
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
-        raise ConfigError(f"preview: rows={show_value(rows)}; expected a whole number from 1 up.")
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 1 <= rows <= _MOST_ROWS:
+        raise ConfigError(f"preview: rows={show_value(rows)}; expected a whole number from 1 up to {_MOST_ROWS:,}.")

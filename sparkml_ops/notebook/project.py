@@ -1,17 +1,17 @@
 """A use case, opened: what its file and its tables hold, by the names of the YAML, as Spark DataFrames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkml_ops.config.locations import find_use_case
+from sparkml_ops.config.locations import find_use_case, show_file
 from sparkml_ops.config.mistakes import list_names, show_value
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import choose_training_set, look_up_features, open_view, read_training_set
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.lake import open_lake
-from sparkml_ops.notebook.drafts import Draft, UseCaseFile, open_draft
+from sparkml_ops.notebook.drafts import Draft, UseCaseFile, open_draft, read_draft
 from sparkml_ops.notebook.preview import DEFAULT_ROWS, parse_moment, require_frame, show_known, show_newest
 from sparkml_ops.notebook.save import SaveResult, save_draft
 
@@ -90,6 +90,10 @@ class Project:
             TableNotFoundError: there is no such version.
             ConfigError: several versions begin so.
         """
+        if version is not None and not isinstance(version, str):
+            raise ConfigError(
+                f"get_training_set: expected a version's name, such as 'latest', found {show_value(version)}."
+            )
         return read_training_set(self.lake, choose_training_set(self.lake, version or "latest").version)
 
     def lookup(
@@ -118,7 +122,7 @@ class Project:
         known_at = None if as_known_at is None else parse_moment(as_known_at, "as_known_at")
         if views is None:
             return look_up_features(moments, self.use_case, self.lake, timestamp=at, as_known_at=known_at)[0]
-        named = [views] if isinstance(views, str | Draft) else list(views)
+        named = [views] if isinstance(views, str | Draft) or not isinstance(views, Iterable) else list(views)
         opened = [self._open(view, as_known_at=known_at) for view in named]
         twice = sorted({one.name for one in opened if [each.name for each in opened].count(one.name) > 1})
         if twice:
@@ -165,7 +169,7 @@ class Project:
             ConfigError: there is no such view.
         """
         self.use_case.require_view(name)
-        return open_draft(self.file, self.lake, name, None)
+        return read_draft(self.file, self.lake, name)
 
     def save_view(self, draft: Draft, *, replace: bool = False) -> SaveResult:
         """Write a draft into the use case's file; all other lines stay as they are, to the letter.
@@ -177,10 +181,18 @@ class Project:
             replace: take the place of the view of this name.
 
         Raises:
-            ConfigError: there is a view of this name, the file would not load, or it cannot be written into.
+            ConfigError: there is a view of this name, the file would not load, it cannot be written into, or this is no draft of
+                this project.
             ConflictError: the file has changed since the draft was defined.
             SetupError: the file cannot be written.
         """
+        if not isinstance(draft, Draft):
+            raise ConfigError(f"save_view: expected what define_view or open_view gave, found {show_value(draft)}.")
+        if draft.file.path.resolve() != self.file.path.resolve():
+            raise ConfigError(
+                f"features.{draft.name} is a draft of {show_file(draft.file.path)}, and this project is {show_file(self.file.path)}. "
+                "Nothing was written. Define it here, or save it with the project that it comes from."
+            )
         saved = save_draft(draft, replace=replace)
         self.use_case = self.file.load()
         return saved
@@ -192,7 +204,7 @@ class Project:
         return open_view(self.lake, view, self.use_case.features[view], as_known_at=as_known_at)
 
     def _find_moment(self, moments: "DataFrame", timestamp: str | None) -> str:
-        at = timestamp or self.use_case.dataset.timestamp
+        at = self.use_case.dataset.timestamp if timestamp is None else timestamp
         if at not in moments.columns:
             raise ConfigError(
                 f"lookup: the moments have no column {show_value(at)}. Name the one with the time, timestamp=…; they have: "

@@ -56,8 +56,9 @@ def save_draft(draft: "Draft", *, replace: bool) -> SaveResult:
     _require_importable(draft)
     path = draft.file.path.resolve()  # a link stays a link
     with _alone(path):
+        digest = draft.file.digest()  # first, since it tells of a file that is gone
         content = path.read_bytes()
-        if draft.file.digest() != draft.digest:
+        if digest != draft.digest:
             raise ConflictError(
                 f"{show_file(draft.file.path)} has changed since features.{draft.name} was defined: nothing was written. "
                 "Define the view again, so that it is held against what the file says now."

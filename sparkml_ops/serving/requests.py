@@ -9,6 +9,7 @@ from sparkml_ops.serving.keys import describe_type, make_key
 from sparkml_ops.serving.publication import Publication
 
 _MOST_TOLD = 5  # mistakes in one answer
+_LONGEST = 80  # characters of what was found
 
 
 class BadRequestError(Exception):
@@ -50,11 +51,15 @@ def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
     """
     shape = "{" + ", ".join(f'"{name}": […]' for name in lists) + "}"
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_pairs_hook=_refuse_twice)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(422, f"the body is no JSON: {str(error)[:200]}. Expected {shape}.") from error
     if not isinstance(document, dict) or set(document) != set(lists):
-        found = f"the keys {sorted(document)[:_MOST_TOLD]}" if isinstance(document, dict) else type(document).__name__
+        found = (
+            f"the keys {sorted(document)[:_MOST_TOLD]}"
+            if isinstance(document, dict)
+            else json.dumps(document)[:_LONGEST]
+        )
         raise BadRequestError(422, f"the body: expected {shape}, found {found}.")
     for name, kind in lists.items():
         items = document[name]
@@ -64,6 +69,16 @@ def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
         if not items:
             raise BadRequestError(422, f"{name}: expected at least one, found an empty list.")
     return document
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of a name that is given twice nobody can tell which value is meant."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BadRequestError(422, f"the body: `{name[:100]}` is given twice in one object.")
+        found[name] = value
+    return found
 
 
 def require_size(lookups: int, limit: int) -> None:

@@ -148,7 +148,7 @@ BACKFILL = ["features", "backfill", "flights", "carrier_delays"]
         ),
         (
             [*BACKFILL, "--from", "0001-01-01T00:00+14:00", "--to", "2013-04-01"],
-            "'--from': expected an instant of the years 1 to 9999 in UTC, found '0001-01-01T00:00+14:00'.",
+            "'--from': expected a time within the years 1 to 9999, in UTC too, found '0001-01-01T00:00+14:00'.",
         ),
         ([*BACKFILL, "--to", "2013-04-01"], "Missing option '--from'. See `sparkml-ops features backfill --help`."),
         (["features", "backfil", "flights", "plane"], "No such command 'backfil'. Did you mean 'backfill'?"),

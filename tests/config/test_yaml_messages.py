@@ -80,6 +80,13 @@ CASES = [
         id="a day that is not in the calendar",
     ),
     pytest.param(
+        {"train_until: 2024-03-01": "train_until: 0001-01-01T00:00+05:00"},
+        [
+            "58: dataset.split.train_until: found '0001-01-01T00:00+05:00'; allowed: a time within the years 1 to 9999, in UTC too"
+        ],
+        id="an instant before the calendar's first in UTC",
+    ),
+    pytest.param(
         {"owner: ops@example.org": "owner: a\nname: other\nowner: b"},
         ["4: name: written twice; first in line 1", "5: owner: written twice; first in line 3"],
         id="two keys written twice",

@@ -15,6 +15,8 @@ PAID = {
     "ttl": "1h",
     "owner": "ann@example.org",
 }
+ENDLESS: dict[str, object] = {}
+ENDLESS["columns"] = ENDLESS
 
 
 def paid(project, **keys):
@@ -33,6 +35,9 @@ def paid(project, **keys):
         ("paid", PAID | {"select": {1: "amount"}}, "features.paid.select: the key 1 is no text"),
         ("paid", {}, "features.paid"),
         ("paid", None, "features.paid: expected a mapping with the YAML's keys, found nothing"),
+        ("spending", None, "features.spending: expected a mapping with the YAML's keys, found nothing"),
+        ("paid", "select 1", "features.paid: expected a mapping with the YAML's keys, found 'select 1'"),
+        ("paid", ENDLESS, "features.paid: nested without end"),
         ("paid__twice", PAID, "__ in a view's name"),
         ("Spending", PAID, "differs from spending in the case of letters alone"),
         ("größe", PAID, "the name 'größe'"),
@@ -40,11 +45,6 @@ def paid(project, **keys):
     ],
 )
 def test_mistakes_are_told_in_the_loaders_words(own_project, name, definition, message):
-    if definition is None:
-        with pytest.raises(ConfigError) as told:
-            own_project.define_view(name, "select 1")
-        assert "expected a mapping with the YAML's keys, found 'select 1'" in str(told.value)
-        return
     with pytest.raises(ConfigError) as told:
         own_project.define_view(name, definition)
     assert message in str(told.value)
@@ -174,6 +174,15 @@ def test_a_view_of_another_entity_is_covered_by_moments_that_are_given(project):
     moments = project.spark.createDataFrame([("Bonn", at(0)), ("Ulm", at(0))], "town string, moment timestamp")
     c = draft.check(moments, timestamp="moment").coverage
     assert (c.found, c.unseen, c.share) == (1, 1, 0.5)
+
+
+def test_moments_that_do_not_fit_are_told_before_anything_is_counted(project, monkeypatch):
+    monkeypatch.setattr("sparkml_ops.notebook.check._count_events", lambda *_: pytest.fail("counted"))
+    moments = project.spark.createDataFrame([(at(0),)], "moment timestamp")
+    with pytest.raises(ConfigError, match="check, the moments: there is no column `customer`"):
+        paid(project).check(moments, timestamp="moment")
+    with pytest.raises(ConfigError, match="check: the moments have no column `ordered_at`"):
+        paid(project).check(moments)
 
 
 def test_the_documentation_tells_the_definition_in_words(project):

@@ -132,3 +132,23 @@ def test_a_kill_between_writing_and_replacing_leaves_the_old_file(own_project, t
         own_project.save_view(draft)
     assert read(own_project) == before
     assert [*(tmp_path / "conf").glob(".*")] == []
+
+
+def test_what_is_no_draft_of_this_project_is_not_saved(own_project, project):
+    before = read(own_project), read(project)
+    with pytest.raises(ConfigError, match="expected what define_view or open_view gave, found 'towns'"):
+        own_project.save_view("towns")
+    with pytest.raises(ConfigError, match="features.towns is a draft of .*shop.yml, and this project is .*shop.yml"):
+        own_project.save_view(project.define_view("towns", TOWNS))
+    assert (read(own_project), read(project)) == before
+
+
+def test_a_view_or_a_file_that_is_gone_since_is_told(own_project):
+    own_project.save_view(own_project.define_view("towns", TOWNS))
+    draft = own_project.define_view("others", TOWNS)
+    own_project.file.path.write_text(read(own_project).replace(BLOCK, "\n"))
+    with pytest.raises(ConfigError, match="has no feature view towns now"):
+        own_project.open_view("towns")
+    own_project.file.path.unlink()
+    with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
+        own_project.save_view(draft)

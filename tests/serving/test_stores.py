@@ -123,6 +123,27 @@ def test_sqlite_readers_see_whole_transactions(tmp_path: Path) -> None:
         assert reader.find({"profile": [b"1:a"]})["profile"].records == [b"new"]
 
 
+def test_a_file_that_was_removed_and_published_anew_is_served_by_readers_that_were_there(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    with closing(SqliteFeatures(str(path))) as writer, closing(SqliteFeatures(str(path))) as reader:
+        publish(writer, FIRST, Change(b"1:a", b"old"))
+        assert reader.find({"profile": [b"1:a"]})["profile"].records == [b"old"]
+        for file in tmp_path.iterdir():
+            file.unlink()
+        assert reader.find({"profile": [b"1:a"]}) == {}
+        publish(writer, FIRST, Change(b"1:a", b"new"))
+        assert reader.find({"profile": [b"1:a"]})["profile"].records == [b"new"]
+
+
+def test_a_full_disk_is_told_as_that_and_the_store_stays_as_it_was(tmp_path: Path) -> None:
+    with closing(SqliteFeatures(str(tmp_path / "x.sqlite"))) as store:
+        publish(store, FIRST, Change(b"1:a", b"old"))
+        store._connect().execute("PRAGMA max_page_count = 12")
+        with pytest.raises(SetupError, match="database or disk is full"):
+            publish(store, FIRST, *(Change(b"%d" % number, bytes(3000)) for number in range(100)))
+        assert store.find({"profile": [b"1:a"]})["profile"].records == [b"old"]
+
+
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     theirs, garbage = tmp_path / "theirs.db", tmp_path / "garbage.db"
     with closing(sqlite3.connect(theirs)) as connection:

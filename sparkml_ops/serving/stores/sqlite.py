@@ -133,14 +133,19 @@ class SqliteFeatures:
             connection.execute(begin)
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has ended it already
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
-        """This thread's connection."""
+        """This thread's connection; another one where somebody has removed the file or put another one in its place."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and self._local.file != _identify(self._path):
+            self._opened.remove(connection)
+            connection.close()
+            connection = None
         if connection is None:
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
@@ -148,8 +153,17 @@ class SqliteFeatures:
             )
             self._opened.append(connection)
             _prepare(connection, self._path)
-            self._local.connection = connection
+            self._local.connection, self._local.file = connection, _identify(self._path)
         return connection
+
+
+def _identify(path: str) -> tuple[int, int] | None:
+    """Which file stands there now; None where none does. A number is not given again while a connection holds the file."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
