@@ -27,15 +27,17 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
 
-BUCKET_BYTES = 32 * 2**20
+BUCKET_BYTES = 64 * 2**20
 """What a task takes in of one bucket, about; while it works it needs a few times as much."""
+SLICE_BYTES = BUCKET_BYTES // 2
+"""The same of a slice of a busy entity: smaller, so that the work on it is shared by more tasks."""
 _SMALL_ROWS = 50_000  # fewer are not worth a task of their own
 SHARE, SEED = 0.02, 20130101
 """Of the rows that are looked at for frequent entities."""
 _FREQUENT, _TRACKED = 64, 1_000
 _STEPS = 128  # into which a busy entity's time is divided to find where to cut it
 _TASKS = 200  # as Spark has it
-_ROUNDED = 0.25  # so much more than a whole bucket is not yet worth another one
+_ROUNDED = 0.25  # so much more than a whole slice is not yet worth another one
 
 
 @dataclass(frozen=True)
@@ -177,13 +179,13 @@ def plan_deal(sides: Sequence[Timed], loads: Sequence[Load], *, parallelism: int
 def cut_time(
     moments: Sequence[int], rows: Sequence[int], *, moments_size: float, rows_size: float
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Cut the time of a busy entity so that no slice has much more than a bucket of either side.
+    """Cut the time of a busy entity so that no slice has much more than `SLICE_BYTES` of either side.
 
     Args:
         moments: quantiles of the moments' instants, evenly spaced, sorted.
         rows: the same of the rows' instants.
-        moments_size: of all its moments, in buckets.
-        rows_size: of all its rows, in buckets.
+        moments_size: of all its moments, in slices of that size.
+        rows_size: of all its rows, in slices of that size.
 
     Returns:
         The cuts; and into how many buckets the moments of each slice are dealt, more than one where they are at one instant.
@@ -217,7 +219,7 @@ def _look_at_busy(
         )  # no moment has a time
     found = []
     for hash_, (moments, rows) in sorted(quantiles.items()):
-        sizes = [load.frequent.get(in_spark[hash_], 0.0) * load.row_bytes / BUCKET_BYTES for load in loads]
+        sizes = [load.frequent.get(in_spark[hash_], 0.0) * load.row_bytes / SLICE_BYTES for load in loads]
         cuts, fans = cut_time(sorted(moments), sorted(rows), moments_size=sizes[0], rows_size=sum(sizes[1:]))
         found.append(((hash_, narrow_hash(in_spark[hash_])), cuts, fans))
     return found

@@ -67,10 +67,11 @@ def read_row_groups(groups: Iterable[RowGroup], schema: "pa.Schema") -> Iterator
     rows = max(_BATCH_BYTES // (8 * len(schema)), 1024)
     for path, mine in groupby(groups, key=attrgetter("path")):
         with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
-            there = [name for name in schema.names if name in file.schema_arrow.names]
+            in_file = frozenset(file.schema_arrow.names)
+            there = [name for name in schema.names if name in in_file]
             for batch in file.iter_batches(rows, [group.number for group in mine], there, use_threads=False):
                 columns = [
-                    batch[field.name].cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+                    batch[field.name].cast(field.type) if field.name in in_file else pa.nulls(len(batch), field.type)
                     for field in schema
                 ]
                 yield pa.record_batch(columns, schema)

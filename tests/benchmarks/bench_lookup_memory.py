@@ -49,7 +49,7 @@ def measure_apart(root: Path, rows: int) -> dict[str, float]:
     """The same in a new process."""
     ended = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.bench_lookup_memory", str(root), str(rows)],
-        check=True, capture_output=True, text=True,
+        check=True, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     found: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
     print(f"{rows} rows: {found}", file=sys.stderr)
