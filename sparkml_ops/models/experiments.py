@@ -77,14 +77,17 @@ def start_run(
 
 
 def reopen_run(tracking: Tracking, experiment: str, *, tag: str, value: str) -> str | None:
-    """Go on with the newest run that has a tag and did not finish, as this process; None where there is none."""
+    """Go on with the newest run that has a tag, did not finish and has no outcome yet, as this process; None where there is none.
+
+    MLflow lets no parameter be written twice: a run that has some cannot take in those of another outcome.
+    """
     found = tracking.client.search_runs(
         [experiment],
         filter_string=f"tags.{tag} = '{value}' and attributes.status != 'FINISHED'",
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
-    if not found:
+    if not found or found[0].data.params:
         return None
     run = str(found[0].info.run_id)
     tracking.client.update_run(run, status="RUNNING")

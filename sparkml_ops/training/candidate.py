@@ -13,12 +13,12 @@ from sparkml_ops.config.features import Impute, feature_name
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
 from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, fit_encoder, fit_reference
+from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.judge import judge_models
 from sparkml_ops.training.matrix import map_matrix, write_matrix
-from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trials import Trial, find_best
 
@@ -44,7 +44,12 @@ class Commission:
 
 
 def make_candidate(
-    commission: Commission, rows: DataFrame, *, folder: str, before: Sequence[Trial], on_finished: Callable[[Trial], object]
+    commission: Commission,
+    rows: DataFrame,
+    *,
+    folder: str,
+    before: Sequence[Trial],
+    on_finished: Callable[[Trial], object],
 ) -> PackagedModel:
     """Search for parameters, fit the best, judge it, and package it with all that is known about it.
 

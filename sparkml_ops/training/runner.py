@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -21,28 +20,22 @@ _DIED = ("Python worker exited unexpectedly", "Python worker failed", "ExecutorL
 _ATTEMPTS = 2  # of a task: a trial that has ended two workers is not given a third
 
 
-@dataclass
 class TrialRunner:
-    """Runs some trials at a time.
+    """Runs some trials at a time."""
 
-    Attributes:
-        spark: Where they run.
-        task: What all trials share.
-        parallelism: How many at a time.
-        seconds: That a trial may take; None for no limit.
-    """
+    def __init__(self, spark: "SparkSession", task: TrialTask, *, parallelism: int, seconds: float | None) -> None:
+        """Start nothing yet.
 
-    spark: "SparkSession"
-    task: TrialTask
-    parallelism: int
-    seconds: float | None = None
-    _pool: ThreadPoolExecutor = field(init=False, repr=False)
-    _running: dict[Future[dict[str, Any]], int] = field(init=False, repr=False, default_factory=dict)
-    _stopped: dict[int, str] = field(init=False, repr=False, default_factory=dict)
-    _name: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._pool = ThreadPoolExecutor(self.parallelism, thread_name_prefix="trial")
+        Args:
+            spark: Where trials run.
+            task: What all trials share.
+            parallelism: How many at a time.
+            seconds: That a trial may take; None for no limit.
+        """
+        self.spark, self.task, self.parallelism, self.seconds = spark, task, parallelism, seconds
+        self._pool = ThreadPoolExecutor(parallelism, thread_name_prefix="trial")
+        self._running: dict[Future[dict[str, Any]], int] = {}
+        self._stopped: dict[int, str] = {}
         self._name = f"search-{uuid.uuid4().hex[:12]}"
 
     def has_room(self) -> bool:
@@ -91,7 +84,9 @@ class TrialRunner:
         with self._limit_time(number):
             try:
                 # The one number has to be read: Spark would end the worker with the task, and start one anew for the next.
-                outcome: dict[str, Any] = context.parallelize([number], 1).mapPartitions(lambda rows: run(list(rows))).collect()[0]
+                outcome: dict[str, Any] = (
+                    context.parallelize([number], 1).mapPartitions(lambda rows: run(list(rows))).collect()[0]
+                )
             except Exception as error:  # noqa: BLE001  # what Spark reports is the trial's cause
                 outcome = {"cause": _tell(str(error))}
         if number in self._stopped and "loss" not in outcome:
@@ -103,7 +98,9 @@ class TrialRunner:
         if self.seconds is None:
             yield
             return
-        timer = Timer(self.seconds, self._stop, (number, f"it took longer than model.search.trial_timeout: {self.seconds:g} s"))
+        timer = Timer(
+            self.seconds, self._stop, (number, f"it took longer than model.search.trial_timeout: {self.seconds:g} s")
+        )
         timer.daemon = True
         timer.start()
         try:

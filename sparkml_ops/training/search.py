@@ -61,8 +61,8 @@ def run_search(
     runner = TrialRunner(
         spark,
         task,
-        choose_parallelism(search, spark.sparkContext.defaultParallelism),
-        None if search.trial_timeout is None else search.trial_timeout.total_seconds(),
+        parallelism=choose_parallelism(search, spark.sparkContext.defaultParallelism),
+        seconds=None if search.trial_timeout is None else search.trial_timeout.total_seconds(),
     )
     try:
         _run_to_the_end(course, runner)
@@ -70,7 +70,10 @@ def run_search(
         runner.stop_all()
         if not any(trial.status == "ok" for trial in course.trials):
             raise
-        log.warning("search: interrupted; it ends with the best of %d trials. Interrupt again to stop altogether.", len(course.trials))
+        log.warning(
+            "search: interrupted; it ends with the best of %d trials. Interrupt again to stop altogether.",
+            len(course.trials),
+        )
     finally:
         runner.close()
     _refuse_failed_search(course.trials, search)
@@ -183,7 +186,11 @@ def _run_to_the_end(course: _Course, runner: TrialRunner) -> None:
 def drop_refused(before: Sequence[Trial], search: Search) -> list[Trial]:
     """The trials that a search goes on from: without the failed ones where these had it refused, since what made them fail may be mended."""
     failed = [trial for trial in before if trial.status == "failed"]
-    return [trial for trial in before if trial.status == "ok"] if _too_many(len(failed), len(before), search) else [*before]
+    return (
+        [trial for trial in before if trial.status == "ok"]
+        if _too_many(len(failed), len(before), search)
+        else [*before]
+    )
 
 
 def _too_many(failed: int, ended: int, search: Search) -> bool:

@@ -34,6 +34,7 @@ from sparkml_ops.training.requirements import require_usable
 from sparkml_ops.training.search import drop_refused
 from sparkml_ops.training.trial_runs import log_outcome, make_trial_logger
 from sparkml_ops.training.trial_store import TrialStore
+from sparkml_ops.training.trials import Trial
 
 log = logging.getLogger(__name__)
 
@@ -141,12 +142,17 @@ def _train_version(commission: Commission, store: TrialStore, tracking: Tracking
         try:
             log_figures(tracking, run, RunFigures(tags=commission.origin | {SEARCH_TAG: store.search_id}))
             log_trial = make_trial_logger(tracking, experiment, parent=run, before=before)
+
+            def keep(trial: Trial) -> None:
+                store.add([trial])
+                log_trial(trial)
+
             model = make_candidate(
                 commission,
                 read_training_set(lake, commission.training_set.version),
                 folder=folder,
                 before=before,
-                on_finished=lambda trial: (store.add([trial]), log_trial(trial)),
+                on_finished=keep,
             )
             log_outcome(tracking, run, dict(model.metadata))
             return register_model(tracking, model, run_id=run)
@@ -184,7 +190,9 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
     model = use_case.model.model_dump(mode="json", exclude={"search"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
-    return hash_config({"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content)
+    return hash_config(
+        {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content
+    )
 
 
 def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion | None:

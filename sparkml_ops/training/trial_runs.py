@@ -22,7 +22,13 @@ def make_trial_logger(
         name = f"trial {trial.number}"
         run = start_run(tracking, experiment, name=name, parent=parent, started_at=trial.started_at)
         seconds = (trial.ended_at - trial.started_at).total_seconds()
-        metrics = {**trial.metrics, "loss": trial.loss, "rounds": trial.rounds, "seconds": seconds, "peak_mb": trial.peak_mb}
+        metrics = {
+            **trial.metrics,
+            "loss": trial.loss,
+            "rounds": trial.rounds,
+            "seconds": seconds,
+            "peak_mb": trial.peak_mb,
+        }
         tags = {"cause": trial.cause[-MAX_TAG_LENGTH:]} if trial.cause else {}
         log_figures(tracking, run, RunFigures(params=trial.params, metrics=metrics, tags=tags))
         finish_run(tracking, run, STATUSES[trial.status], ended_at=trial.ended_at)

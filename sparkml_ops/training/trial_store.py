@@ -41,19 +41,27 @@ class TrialStore:
         """The trials that ended well or failed, by number; those that were cancelled are made again."""
         if not table_exists(self.lake, TRIALS):
             return []
-        kept = read_table(self.lake, TRIALS).where((F.col("search_id") == self.search_id) & (F.col("status") != "cancelled"))
+        kept = read_table(self.lake, TRIALS).where(
+            (F.col("search_id") == self.search_id) & (F.col("status") != "cancelled")
+        )
         newest = {row["number"]: _to_trial(row) for row in kept.orderBy("number", "ended_at").collect()}
         return list(newest.values())
 
     def add(self, trials: Sequence[Trial]) -> None:
         """Keep trials."""
-        rows = [_to_row(trial) | {"search_id": self.search_id, "run_id": self.run_id, "training_set": self.training_set} for trial in trials]
-        append_rows(self.lake, TRIALS, self.lake.spark.createDataFrame(rows, TRIALS_SCHEMA))  # type: ignore[type-var]
+        rows = [
+            _to_row(trial) | {"search_id": self.search_id, "run_id": self.run_id, "training_set": self.training_set}
+            for trial in trials
+        ]
+        append_rows(self.lake, TRIALS, self.lake.spark.createDataFrame(rows, TRIALS_SCHEMA))
 
 
 def _to_row(trial: Trial) -> dict[str, Any]:
     return {
-        **{name: getattr(trial, name) for name in ("number", "status", "loss", "rounds", "cause", "peak_mb", "started_at", "ended_at")},
+        **{
+            name: getattr(trial, name)
+            for name in ("number", "status", "loss", "rounds", "cause", "peak_mb", "started_at", "ended_at")
+        },
         "metrics": {name: float(value) for name, value in trial.metrics.items()},
         "params": json.dumps(dict(trial.params), sort_keys=True, ensure_ascii=False),
         "draw": json.dumps(dict(trial.draw), sort_keys=True),

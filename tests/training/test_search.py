@@ -93,7 +93,9 @@ def test_trials_come_back_with_what_they_tried_and_when(spark: SparkSession) -> 
 
 
 def test_one_trial_at_a_time_tries_the_same_again(spark: SparkSession) -> None:
-    first, again = (search_for(spark, "fine", max_trials=7, seed=5) for _ in range(2))  # five at random, then two by TPE
+    first, again = (
+        search_for(spark, "fine", max_trials=7, seed=5) for _ in range(2)
+    )  # five at random, then two by TPE
     assert [trial.params for trial in first] == [trial.params for trial in again]
 
 
@@ -177,10 +179,12 @@ def test_a_trial_that_wants_too_much_memory_is_a_failed_trial(spark: SparkSessio
 
 
 def test_a_trial_that_takes_too_long_is_a_failed_trial_and_the_others_go_on(spark: SparkSession) -> None:
-    trials = search_for(spark, "sleep above zero", max_trials=4, parallelism=2, trial_timeout="3s", max_failed_ratio=0.9)
+    trials = search_for(
+        spark, "sleep above zero", max_trials=4, parallelism=2, trial_timeout="8s", max_failed_ratio=0.9
+    )
     assert {trial.status for trial in trials} == {"ok", "failed"}
     for trial in trials:
-        assert (trial.cause == "it took longer than model.search.trial_timeout: 3 s") == (trial.params["x"] > 0)
+        assert (trial.cause == "it took longer than model.search.trial_timeout: 8 s") == (trial.params["x"] > 0)
 
 
 def test_the_timeout_ends_trials_that_still_run(spark: SparkSession) -> None:

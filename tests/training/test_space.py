@@ -89,7 +89,9 @@ def test_an_option_may_bring_parameters_of_its_own(backend: str) -> None:
     dart = [params for params in drawn if params["boosting"] == "dart"]
     assert {frozenset(params) for params in dart} == {frozenset({"boosting", "drop_rate", "skip_drop", "leaves"})}
     assert all(0.1 <= params["drop_rate"] <= 0.5 and params["skip_drop"] == 0.5 for params in dart)
-    assert {frozenset(params) for params in drawn if params["boosting"] == "gbdt"} == {frozenset({"boosting", "leaves"})}
+    assert {frozenset(params) for params in drawn if params["boosting"] == "gbdt"} == {
+        frozenset({"boosting", "leaves"})
+    }
     assert list_params(search.space) == ["boosting", "drop_rate", "skip_drop", "leaves"] or set(
         list_params(search.space)
     ) == {"boosting", "drop_rate", "skip_drop", "leaves"}
@@ -107,7 +109,11 @@ def go_on(proposer: Proposer, search: Search, numbers: range) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("backend", "algorithm"),
-    [*(("hyperopt", name) for name in ("tpe", "random", "anneal")), ("optuna", "tpe"), ("optuna", "random")],
+    [
+        *(("hyperopt", name) for name in ("tpe", "random", "anneal", "adaptive")),
+        ("optuna", "tpe"),
+        ("optuna", "random"),
+    ],
 )
 def test_a_search_that_is_told_what_was_tried_goes_on_as_it_would_have(backend: str, algorithm: str) -> None:
     search = make_search(NESTED, algorithm=algorithm, backend=backend, max_trials=20)
@@ -134,6 +140,11 @@ def test_tpe_finds_what_is_good_sooner_than_chance(backend: str) -> None:
 
     learned, chance = (np.median([find(algorithm, seed) for seed in range(5)]) for algorithm in ("tpe", "random"))
     assert learned < chance
+
+
+def test_what_the_adaptive_algorithm_does_not_know_is_refused() -> None:
+    with pytest.raises(ConfigError, match="space, x: found uniformint, which Hyperopt's adaptive algorithm"):
+        open_proposer(make_search({"x": {"uniformint": [1, 3]}}, algorithm="adaptive"))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ class OptunaProposer:
         try:
             import optuna
         except ImportError as error:
-            raise SetupError("model.search.backend: optuna is not installed: pip install 'sparkml_ops[optuna]'.") from error
+            raise SetupError(
+                "model.search.backend: optuna is not installed: pip install 'sparkml_ops[optuna]'."
+            ) from error
         _refuse_unknown(search)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._search, self._optuna = search, optuna
@@ -79,7 +81,7 @@ class OptunaProposer:
         kinds = self._optuna.distributions
         if distribution.options:
             return kinds.CategoricalDistribution(tuple(range(len(distribution.options))))
-        kind, (low, high, *step) = distribution.kind, distribution.numbers
+        kind, (low, high, *_) = distribution.kind, distribution.numbers
         if kind == "randint":
             return kinds.CategoricalDistribution(tuple(range(int(low), int(high))))
         if kind == "uniformint":
