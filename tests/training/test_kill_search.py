@@ -32,27 +32,32 @@ from pathlib import Path
 from sparkml_ops.lake import open_lake
 from sparkml_ops.training import train
 from sparkml_ops.training.runner import TrialRunner
+from sparkml_ops.training.trial_store import TrialStore
 from tests.training.conftest import make_use_case
 
-start = TrialRunner.start
-
-def start_and_count_down(*arguments):
-    start(*arguments)
-    if not armed:
-        armed.append(threading.Timer(float(sys.argv[2]), lambda: os.killpg(0, 9)))  # the JVM and its workers too
-        armed[0].start()
+def count_down(original):
+    def call(*arguments):
+        original(*arguments)
+        if not armed:
+            armed.append(threading.Timer(float(sys.argv[3]), lambda: os.killpg(0, 9)))  # the JVM and its workers too
+            armed[0].start()
+    return call
 
 armed = []
-TrialRunner.start = start_and_count_down
+if sys.argv[2] == "start":
+    TrialRunner.start = count_down(TrialRunner.start)
+else:
+    TrialStore.add = count_down(TrialStore.add)
 use_case = make_use_case(Path(sys.argv[1]), search={SEARCH!r})
 train(use_case, open_lake(use_case))
 """
 
 
-def train_and_die(root: Path, seconds: float) -> int:
+def train_and_die(root: Path, since: str, seconds: float) -> int:
+    """Killed so many seconds after its first trial started, or after the first was kept."""
     nowhere = subprocess.DEVNULL
     return subprocess.run(
-        [sys.executable, "-c", TRAIN_AND_DIE, str(root), str(seconds)],
+        [sys.executable, "-c", TRAIN_AND_DIE, str(root), since, str(seconds)],
         check=False, start_new_session=True, stdout=nowhere, stderr=nowhere, timeout=600, env=outside_environment(),
     ).returncode  # fmt: skip
 
@@ -62,7 +67,10 @@ def test_every_trial_is_there_once(spark: SparkSession, root: Path) -> None:
     lake = open_lake(use_case, spark)
     write_training_set(lake, make_decisions())
     moments = random.Random(0)
-    ends = [train_and_die(root, moments.uniform(0.2, 5)) for _ in range(KILLS)]
+    ends = [
+        train_and_die(root, *(("start", moments.uniform(0, 5)) if number % 3 == 1 else ("kept", moments.uniform(0, 2))))
+        for number in range(KILLS)
+    ]
     assert set(ends) <= {-signal.SIGKILL, 0}
     assert ends[0] == -signal.SIGKILL
     result = train(use_case, lake)
