@@ -236,6 +236,10 @@ def test_a_search_that_broke_off_goes_on_in_the_same_run(
         f"trial {number}" for number in range(5)
     ]
     assert result.trials == 5
+    longest = make_use_case(root, search=use_case.model.search.model_dump(mode="json") | {"max_trials": 6})
+    after = train(longest, shop_lake, run_id="r3")
+    assert (after.status, after.trials, after.model_version) == ("trained", 6, 2)
+    assert [row["number"] for row in read_table(shop_lake, "trials").where("run_id = 'r3'").collect()] == [5]
 
 
 def test_the_intervals_are_finite(trained: dict[str, Any]) -> None:
