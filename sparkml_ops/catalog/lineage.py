@@ -40,7 +40,7 @@ def list_step_tables(use_case: "UseCase") -> list[StepTables]:
             for name, view in use_case.features.items()
         ),
         StepTables("dataset", (*decisions, *features), ("training_sets", TRAINING_SET)),
-        StepTables("train", ("training_sets", TRAINING_SET), ("metrics",)),
+        StepTables("train", ("training_sets", TRAINING_SET), ("trials", "metrics")),
         StepTables("promote", (TRAINING_SET,), ("promotions",)),
         StepTables("score", (*asked, *features), published),
         StepTables("monitor", (*decisions, "predictions", "prediction_batches"), ("metrics", "alerts")),

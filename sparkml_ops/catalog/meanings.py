@@ -63,6 +63,19 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
             "labels_until": "labels settled by then were known: as_of, or until when the table of events had everything",
         },
     ),
+    "trials": (
+        "One row per trial of a search that ended, written as it ended; a search that was killed goes on from them",
+        {
+            "search_id": "names what was searched: data, definition, estimator, space, seed and code",
+            "number": "counts from 0, in the order in which they were proposed",
+            "status": "ok, failed or cancelled",
+            "loss": "what the search makes small",
+            "params": "all parameters, fixed ones too, as JSON",
+            "draw": "what was drawn, as JSON: of a choice the position of the option",
+            "cause": "why it failed",
+            "peak_mb": "the most memory that its worker had while it ran, in megabytes",
+        },
+    ),
     "prediction_batches": (
         "One row per batch, model version and role: its state, counts and checks",
         {

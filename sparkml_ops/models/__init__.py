@@ -16,10 +16,12 @@ from sparkml_ops.models.experiments import (
     RunFigures,
     close_abandoned_runs,
     finish_run,
+    list_nested,
     log_document,
     log_figures,
     log_file,
     open_experiment,
+    reopen_run,
     start_run,
 )
 from sparkml_ops.models.package import PackagedModel, load_package, save_package
@@ -75,6 +77,7 @@ __all__ = [
     "fit_encoder",
     "fit_reference",
     "list_aliases",
+    "list_nested",
     "list_versions",
     "load_package",
     "load_version",
@@ -86,6 +89,7 @@ __all__ = [
     "predict_rows",
     "prepare_tracking",
     "register_model",
+    "reopen_run",
     "save_package",
     "set_alias",
     "start_run",

@@ -76,6 +76,37 @@ def start_run(
     return str(run.info.run_id)
 
 
+def reopen_run(tracking: Tracking, experiment: str, *, tag: str, value: str) -> str | None:
+    """Go on with the newest run that has a tag, did not finish and has no outcome yet, as this process; None where there is none.
+
+    MLflow lets no parameter be written twice: a run that has some cannot take in those of another outcome.
+    """
+    found = tracking.client.search_runs(
+        [experiment],
+        filter_string=f"tags.{tag} = '{value}' and attributes.status != 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+        max_results=1,
+    )
+    if not found or found[0].data.params:
+        return None
+    run = str(found[0].info.run_id)
+    tracking.client.update_run(run, status="RUNNING")
+    tracking.client.set_tag(run, PROCESS_TAG, _identify_process(os.getpid()))
+    return run
+
+
+def list_nested(tracking: Tracking, experiment: str, parent: str) -> set[str]:
+    """Names of the runs that are nested in one and ended by themselves."""
+    asked = f"tags.`{PARENT_TAG}` = '{parent}' and attributes.status != 'KILLED'"
+    names, token = set(), None
+    while True:
+        found = tracking.client.search_runs([experiment], filter_string=asked, max_results=1000, page_token=token)
+        names |= {str(run.info.run_name) for run in found}
+        token = found.token
+        if not token:
+            return names
+
+
 def log_figures(tracking: Tracking, run: str, figures: RunFigures) -> None:
     """Add parameters, metrics and tags to a run."""
     from mlflow.entities import Metric, Param, RunTag

@@ -13,13 +13,14 @@ from sparkml_ops.config.features import Impute, feature_name
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
 from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, fit_encoder, fit_reference
+from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.judge import judge_models
-from sparkml_ops.training.matrix import read_matrix, write_matrix
+from sparkml_ops.training.matrix import map_matrix, write_matrix
 from sparkml_ops.training.search import run_search
-from sparkml_ops.training.trials import Trial, TrialTask, find_best
+from sparkml_ops.training.trials import Trial, find_best
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,12 @@ class Commission:
 
 
 def make_candidate(
-    commission: Commission, rows: DataFrame, *, folder: str, on_finished: Callable[[Trial], None]
+    commission: Commission,
+    rows: DataFrame,
+    *,
+    folder: str,
+    before: Sequence[Trial],
+    on_finished: Callable[[Trial], object],
 ) -> PackagedModel:
     """Search for parameters, fit the best, judge it, and package it with all that is known about it.
 
@@ -56,7 +62,8 @@ def make_candidate(
         commission: What is to be trained.
         rows: The rows of the training set.
         folder: Where the encoded rows may lie for the time being.
-        on_finished: Called with each finished trial.
+        before: Trials of the same search that was killed before.
+        on_finished: Called with each trial as it has ended.
 
     Raises:
         TrainingError: No feature says anything, or the search found no model.
@@ -66,10 +73,11 @@ def make_candidate(
     identity = [column for column in use_case.dataset.entity if column != use_case.dataset.timestamp]
     write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity)
     settings = make_settings(use_case, encoder)
-    trials = run_search(TrialTask(folder, settings, model.search), rows.sparkSession, on_finished=on_finished)
+    task = TrialTask(folder, settings, model.search.trial_memory_gb)
+    trials = run_search(task, model.search, rows.sparkSession, before=before, on_finished=on_finished)
     best = find_best(trials)
     log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
-    both = read_matrix(folder).join()
+    both = map_matrix(folder).rows
     estimator = find_estimator(model.estimator)
     fitted = estimator.fit_final(both, replace(settings, params=best.params), best.rounds)
     candidate = PackagedModel(use_case.name, model.task, estimator.KIND, encoder, fitted)

@@ -1,8 +1,15 @@
 """Training rows -> a parquet folder of encoded features, which trials read without Spark.
 
-Rows never travel in a task's closure. Spark encodes them once, workers read the files with pyarrow.
+Rows never travel in a task's closure. Spark encodes them once; each machine that runs trials makes one file of them, which all its
+processes map into memory.
 """
 
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +25,13 @@ from sparkml_ops.models import FeatureEncoder
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+    from pyarrow.dataset import Dataset
 
 LABEL, IS_VALID, TIME, TIE = "label", "is_valid", "time", "tie"
 _BESIDE: dict[str, type] = {LABEL: np.float64, IS_VALID: np.bool_, TIME: np.int64, TIE: np.int64}
 """Columns beside the features, and their types."""
+_MAPPED = ("features", "labels", "fitted")
+_KEPT_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -34,17 +44,25 @@ class Part:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The rows to fit on, and the rows to tune on; each in the order of time."""
+    """The rows to fit on, and behind them the rows to tune on; each in the order of time.
 
-    train: Part
-    valid: Part
+    Attributes:
+        rows: All rows.
+        fitted: How many of them are to fit on.
+    """
 
-    def join(self) -> Part:
-        """All rows, training rows first."""
-        return Part(
-            features=np.concatenate([self.train.features, self.valid.features]),
-            labels=np.concatenate([self.train.labels, self.valid.labels]),
-        )
+    rows: Part
+    fitted: int
+
+    @property
+    def train(self) -> Part:
+        """The rows to fit on; a view of all rows."""
+        return Part(self.rows.features[: self.fitted], self.rows.labels[: self.fitted])
+
+    @property
+    def valid(self) -> Part:
+        """The rows to tune on; a view of all rows."""
+        return Part(self.rows.features[self.fitted :], self.rows.labels[self.fitted :])
 
 
 def write_matrix(
@@ -80,30 +98,32 @@ def write_matrix(
     needed.mapInArrow(encode, StructType([*encoded, *kept])).write.mode("overwrite").parquet(folder)
 
 
-def read_matrix(folder: str) -> Matrix:
-    """Read what `write_matrix` wrote, in its order; needs no Spark."""
-    import pyarrow.dataset as ds
+def map_matrix(folder: str) -> Matrix:
+    """What `write_matrix` wrote, in its order, as files of this machine that are mapped into memory; needs no Spark.
 
-    filesystem, path = _find_files(folder)
-    files = ds.dataset(path, format="parquet", filesystem=filesystem)
-    names = [name for name in files.schema.names if name not in _BESIDE]
-    rows = files.count_rows()
-    features = np.empty((rows, len(names)))
-    beside = {name: np.empty(rows, dtype=kind) for name, kind in _BESIDE.items()}
-    at = 0
-    for batch in files.to_batches():
-        here = slice(at, at + batch.num_rows)
-        for position, name in enumerate(names):
-            features[here, position] = batch.column(name).to_numpy(zero_copy_only=False)
-        for name, values in beside.items():
-            values[here] = batch.column(name).to_numpy(zero_copy_only=False)
-        at += batch.num_rows
-    order = np.lexsort((beside[TIE], beside[TIME]))
-    valid, train = (order[beside[IS_VALID][order] == wanted] for wanted in (True, False))
-    return Matrix(
-        train=Part(features[train], beside[LABEL][train]),
-        valid=Part(features[valid], beside[LABEL][valid]),
-    )
+    The first process of a machine that asks makes the files; all others map the same ones, so that a machine holds the rows once however
+    many trials it runs. They lie in the folder for passing files and go with `unmap_matrix`; what was left there is removed after a day.
+
+    Raises:
+        OSError: There is no room for the files.
+    """
+    files = _open_files(folder)
+    place = _locate_mapped(files.files)
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    with (place.parent / f"{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            _remove_old(place.parent)
+            _make_mapped(files, place)
+    features, labels, fitted = (np.load(place / f"{name}.npy", mmap_mode="r") for name in _MAPPED)
+    return Matrix(Part(features, labels), int(fitted))
+
+
+def unmap_matrix(folder: str) -> None:
+    """Remove the files that `map_matrix` made on this machine; processes that have them mapped keep what they see."""
+    place = _locate_mapped(_open_files(folder).files)
+    shutil.rmtree(place, ignore_errors=True)
+    place.with_name(f"{place.name}.lock").unlink(missing_ok=True)
 
 
 def remove_folder(spark: SparkSession, folder: str) -> None:
@@ -126,6 +146,49 @@ def _encode_batch(batch: "pa.RecordBatch", encoder: FeatureEncoder, names: list[
     arrays = [pa.array(matrix[:, position]) for position in range(len(names))]
     arrays += [batch.column(name) for name in _BESIDE]
     return pa.RecordBatch.from_arrays(arrays, names=[*names, *_BESIDE])
+
+
+def _open_files(folder: str) -> "Dataset":
+    import pyarrow.dataset as ds
+
+    filesystem, path = _find_files(folder)
+    return ds.dataset(path, format="parquet", filesystem=filesystem)
+
+
+def _locate_mapped(files: Sequence[str]) -> Path:
+    """Spark gives each file that it writes a name of its own: other rows in the same folder have another place."""
+    name = hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"sparkml_ops_rows_{os.getuid()}" / name
+
+
+def _make_mapped(files: "Dataset", place: Path) -> None:
+    beside = {name: files.to_table([name]).column(0).to_numpy() for name in _BESIDE}
+    order = np.lexsort((beside[TIE], beside[TIME], beside[IS_VALID]))
+    names = [name for name in files.schema.names if name not in _BESIDE]
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    making = place.with_name(f"{place.name}.{os.getpid()}")
+    making.mkdir()
+    try:
+        features = np.lib.format.open_memmap(making / "features.npy", "w+", np.float64, (len(order), len(names)))
+        at = 0
+        for batch in files.to_batches(columns=names):
+            there = position[at : at + batch.num_rows]
+            for column, name in enumerate(names):
+                features[there, column] = batch.column(name).to_numpy(zero_copy_only=False)
+            at += batch.num_rows
+        features.flush()
+        np.save(making / "labels.npy", beside[LABEL][order])
+        np.save(making / "fitted.npy", np.int64((~beside[IS_VALID]).sum()))
+        making.rename(place)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _remove_old(folder: Path) -> None:
+    for left in folder.iterdir():
+        if time.time() - left.stat().st_mtime > _KEPT_SECONDS and left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _find_files(folder: str) -> tuple[Any, str]:

@@ -1,73 +1,83 @@
-"""The search for parameters: Hyperopt proposes, Spark's workers try, one task a trial."""
+"""The search for parameters: a backend proposes, Spark's workers try, and each trial that ends is kept at once.
+
+A search that was killed goes on from the trials that were kept: they are not run again, and the backend learns from them. The draw of a
+trial follows from its number and the trials before it, so that with parallelism 1 a search that went on tries what it would have tried.
+"""
 
 import logging
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from sparkml_ops.config.model import Search
+from sparkml_ops.config.search import Search
 from sparkml_ops.errors import TrainingError
-from sparkml_ops.training.space import build_space
-from sparkml_ops.training.spark_trials import POLL_SECONDS, make_spark_trials, poll_often
-from sparkml_ops.training.trials import Trial, TrialTask, read_trial, try_params
+from sparkml_ops.training.attempts import TrialTask
+from sparkml_ops.training.proposers import Proposer, open_proposer
+from sparkml_ops.training.runner import TrialRunner
+from sparkml_ops.training.space import Draw, decode_draw
+from sparkml_ops.training.trials import Trial, find_best
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
 
-_CHATTY_LOGGERS = ("hyperopt", "hyperopt-spark", "hyperopt.tpe", "hyperopt.fmin")
+_ENOUGH = 10  # ended trials say whether too many fail
 
 
 def run_search(
-    task: TrialTask, spark: "SparkSession", *, on_finished: Callable[[Trial], None] = lambda _: None
+    task: TrialTask,
+    search: Search,
+    spark: "SparkSession",
+    *,
+    before: Iterable[Trial] = (),
+    on_finished: Callable[[Trial], object] = lambda _: None,
 ) -> list[Trial]:
     """Try parameters until trials, time or progress end; with parallelism 1 the same seed tries the same parameters.
 
+    An interrupt (Ctrl-C) ends the search with what it has, once a trial has ended well.
+
     Args:
-        task: The rows, the fixed parameters and the search.
+        task: The rows and the fixed parameters.
+        search: What to try.
         spark: Where trials run.
-        on_finished: Called on this thread with each trial soon after it has ended.
+        before: Trials that were kept when the same search was killed.
+        on_finished: Called on this thread with each trial as it has ended.
 
     Returns:
-        All trials, in the order in which they were proposed; at least one is ok.
+        All trials, those before too, by number; at least one is ok.
 
     Raises:
         TrainingError: No trial ended well, or more failed than `max_failed_ratio` allows; with the first cause.
+        SetupError: The backend is not installed.
+        KeyboardInterrupt: It was interrupted before a trial had ended well.
     """
-    from hyperopt import fmin
-    from hyperopt.exceptions import AllTrialsFailed
-
-    space, search = build_space(task.search.space), task.search
-    parallelism = choose_parallelism(search, spark.sparkContext.defaultParallelism)
-    with _quiet_hyperopt(), poll_often():
-        records = make_spark_trials(spark, parallelism)
-        watch = _Watch(records, task, on_finished)
-        try:
-            fmin(
-                lambda drawn: try_params(task, drawn),
-                space,
-                algo=_propose_when_free(search, parallelism, watch),
-                max_evals=search.max_trials if search.space else 1,
-                trials=records,
-                timeout=None if search.timeout is None else max(1, int(search.timeout.total_seconds())),
-                early_stop_fn=None
-                if search.early_stop_after is None
-                else _stop_without_progress(search.early_stop_after),
-                rstate=np.random.default_rng(search.seed),
-                verbose=False,
-                show_progressbar=False,
-                return_argmin=False,
-            )
-        except AllTrialsFailed:
-            log.debug("Hyperopt found no trial that ended well; the causes are in the trials")
-        trials = watch.look()
-    _refuse_failed_search(trials, search)
-    return trials
+    course = _Course(task, search, open_proposer(search), on_finished)
+    for trial in before:
+        course.take(trial)
+    if course.trials:
+        log.info("search: goes on after %d trials that were made before", len(course.trials))
+    runner = TrialRunner(
+        spark,
+        task,
+        parallelism=choose_parallelism(search, spark.sparkContext.defaultParallelism),
+        seconds=None if search.trial_timeout is None else search.trial_timeout.total_seconds(),
+    )
+    try:
+        _run_to_the_end(course, runner)
+    except KeyboardInterrupt:
+        runner.stop_all()
+        if not any(trial.status == "ok" for trial in course.trials):
+            raise
+        log.warning(
+            "search: interrupted; it ends with the best of %d trials. Interrupt again to stop altogether.",
+            len(course.trials),
+        )
+    finally:
+        runner.close()
+    _refuse_failed_search(course.trials, search)
+    return sorted(course.trials, key=lambda trial: trial.number)
 
 
 def choose_parallelism(search: Search, slots: int) -> int:
@@ -76,99 +86,127 @@ def choose_parallelism(search: Search, slots: int) -> int:
     if chosen < search.parallelism:
         log.info(
             "search: %d trials at a time, not %d (%d slots, %d trials)",
-            chosen,
-            search.parallelism,
-            slots,
-            search.max_trials,
+            *(chosen, search.parallelism, slots, search.max_trials),
         )
     return chosen
 
 
-class _Watch:
-    """Reads Hyperopt's records as they grow, and tells each trial once."""
+class _Course:
+    """How a search has gone so far, and what comes next."""
 
-    def __init__(self, records: Any, task: TrialTask, on_finished: Callable[[Trial], None]) -> None:
-        self.records, self.task, self.on_finished = records, task, on_finished
-        self.told: set[int] = set()
+    def __init__(
+        self, task: TrialTask, search: Search, proposer: Proposer, on_finished: Callable[[Trial], object]
+    ) -> None:
+        self.task, self.search, self.on_finished = task, search, on_finished
+        self._proposer = proposer
+        self.trials: list[Trial] = []
+        self._drawn: dict[int, Draw] = {}
+        self._deadline = None if search.timeout is None else time.monotonic() + search.timeout.total_seconds()
 
-    def look(self) -> list[Trial]:
-        from hyperopt.base import JOB_STATE_NEW, JOB_STATE_RUNNING
+    def take(self, trial: Trial) -> None:
+        """Take in a trial that has ended."""
+        self._drawn[trial.number] = trial.draw
+        self.trials.append(trial)
+        self._proposer.learn(trial.number, trial.draw, trial.loss)
 
-        # `trials` leaves out those whose worker died; `_dynamic_trials` has them all
-        ended = [r for r in list(self.records._dynamic_trials) if r["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING)]  # noqa: SLF001
-        trials = [read_trial(record, self.task) for record in ended]
-        for trial in trials:
-            if trial.number not in self.told:
-                self.told.add(trial.number)
-                self.on_finished(trial)
-        return trials
+    def propose(self) -> tuple[int, dict[str, Any]] | None:
+        """Number and parameters of the next trial; None where none is to start."""
+        wanted = self.search.max_trials if self.search.space else 1
+        number = next(number for number in range(len(self._drawn) + 1) if number not in self._drawn)
+        if len(self._drawn) >= wanted or self.seconds_left() == 0 or self._is_settled():
+            return None
+        self._drawn[number] = self._proposer.propose(number)
+        return number, decode_draw(self.search.space, self._drawn[number])
 
-
-def _propose_when_free(search: Search, parallelism: int, watch: _Watch) -> Callable[..., Any]:
-    """Hyperopt's algorithm, asked only when a trial can start at once.
-
-    Otherwise Hyperopt asks ahead of time, and whether a proposal knows the last result would be a matter of chance.
-    """
-    from hyperopt import rand, tpe
-    from hyperopt.base import JOB_STATE_NEW, JOB_STATE_RUNNING
-
-    # Hyperopt's own 20 random trials would be all there are in a search of 20
-    startup = min(20, max(5, search.max_trials // 3))
-
-    def propose(new_ids: list[int], domain: Any, trials: Any, seed: int) -> Any:
-        while trials.count_by_state_unsynced([JOB_STATE_NEW, JOB_STATE_RUNNING]) >= parallelism:
-            time.sleep(POLL_SECONDS)
-        watch.look()
-        trials.refresh()
-        if search.algorithm == "random" or not search.space:
-            proposed = rand.suggest(new_ids, domain, trials, seed)
+    def end(self, number: int, outcome: dict[str, Any]) -> None:
+        """Read what became of a trial."""
+        status: Any = "ok" if "loss" in outcome else "cancelled" if outcome["cause"] == "cancelled" else "failed"
+        trial = Trial(
+            number=number,
+            draw=self._drawn[number],
+            params=dict(self.task.settings.params) | decode_draw(self.search.space, self._drawn[number]),
+            status=status,
+            loss=outcome.get("loss"),
+            metrics=outcome.get("metrics", {}),
+            rounds=outcome.get("rounds", 0),
+            started_at=datetime.fromtimestamp(outcome["started"], UTC),
+            ended_at=datetime.fromtimestamp(max(outcome["ended"], outcome["started"]), UTC),
+            peak_mb=outcome.get("peak_mb"),
+            cause=outcome["cause"].strip() if status == "failed" else None,
+        )
+        if status == "cancelled":
+            self.trials.append(trial)
         else:
-            proposed = tpe.suggest(new_ids, domain, trials, seed, n_startup_jobs=startup, verbose=False)
-        # after a timeout or an early stop SparkTrials would still start what is proposed, and wait for it
-        return [] if trials._fmin_cancelled else proposed  # noqa: SLF001
+            self.take(trial)
+            log.info("search: %s", self._tell(trial))
+        self.on_finished(trial)
 
-    return propose
+    def seconds_left(self) -> float | None:
+        """Until the timeout; None for ever."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _is_settled(self) -> bool:
+        """No better trial for long, or so many failed that the search will be refused."""
+        ended = [trial for trial in self.trials if trial.status != "cancelled"]
+        failed = sum(trial.status == "failed" for trial in ended)
+        wanted = self.search.max_trials if self.search.space else 1
+        if failed > self.search.max_failed_ratio * max(len(ended), min(_ENOUGH, wanted)):
+            return True
+        patience = self.search.early_stop_after
+        losses = [t.loss for t in sorted(ended, key=lambda trial: trial.ended_at) if t.loss is not None]
+        return patience is not None and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+
+    def _tell(self, trial: Trial) -> str:
+        ended = f"trial {trial.number + 1} of at most {self.search.max_trials if self.search.space else 1}"
+        took = (trial.ended_at - trial.started_at).total_seconds()
+        if trial.cause is not None:
+            return f"{ended} failed after {took:.1f} s: {trial.cause.splitlines()[-1]}"
+        metric = self.task.settings.metric
+        best = find_best(self.trials)
+        return f"{ended}: {metric} {trial.metrics[metric]:.5f} in {took:.1f} s; best {best.metrics[metric]:.5f} (trial {best.number + 1})"
 
 
-def _stop_without_progress(patience: int) -> Callable[..., tuple[bool, list[Any]]]:
-    """Stop after so many finished trials without a better one; Hyperopt's own fails on trials that still run."""
+def _run_to_the_end(course: _Course, runner: TrialRunner) -> None:
+    while True:
+        while runner.has_room() and (proposed := course.propose()) is not None:
+            runner.start(*proposed)
+        if not runner.count():
+            return
+        ended = runner.wait(course.seconds_left())
+        if not ended:
+            break
+        for number, outcome in ended:
+            course.end(number, outcome)
+    runner.stop_all()
+    while runner.count():
+        for number, outcome in runner.wait(None):
+            course.end(number, outcome)
 
-    def stop(trials: Any, *_: Any) -> tuple[bool, list[Any]]:
-        done = [record for record in list(trials.trials) if record["result"].get("status") == "ok"]
-        losses = [r["result"]["loss"] for r in sorted(done, key=lambda record: record["result"]["ended"])]
-        best_at = losses.index(min(losses)) if losses else 0
-        return len(losses) - 1 - best_at >= patience, []
 
-    return stop
+def drop_refused(before: Sequence[Trial], search: Search) -> list[Trial]:
+    """The trials that a search goes on from: without the failed ones where these had it refused, since what made them fail may be mended."""
+    failed = [trial for trial in before if trial.status == "failed"]
+    return (
+        [trial for trial in before if trial.status == "ok"]
+        if _too_many(len(failed), len(before), search)
+        else [*before]
+    )
+
+
+def _too_many(failed: int, ended: int, search: Search) -> bool:
+    return failed > ended * search.max_failed_ratio or failed == ended
 
 
 def _refuse_failed_search(trials: Sequence[Trial], search: Search) -> None:
     failed = [trial for trial in trials if trial.status == "failed"]
     finished = len(failed) + sum(trial.status == "ok" for trial in trials)
-    if finished and len(failed) <= finished * search.max_failed_ratio and len(failed) < finished:
+    if not _too_many(len(failed), finished, search):
         return
     if not failed:
         limit = "" if search.timeout is None else f" within the timeout of {search.timeout}"
         raise TrainingError(f"No trial ended{limit}. Allow more time, or try smaller models.")
+    first = min(failed, key=lambda trial: trial.number)
     raise TrainingError(
         f"{len(failed)} of {finished} trials failed (at most {search.max_failed_ratio:.0%} may; one must end well). "
-        f"The first, with {failed[0].params}: {(failed[0].cause or '').splitlines()[-1]}"
+        f"The first, with {dict(first.params)}: {(first.cause or '').splitlines()[-1]}"
     )
-
-
-@contextmanager
-def _quiet_hyperopt() -> Iterator[None]:
-    """Keep Hyperopt's notes off stderr: what they say is in the trials."""
-    import hyperopt  # noqa: F401  # it sets its loggers' levels when it is imported
-
-    levels = {name: logging.getLogger(name).level for name in _CHATTY_LOGGERS}
-    for name in levels:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            # Hyperopt starts its threads without the session; trials need none of its tags
-            warnings.filterwarnings("ignore", message="Spark session is not provided")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sparkml_ops.config.search import list_params
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.features import TrainingSet, describe_training_set, read_training_set
 from sparkml_ops.lake import Lake, Metric, code_version, new_run_id, record_metrics, record_step
@@ -22,17 +23,23 @@ from sparkml_ops.models import (
     open_experiment,
     prepare_tracking,
     register_model,
+    reopen_run,
     start_run,
 )
 from sparkml_ops.training.candidate import Commission, list_imputes, make_candidate
 from sparkml_ops.training.estimators import find_estimator
-from sparkml_ops.training.matrix import locate_scratch, remove_folder
+from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
+from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.requirements import require_usable
+from sparkml_ops.training.search import drop_refused
 from sparkml_ops.training.trial_runs import log_outcome, make_trial_logger
+from sparkml_ops.training.trial_store import TrialStore
+from sparkml_ops.training.trials import Trial
 
 log = logging.getLogger(__name__)
 
 STEP = "train"
+SEARCH_TAG = "search_id"
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,9 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
     """
     started, run = time.monotonic(), run_id or new_run_id()
     find_estimator(use_case.model.estimator).check_params(
-        use_case.model.estimator, [*use_case.model.params, *use_case.model.search.space]
+        use_case.model.estimator, [*use_case.model.params, *list_params(use_case.model.search.space)]
     )
+    open_proposer(use_case.model.search)
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
         step.read(described.table, described.table_version, sum(described.rows.values()))
@@ -96,7 +104,8 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         for abandoned in close_abandoned_runs(tracking, experiment):
             remove_folder(lake.spark, locate_scratch(lake.root, abandoned))
         before = _find_registered(tracking, commission)
-        version = before or _train_version(commission, lake, tracking, experiment)
+        store = TrialStore(lake, _name_search(use_case, described), run, described.version)
+        version = before or _train_version(commission, store, tracking, experiment)
         metadata = dict(load_version(tracking, version).metadata)
         step.wrote(record_metrics(lake, _list_metrics(metadata, version), run_id=run, step=STEP, write_id=_id(version)))
         step.model(version.name, version.version)
@@ -124,21 +133,31 @@ def hash_training(use_case: UseCase) -> str:
     )
 
 
-def _train_version(commission: Commission, lake: Lake, tracking: Tracking, experiment: str) -> ModelVersion:
-    run = start_run(tracking, experiment, name=f"train {commission.training_set.version}")
+def _train_version(commission: Commission, store: TrialStore, tracking: Tracking, experiment: str) -> ModelVersion:
+    lake, before = store.lake, drop_refused(store.read(), commission.use_case.model.search)
+    going_on = reopen_run(tracking, experiment, tag=SEARCH_TAG, value=store.search_id) if before else None
+    run = going_on or start_run(tracking, experiment, name=f"train {commission.training_set.version}")
     folder = locate_scratch(lake.root, run)
     with _finish_run(tracking, run):
         try:
-            log_figures(tracking, run, RunFigures(tags=commission.origin))
+            log_figures(tracking, run, RunFigures(tags=commission.origin | {SEARCH_TAG: store.search_id}))
+            log_trial = make_trial_logger(tracking, experiment, parent=run, before=before)
+
+            def keep(trial: Trial) -> None:
+                store.add([trial])
+                log_trial(trial)
+
             model = make_candidate(
                 commission,
                 read_training_set(lake, commission.training_set.version),
                 folder=folder,
-                on_finished=make_trial_logger(tracking, experiment, parent=run),
+                before=before,
+                on_finished=keep,
             )
             log_outcome(tracking, run, dict(model.metadata))
             return register_model(tracking, model, run_id=run)
         finally:
+            unmap_matrix(folder)
             remove_folder(lake.spark, folder)
 
 
@@ -162,6 +181,18 @@ def _find_origin(use_case: UseCase, training_set: TrainingSet) -> dict[str, str]
     made_of = {"config_hash": hash_training(use_case), "code_version": code_version()}
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return made_of | {"training_set_version": training_set.version, "write_id": hash_config(made_of | content)}
+
+
+def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
+    """What is searched: neither for how long, nor how many at a time. A search that is to be longer goes on from a shorter one."""
+    kept = {"space", "seed", "algorithm", "backend"}
+    searched = use_case.model.search.model_dump(mode="json", include=kept)
+    imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
+    model = use_case.model.model_dump(mode="json", exclude={"search"})
+    content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
+    return hash_config(
+        {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content
+    )
 
 
 def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion | None:

@@ -1,27 +1,42 @@
 """The run of a training in MLflow, and the runs of its trials nested in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sparkml_ops.models import RunFigures, Tracking, finish_run, log_document, log_figures, start_run
+from sparkml_ops.models import RunFigures, Tracking, finish_run, list_nested, log_document, log_figures, start_run
 from sparkml_ops.training.trials import Trial
 
 STATUSES: dict[str, Any] = {"ok": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 MAX_TAG_LENGTH = 1000
 
 
-def make_trial_logger(tracking: Tracking, experiment: str, *, parent: str) -> Callable[[Trial], None]:
-    """A function that writes a finished trial as a run of its own, with its real start and end."""
+def make_trial_logger(
+    tracking: Tracking, experiment: str, *, parent: str, before: Sequence[Trial] = ()
+) -> Callable[[Trial], None]:
+    """A function that writes a finished trial as a run of its own, with its real start and end.
+
+    Those before, which an earlier process made, are written too where that process was killed before it did.
+    """
 
     def log_trial(trial: Trial) -> None:
         name = f"trial {trial.number}"
         run = start_run(tracking, experiment, name=name, parent=parent, started_at=trial.started_at)
         seconds = (trial.ended_at - trial.started_at).total_seconds()
-        metrics = {**trial.metrics, "loss": trial.loss, "rounds": trial.rounds, "seconds": seconds}
+        metrics = {
+            **trial.metrics,
+            "loss": trial.loss,
+            "rounds": trial.rounds,
+            "seconds": seconds,
+            "peak_mb": trial.peak_mb,
+        }
         tags = {"cause": trial.cause[-MAX_TAG_LENGTH:]} if trial.cause else {}
         log_figures(tracking, run, RunFigures(params=trial.params, metrics=metrics, tags=tags))
         finish_run(tracking, run, STATUSES[trial.status], ended_at=trial.ended_at)
 
+    written = list_nested(tracking, experiment, parent) if before else set()
+    for trial in before:
+        if f"trial {trial.number}" not in written:
+            log_trial(trial)
     return log_trial
 
 

@@ -181,7 +181,7 @@ CASES = [
     pytest.param(
         {"{loguniform: [1e-2, 0.3]}": "{loguniform: [1e-2, 0.3], choice: [1]}"},
         [
-            "63: model.search.space.learning_rate: found {loguniform: [0.01, 0.3], choice: [1]}; allowed: exactly one of uniform, loguniform, quniform, qloguniform, choice"
+            "63: model.search.space.learning_rate: found {loguniform: [0.01, 0.3], choice: [1]}; allowed: exactly one of uniform, loguniform, quniform, qloguniform, uniformint, randint, normal, qnormal, lognormal, qlognormal, choice, pchoice"
         ],
         id="a distribution of two kinds",
     ),

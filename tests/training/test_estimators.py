@@ -11,7 +11,7 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.kinds import lightgbm as lightgbm_kind
 from sparkml_ops.training.estimators import FitSettings, find_estimator, find_loss
 from sparkml_ops.training.estimators import lightgbm as lightgbm_estimator
-from sparkml_ops.training.matrix import Part, read_matrix
+from sparkml_ops.training.matrix import Part, map_matrix
 
 SETTINGS = FitSettings("lightgbm", {"num_leaves": 7, "n_estimators": 200}, "roc_auc", 3, 10, [1])
 FOREST = "sklearn.ensemble.RandomForestClassifier"
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def rows(folder: str) -> Part:
-    return read_matrix(folder).join()
+    return map_matrix(folder).rows
 
 
 def test_boosting_stops_when_the_tuning_rows_show_no_gain(folder: str) -> None:

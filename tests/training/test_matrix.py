@@ -12,7 +12,7 @@ from sparkml_ops.errors import TrainingError
 from sparkml_ops.models import FeatureEncoder
 from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.training.columns import choose_columns
-from sparkml_ops.training.matrix import locate_scratch, read_matrix, remove_folder, write_matrix
+from sparkml_ops.training.matrix import locate_scratch, map_matrix, remove_folder, unmap_matrix, write_matrix
 
 ENCODER = FeatureEncoder(
     columns=(EncodedColumn("x", "numeric", flag=True), EncodedColumn("s", "categorical", levels=("a", "b")))
@@ -41,19 +41,19 @@ def rows(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
 
 def test_both_parts_come_back_encoded(rows: DataFrame, frame: pd.DataFrame, tmp_path: Path) -> None:
     write_matrix(rows, ENCODER, str(tmp_path / "m"), timestamp="at")
-    matrix = read_matrix(str(tmp_path / "m"))
+    matrix = map_matrix(str(tmp_path / "m"))
     for part, name in ((matrix.train, "train"), (matrix.valid, "valid")):
         expected = frame[frame["split"] == name].sort_values("at")
         np.testing.assert_array_equal(part.features, ENCODER.encode_frame(expected))
         np.testing.assert_array_equal(part.labels, expected["label"])
-    joined = matrix.join()
+    joined = matrix.rows
     assert len(joined.labels) == len(joined.features) == (frame["split"] != "test").sum()
 
 
 def test_the_order_is_the_same_however_rows_are_spread_even_with_ties(rows: DataFrame, tmp_path: Path) -> None:
     for name, spread in (("a", rows.repartition(5, "x")), ("b", rows.coalesce(1))):
         write_matrix(spread, ENCODER, str(tmp_path / name), timestamp="hour")
-    first, second = (read_matrix(str(tmp_path / name)) for name in ("a", "b"))
+    first, second = (map_matrix(str(tmp_path / name)) for name in ("a", "b"))
     np.testing.assert_array_equal(first.train.features, second.train.features)
     np.testing.assert_array_equal(first.train.labels, second.train.labels)
 
@@ -62,10 +62,27 @@ def test_a_folder_is_written_anew_and_removed(rows: DataFrame, spark: SparkSessi
     folder = str(tmp_path / "m")
     write_matrix(rows, ENCODER, folder, timestamp="at")
     write_matrix(rows.limit(0), ENCODER, folder, timestamp="at")
-    assert len(read_matrix(folder).train.labels) == 0
+    assert len(map_matrix(folder).train.labels) == 0
+    unmap_matrix(folder)
     remove_folder(spark, folder)
     remove_folder(spark, folder)
     assert not (tmp_path / "m").exists()
+
+
+def test_a_machine_holds_the_rows_once_until_they_are_given_back(rows: DataFrame, tmp_path: Path) -> None:
+    folder = str(tmp_path / "m")
+    write_matrix(rows, ENCODER, folder, timestamp="at")
+    first, second = map_matrix(folder).rows.features, map_matrix(folder).rows.features
+    assert isinstance(first, np.memmap)
+    assert isinstance(second, np.memmap)
+    assert first.filename == second.filename
+    assert not first.flags.writeable
+    before = np.array(first)
+    unmap_matrix(folder)
+    assert not Path(str(first.filename)).exists()
+    np.testing.assert_array_equal(first, before)
+    np.testing.assert_array_equal(map_matrix(folder).rows.features, before)
+    unmap_matrix(folder)
 
 
 def test_the_scratch_folder_is_absolute() -> None:

@@ -1,8 +1,6 @@
 """A training set goes in, one registered candidate comes out, however often it is asked for."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,6 @@ from sparkml_ops.models import (
     prepare_tracking,
 )
 from sparkml_ops.training import train
-from tests.flow_project import outside_environment
 from tests.training.conftest import FEATURES, make_decisions, make_use_case, read_figures, write_training_set
 
 
@@ -216,47 +213,33 @@ def _interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
-KILLED_AFTER_ONE_TRIAL = """
-import os, sys
-from pathlib import Path
-from sparkml_ops.lake import open_lake
-from sparkml_ops.training import train
-from tests.training.conftest import make_use_case
-
-def log_then_die(tracking, experiment, *, parent):
-    log_trial = make_trial_logger(tracking, experiment, parent=parent)
-    def log(trial):
-        log_trial(trial)
-        os.killpg(0, 9)  # the JVM and its workers too
-    return log
-
-make_trial_logger = train.__globals__["make_trial_logger"]
-train.__globals__["make_trial_logger"] = log_then_die
-use_case = make_use_case(Path(sys.argv[1]))
-train(use_case, open_lake(use_case))
-"""
-
-
-@pytest.mark.slow
-def test_a_kill_amid_the_search_leaves_its_trials_and_no_run_that_seems_to_live(shop_lake: Lake, root: Path) -> None:
-    write_training_set(shop_lake, make_decisions())
-    nowhere = subprocess.DEVNULL
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AFTER_ONE_TRIAL, str(root)],
-        check=False, start_new_session=True, stdout=nowhere, stderr=nowhere, timeout=1200, env=outside_environment(),
-    )  # fmt: skip
-    assert killed.returncode == -9
-    assert len(list(Path(shop_lake.root).glob("_scratch/*"))) == 1
+def test_a_search_that_broke_off_goes_on_in_the_same_run(
+    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use_case = make_use_case(root)
-    result = train(use_case, shop_lake)
+    write_training_set(shop_lake, make_decisions())
+    with monkeypatch.context() as patched:
+        patched.setitem(train.__globals__, "log_outcome", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(use_case, shop_lake, run_id="r1")
+    longer = make_use_case(root, search=use_case.model.search.model_dump(mode="json") | {"max_trials": 5})
+    result = train(longer, shop_lake, run_id="r2")
+    kept = read_table(shop_lake, "trials").orderBy("number").collect()
+    assert [(row["number"], row["run_id"], row["status"]) for row in kept] == [
+        *((number, "r1", "ok") for number in range(3)), (3, "r2", "ok"), (4, "r2", "ok"),
+    ]  # fmt: skip
+    assert len({row["search_id"] for row in kept}) == 1
     tracking = prepare_tracking(use_case.environment)
     runs = tracking.client.search_runs([open_experiment(tracking, "shop")])
-    trials = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
-    parents = {run.info.status: run.info.run_id for run in runs if run not in trials}
-    assert set(parents) == {"KILLED", "FINISHED"}
-    assert [run.info.status for run in trials] == ["FINISHED"] * 4
-    assert (result.status, result.mlflow_run_id) == ("trained", parents["FINISHED"])
-    assert list(Path(shop_lake.root).glob("_scratch/*")) == []
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert sorted(run.info.run_name for run in runs if run.info.run_id != result.mlflow_run_id) == [
+        f"trial {number}" for number in range(5)
+    ]
+    assert result.trials == 5
+    longest = make_use_case(root, search=use_case.model.search.model_dump(mode="json") | {"max_trials": 6})
+    after = train(longest, shop_lake, run_id="r3")
+    assert (after.status, after.trials, after.model_version) == ("trained", 6, 2)
+    assert [row["number"] for row in read_table(shop_lake, "trials").where("run_id = 'r3'").collect()] == [5]
 
 
 def test_the_intervals_are_finite(trained: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from sparkml_ops.config.rules.scope import (
     check_relation,
     find_scope,
 )
+from sparkml_ops.config.search import list_params
 
 
 def check_model(parts: Parts) -> Iterator[Finding]:
@@ -19,9 +20,11 @@ def check_model(parts: Parts) -> Iterator[Finding]:
     if parts.model is None:
         return
     search = parts.model.search
-    for name in search.space:
+    for name in list_params(search.space):
         if name in parts.model.params:
-            yield Finding(("model", "search", "space", name), "searched, and fixed in model.params", "one of the two")
+            place = (name,) if name in search.space else ()
+            found = f"{'' if place else f'{name}, within an option, '}searched, and fixed in model.params"
+            yield Finding(("model", "search", "space", *place), found, "one of the two")
     if search.parallelism > search.max_trials:
         found = f"found {search.parallelism}, with {search.max_trials} trials in all"
         yield Finding(("model", "search", "parallelism"), found, "at most max_trials")

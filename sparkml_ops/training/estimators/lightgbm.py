@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
-from sparkml_ops.training.matrix import Part, read_matrix
+from sparkml_ops.training.matrix import Part, map_matrix
 
 KIND = "lightgbm"
 MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iterations` in `model.params` changes it
@@ -100,7 +100,7 @@ def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _load_binned(folder: str, of_data: tuple[tuple[str, Any], ...], categorical: tuple[int, ...]) -> tuple[Any, Any]:
     """The binned rows, kept by the Python worker from trial to trial; the float64 matrix is given back at once."""
-    matrix = read_matrix(folder)
+    matrix = map_matrix(folder)
     params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
     train = _bin_rows(matrix.train, params, categorical)
     return train, _bin_rows(matrix.valid, params, categorical, like=train)

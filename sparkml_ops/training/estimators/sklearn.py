@@ -12,7 +12,7 @@ import numpy as np
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.kinds.sklearn import TRUST_VARIABLE, list_trusted_packages
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
-from sparkml_ops.training.matrix import Matrix, Part, read_matrix
+from sparkml_ops.training.matrix import Matrix, Part, map_matrix
 
 KIND = "sklearn"
 
@@ -96,4 +96,4 @@ def _find_class(estimator: str) -> Any:
 @lru_cache(maxsize=1)
 def _load_matrix(folder: str) -> Matrix:
     """The rows, kept by the Python worker from trial to trial."""
-    return read_matrix(folder)
+    return map_matrix(folder)
