@@ -116,7 +116,8 @@ def _check_moments(moments: "DataFrame", views: Sequence[ViewRows], timestamp: s
                     f"{place}: entity `{column}` is {ours.simpleString()} in the moments and {theirs.simpleString()} "
                     "in the view, so that no two values can be equal. Cast one of them in its relation."
                 )
-        taken = sorted({feature_name(view.name, column) for column in view.columns} & set(moments.columns))
+        added = {feature_name(view.name, column).lower() for column in view.columns}  # Spark's names have no case
+        taken = sorted(name for name in moments.columns if name.lower() in added)
         if taken:
             raise ConfigError(f"{place}: the moments have a column `{taken[0]}` already. Rename it there.")
 

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 BUCKET_BYTES = 64 * 2**20
 """What a task takes in of one bucket, about; while it works it needs a few times as much."""
-SLICE_BYTES = BUCKET_BYTES // 2
-"""The same of a slice of a busy entity: smaller, so that the work on it is shared by more tasks."""
+SLICE_BYTES = BUCKET_BYTES // 2  # of a busy entity: less, so that the work on it is shared by more tasks
 _SMALL_ROWS = 50_000  # fewer are not worth a task of their own
 SHARE, SEED = 0.02, 20130101
 """Of the rows that are looked at for frequent entities."""

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.column_reads import list_personal
-from sparkml_ops.lake import METRICS, Metric, find_write, has_plain_files, list_paths, read_table, record_metrics
+from sparkml_ops.lake import (
+    METRICS,
+    Metric,
+    find_write,
+    has_plain_files,
+    list_paths,
+    read_table,
+    record_metrics,
+    table_id,
+)
 from sparkml_ops.lake.column_figures import as_number, ask_spread, has_spread, tell_spread, tell_top
 
 if TYPE_CHECKING:
@@ -42,7 +51,7 @@ def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "
         run_id: the run this belongs to.
     """
     step = f"features:{view}"
-    write_id = f"statistics:{view}:{commit.version}"
+    write_id = f"statistics:{view}:{table_id(lake, commit.table)}:{commit.version}"
     if find_write(lake, METRICS, write_id) is not None:
         return
     rows = read_table(lake, commit.table, version=commit.version)

@@ -117,9 +117,10 @@ def test_entities_of_different_types_are_refused_and_integers_of_different_size_
     assert look_up(small, purse(by_number)) == {1: (1.0, 1), 2: (None, None)}
 
 
-def test_a_column_that_is_there_already_is_refused(rows):
-    moments = rows("id long, customer string, at timestamp, purse__money double", [])
-    with pytest.raises(ConfigError, match="the moments have a column `purse__money` already"):
+@pytest.mark.parametrize("name", ["purse__money", "PURSE__Money"])
+def test_a_column_that_is_there_already_is_refused_in_any_case(rows, name):
+    moments = rows(f"id long, customer string, at timestamp, {name} double", [])
+    with pytest.raises(ConfigError, match=f"the moments have a column `{name}` already"):
         join_point_in_time(moments, [purse(rows(PURSE, []))], timestamp="at")
 
 
