@@ -53,7 +53,7 @@ def run_search(
         SetupError: The backend is not installed.
         KeyboardInterrupt: It was interrupted before a trial had ended well.
     """
-    course = _Course(task, search, open_proposer(search), on_finished)
+    course = _Course(task, search, open_proposer(search))
     for trial in before:
         course.take(trial)
     if course.trials:
@@ -65,7 +65,7 @@ def run_search(
         seconds=None if search.trial_timeout is None else search.trial_timeout.total_seconds(),
     )
     try:
-        _run_to_the_end(course, runner)
+        _run_to_the_end(course, runner, on_finished)
     except KeyboardInterrupt:
         runner.stop_all()
         if not any(trial.status == "ok" for trial in course.trials):
@@ -94,10 +94,8 @@ def choose_parallelism(search: Search, slots: int) -> int:
 class _Course:
     """How a search has gone so far, and what comes next."""
 
-    def __init__(
-        self, task: TrialTask, search: Search, proposer: Proposer, on_finished: Callable[[Trial], object]
-    ) -> None:
-        self.task, self.search, self.on_finished = task, search, on_finished
+    def __init__(self, task: TrialTask, search: Search, proposer: Proposer) -> None:
+        self.task, self.search = task, search
         self._proposer = proposer
         self.trials: list[Trial] = []
         self._drawn: dict[int, Draw] = {}
@@ -118,8 +116,8 @@ class _Course:
         self._drawn[number] = self._proposer.propose(number)
         return number, decode_draw(self.search.space, self._drawn[number])
 
-    def end(self, number: int, outcome: dict[str, Any]) -> None:
-        """Read what became of a trial."""
+    def end(self, number: int, outcome: dict[str, Any]) -> Trial:
+        """Read what became of a trial, and learn from it."""
         status: Any = "ok" if "loss" in outcome else "cancelled" if outcome["cause"] == "cancelled" else "failed"
         trial = Trial(
             number=number,
@@ -139,7 +137,7 @@ class _Course:
         else:
             self.take(trial)
             log.info("search: %s", self._tell(trial))
-        self.on_finished(trial)
+        return trial
 
     def seconds_left(self) -> float | None:
         """Until the timeout; None for ever."""
@@ -166,21 +164,22 @@ class _Course:
         return f"{ended}: {metric} {trial.metrics[metric]:.5f} in {took:.1f} s; best {best.metrics[metric]:.5f} (trial {best.number + 1})"
 
 
-def _run_to_the_end(course: _Course, runner: TrialRunner) -> None:
+def _run_to_the_end(course: _Course, runner: TrialRunner, on_finished: Callable[[Trial], object]) -> None:
+    ended: list[Trial] = []
+    is_over = False
     while True:
-        while runner.has_room() and (proposed := course.propose()) is not None:
+        # The next trials start before the last ones are kept, which takes a while.
+        while not is_over and runner.has_room() and (proposed := course.propose()) is not None:
             runner.start(*proposed)
+        for trial in ended:
+            on_finished(trial)
         if not runner.count():
             return
-        ended = runner.wait(course.seconds_left())
-        if not ended:
-            break
-        for number, outcome in ended:
-            course.end(number, outcome)
-    runner.stop_all()
-    while runner.count():
-        for number, outcome in runner.wait(None):
-            course.end(number, outcome)
+        outcomes = runner.wait(None if is_over else course.seconds_left())
+        ended = [course.end(number, outcome) for number, outcome in outcomes]
+        if not ended and not is_over:
+            is_over = True
+            runner.stop_all()
 
 
 def drop_refused(before: Sequence[Trial], search: Search) -> list[Trial]:
