@@ -31,7 +31,7 @@ from sparkml_ops.features.sizing import (
     measure_views,
     plan_deal,
 )
-from sparkml_ops.lake import RowGroup, list_row_groups, quote_identifier, read_row_groups
+from sparkml_ops.lake import RowGroup, bound_row_groups, list_paths, quote_identifier, read_row_groups
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -215,7 +215,8 @@ def _open_source(view: ViewRows, span: Span, as_known_at: datetime | None) -> So
     if side.first is not None:
         is_seen &= timestamp >= F.lit(side.first)
     rows = wanted.filter(is_seen)
-    return Source(side, rows, list_row_groups(rows, ENTITY_HASH) if view.has_plain_files and is_sorted else None)
+    is_read = view.has_plain_files and is_sorted
+    return Source(side, rows, bound_row_groups(list_paths(rows), ENTITY_HASH) if is_read else None)
 
 
 def _sample_source(source: Source) -> Timed:

@@ -2,15 +2,20 @@
 
 Scope `feature`, subject `<view>.<column>`: `nulls` (a share), `mean`, `p05` … `p95`, `distinct`, and the most frequent values of texts in the
 details; subject `<view>`: `rows`. Rows are of the whole table, from its log; all else is of a sample of at most about `SAMPLE_ROWS` rows in one pass, which
-reads no more files than it needs. Of a column that may hold personal data no value is told, only nulls and distinct values.
+reads no more row groups than it needs. Of a column that may hold personal data no value is told, only nulls and distinct values.
 """
 
 import hashlib
 import json
 import logging
+from itertools import groupby, zip_longest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from sparkml_ops.config.column_reads import list_personal
 from sparkml_ops.lake import (
@@ -19,6 +24,9 @@ from sparkml_ops.lake import (
     find_write,
     has_plain_files,
     list_paths,
+    list_row_groups,
+    quote_identifier,
+    read_row_groups,
     read_table,
     record_metrics,
     table_id,
@@ -26,17 +34,19 @@ from sparkml_ops.lake import (
 from sparkml_ops.lake.column_figures import as_number, ask_spread, has_spread, tell_spread, tell_top
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pyspark.sql import DataFrame
 
     from sparkml_ops.config.use_case import UseCase
-    from sparkml_ops.lake import Commit, Lake
+    from sparkml_ops.lake import Commit, Lake, RowGroup
 
 logger = logging.getLogger(__name__)
 
 SCOPE = "feature"
 SAMPLE_ROWS = 100_000
 _FIGURES_AT_A_TIME = 400  # Spark makes one method of all of them, and gives up on a larger one
-_LEAST_FILES = 8  # that a sample is taken of
+_LEAST_GROUPS = 16  # that a sample is taken of
 _SEED = 1
 
 
@@ -61,7 +71,8 @@ def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "
         if has_spread(kind.partition("(")[0])
     }
     total = rows.count()  # of a Delta table's log: no row is read
-    sample = _choose_sample(lake, commit.table, rows, total)
+    measured = rows.select(*(quote_identifier(name) for name in columns))
+    sample = _choose_sample(lake, commit.table, measured, total) if columns else rows
     told = _measure(sample, columns, personal=list_personal(use_case, view))
     batch, details = f"v{commit.version}", {"rows": told["rows"], "version": commit.version}
     metrics = [Metric(SCOPE, view, "rows", float(total), batch_id=batch, details=json.dumps(details))]
@@ -78,16 +89,46 @@ def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "
 
 
 def _choose_sample(lake: "Lake", table: str, rows: "DataFrame", total: int) -> "DataFrame":
-    """All rows, or about `SAMPLE_ROWS` of them, the same ones each time, out of as few files as hold them."""
+    """All rows, or about `SAMPLE_ROWS` of them, the same ones each time, out of as few row groups as hold them."""
     if total <= SAMPLE_ROWS:
         return rows
     if not has_plain_files(lake, table):
         return rows.sample(SAMPLE_ROWS / total, _SEED)
-    # A file has rows of a stretch of time. In the order of a hash they are no choice of the newest or the first.
-    files = sorted(list_paths(rows), key=lambda path: hashlib.sha256(path.encode()).digest())
-    wanted = min(max(-(-len(files) * SAMPLE_ROWS // total), _LEAST_FILES), len(files))
-    some = rows.sparkSession.read.schema(rows.schema).parquet(*files[:wanted])
-    return some.sample(min(1.0, SAMPLE_ROWS / total * len(files) / wanted), _SEED)
+    schema = to_arrow_schema(rows.schema, timezone="UTC")
+    groups = _choose_groups(list_paths(rows), total)
+    share, tasks = SAMPLE_ROWS / sum(one.rows for one in groups), rows.sparkSession.sparkContext.defaultParallelism
+
+    def read(numbers: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        for number in (number for batch in numbers for number in batch["id"].to_pylist()):
+            for group in groups[number::tasks]:
+                draw = np.random.default_rng([*_hash(f"{group.path} {group.number}")])
+                for batch in read_row_groups([group], schema):
+                    yield batch.filter(pa.array(draw.random(batch.num_rows) < share))
+
+    return rows.sparkSession.range(0, tasks, 1, tasks).mapInArrow(read, rows.schema)
+
+
+def _choose_groups(paths: "Sequence[str]", total: int) -> "list[RowGroup]":
+    """Enough row groups, at least `_LEAST_GROUPS` where there are.
+
+    A file has rows of a stretch of time, a row group those of some entities. In the order of a hash they are no choice of the newest or the first;
+    every file that is opened gives one before any gives a second.
+    """
+    wanted = min(max(-(-len(paths) * SAMPLE_ROWS // total), _LEAST_GROUPS), len(paths))
+    by_file = [
+        sorted(groups, key=lambda one: _hash(f"{one.path} {one.number}"))
+        for _, groups in groupby(list_row_groups(sorted(paths, key=_hash)[:wanted]), key=attrgetter("path"))
+    ]
+    chosen: list[RowGroup] = []
+    for group in (one for turn in zip_longest(*by_file) for one in turn if one is not None):
+        if len(chosen) >= _LEAST_GROUPS and sum(one.rows for one in chosen) >= SAMPLE_ROWS:
+            break
+        chosen.append(group)
+    return chosen
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _measure(sample: "DataFrame", columns: dict[str, str], *, personal: frozenset[str]) -> dict[str, Any]:

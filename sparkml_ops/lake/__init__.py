@@ -6,7 +6,14 @@ from sparkml_ops.lake.history import commits_in_effect, find_change
 from sparkml_ops.lake.location import Lake, open_lake, quote_identifier, resolve_table_name
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
-from sparkml_ops.lake.plain_files import RowGroup, has_plain_files, list_paths, list_row_groups, read_row_groups
+from sparkml_ops.lake.plain_files import (
+    RowGroup,
+    bound_row_groups,
+    has_plain_files,
+    list_paths,
+    list_row_groups,
+    read_row_groups,
+)
 from sparkml_ops.lake.relations import query_tables, relate_frames, resolve_relation
 from sparkml_ops.lake.rewrites import Places
 from sparkml_ops.lake.runs import (
@@ -64,6 +71,7 @@ __all__ = [
     "append_files",
     "append_once",
     "append_rows",
+    "bound_row_groups",
     "change_version",
     "change_versions",
     "code_version",

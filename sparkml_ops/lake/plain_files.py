@@ -19,13 +19,13 @@ _BATCH_BYTES = 8 * 2**20  # of rows in memory, of which each value is taken to h
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A row group of a file, and the bounds of one of its columns, of whole numbers; its nulls are not among them."""
+    """A row group of a file, and the bounds of one of its columns, of whole numbers, where they were asked for; its nulls are not among them."""
 
     path: str
     number: int
     rows: int
-    least: int
-    greatest: int
+    least: int = 0
+    greatest: int = 0
 
 
 def has_plain_files(lake: Lake, table: str) -> bool:
@@ -41,15 +41,23 @@ def list_paths(rows: "DataFrame") -> list[str]:
     return sorted(re.sub("^file:/+", "/", name) for name in rows.inputFiles())
 
 
-def list_row_groups(rows: "DataFrame", column: str) -> list[RowGroup] | None:
-    """The row groups of the files that a DataFrame reads, with the bounds of a column; None where a file does not tell them."""
+def list_row_groups(paths: Iterable[str]) -> list[RowGroup]:
+    """The row groups of files."""
+    import pyarrow.parquet as pq
+
+    told = ((path, pq.read_metadata(path)) for path in paths)
+    return [RowGroup(path, n, file.row_group(n).num_rows) for path, file in told for n in range(file.num_row_groups)]
+
+
+def bound_row_groups(paths: Iterable[str], column: str) -> list[RowGroup] | None:
+    """The row groups of files with the bounds of a column; None where a file does not tell them."""
     import pyarrow.parquet as pq
 
     groups = []
-    for path in list_paths(rows):
+    for path in paths:
         told = pq.read_metadata(path)
-        paths = [told.schema.column(at).path for at in range(told.num_columns)]
-        at = paths.index(column) if column in paths else None
+        columns = [told.schema.column(at).path for at in range(told.num_columns)]
+        at = columns.index(column) if column in columns else None
         for number in range(told.num_row_groups):
             group = told.row_group(number)
             bounds = None if at is None else group.column(at).statistics

@@ -4,7 +4,15 @@ from dataclasses import replace
 
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from sparkml_ops.lake import has_plain_files, list_row_groups, read_row_groups, read_table, replace_table
+from sparkml_ops.lake import (
+    bound_row_groups,
+    has_plain_files,
+    list_paths,
+    list_row_groups,
+    read_row_groups,
+    read_table,
+    replace_table,
+)
 
 
 def test_a_folder_of_any_name_and_values_of_any_shape(lake, tmp_path):
@@ -16,9 +24,10 @@ def test_a_folder_of_any_name_and_values_of_any_shape(lake, tmp_path):
     )
     replace_table(lake, "odd", rows, write_id="odd")
     table = read_table(lake, "odd")
-    [group] = list_row_groups(table, "n")
+    [group] = bound_row_groups(list_paths(table), "n")
     [batch] = read_row_groups([group], to_arrow_schema(table.schema, timezone="UTC"))
     assert (group.rows, group.least, group.greatest) == (1, 7, 7)
-    assert list_row_groups(table, "none") is None
+    assert bound_row_groups(list_paths(table), "none") is None
+    assert [(one.path, one.rows) for one in list_row_groups(list_paths(table))] == [(group.path, 1)]
     assert has_plain_files(lake, "odd")
     assert batch.to_pylist() == table.toArrow().to_pylist()
