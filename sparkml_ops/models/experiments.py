@@ -77,13 +77,13 @@ def start_run(
 
 
 def reopen_run(tracking: Tracking, experiment: str, *, tag: str, value: str) -> str | None:
-    """Go on with the newest run that has a tag, did not finish and has no outcome yet, as this process; None where there is none.
+    """Go on with the newest run that has a tag, broke off and has no outcome yet, as this process; None where there is none.
 
-    MLflow lets no parameter be written twice: a run that has some cannot take in those of another outcome.
+    MLflow lets no parameter be written twice: a run that has some cannot take in those of another outcome. One that still runs is somebody's.
     """
     found = tracking.client.search_runs(
         [experiment],
-        filter_string=f"tags.{tag} = '{value}' and attributes.status != 'FINISHED'",
+        filter_string=f"tags.{tag} = '{value}' and attributes.status != 'FINISHED' and attributes.status != 'RUNNING'",
         order_by=["attributes.start_time DESC"],
         max_results=1,
     )
