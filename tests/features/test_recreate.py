@@ -85,7 +85,7 @@ def test_a_new_event_makes_a_new_version_and_lets_more_rows_mature(returned, tmp
         choose_training_set(returned, "ts-")
     with pytest.raises(TableNotFoundError, match=rf"The nearest are: {first.version}"):
         choose_training_set(returned, first.version[:-1] + "#")
-    with pytest.raises(TableNotFoundError, match="no training set nonsense"):
+    with pytest.raises(TableNotFoundError, match="no training set 'nonsense'"):
         choose_training_set(returned, "nonsense")
 
 
