@@ -17,7 +17,7 @@ from sparkml_ops.config.comments import comment_view
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.built import Built, name_write, read_built
 from sparkml_ops.features.compute import compute_features
-from sparkml_ops.features.definitions import features_table, hash_view, order_views, require_view
+from sparkml_ops.features.definitions import features_table, hash_view, order_views
 from sparkml_ops.features.entity_hash import GROUP_BYTES
 from sparkml_ops.features.events import find_events, instant_microseconds, says_nothing
 from sparkml_ops.features.statistics import record_statistics
@@ -113,7 +113,7 @@ def backfill_features(  # a range has two ends
         ConfigError: the view is unknown or timeless, was never built, or was built from another definition; the range is empty.
         TableNotFoundError: a table that the view is made from is not there.
     """
-    declared, run = require_view(use_case, view), run_id or new_run_id()
+    declared, run = use_case.require_view(view), run_id or new_run_id()
     first, last = instant_microseconds(since), instant_microseconds(until) - 1
     if declared.timestamp is None:
         raise ConfigError(

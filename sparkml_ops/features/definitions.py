@@ -24,15 +24,6 @@ def hash_view(view: FeatureView) -> str:
     return hash_config(_describe(view, leave_out={"ttl"}))
 
 
-def require_view(use_case: UseCase, name: str) -> FeatureView:
-    """The view of a name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    return use_case.require_view(name)
-
-
 def order_views(use_case: UseCase, names: Iterable[str] | None = None) -> list[str]:
     """Names of views, each after those that it is made of; all of them by default.
 

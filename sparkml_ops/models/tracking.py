@@ -8,7 +8,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,14 +66,21 @@ def quiet_mlflow() -> Iterator[None]:
     """Keep MLflow's progress notes off stderr; warnings and errors still come through."""
     import mlflow  # noqa: F401  # it sets its loggers' levels when it is imported
 
-    levels = {name: logging.getLogger(name).level for name in _CHATTY_LOGGERS}
+    with quiet_loggers(_CHATTY_LOGGERS, logging.WARNING):
+        yield
+
+
+@contextmanager
+def quiet_loggers(names: Sequence[str], level: int) -> Iterator[None]:
+    """Raise the level of some loggers, for as long as the block runs."""
+    levels = {name: logging.getLogger(name).level for name in names}
     for name in levels:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(level)
     try:
         yield
     finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        for name, before in levels.items():
+            logging.getLogger(name).setLevel(before)
 
 
 def hide_password(uri: str) -> str:

@@ -51,7 +51,7 @@ def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
     """
     shape = "{" + ", ".join(f'"{name}": […]' for name in lists) + "}"
     try:
-        document = json.loads(body, object_pairs_hook=_refuse_twice)
+        document = json.loads(body, object_pairs_hook=_take_object)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(422, f"the body is no JSON: {str(error)[:200]}. Expected {shape}.") from error
     if not isinstance(document, dict) or set(document) != set(lists):
@@ -71,12 +71,16 @@ def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
     return document
 
 
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that is given twice nobody can tell which value is meant."""
+def _take_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return _take_once(pairs, "the body: `{}` is given twice in one object.")
+
+
+def _take_once(pairs: Iterable[tuple[str, Any]], refusal: str) -> dict[str, Any]:
+    """Values by name; of a name that is given twice nobody can tell which value is meant."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise BadRequestError(422, f"the body: `{name[:100]}` is given twice in one object.")
+            raise BadRequestError(422, refusal.format(name[:100]))
         found[name] = value
     return found
 
@@ -141,9 +145,4 @@ def read_query(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     Raises:
         BadRequestError: 422: a name is given twice.
     """
-    values: dict[str, str] = {}
-    for name, value in pairs:
-        if name in values:
-            raise BadRequestError(422, f"`{name[:100]}` is given twice: ask for several entities with POST.")
-        values[name] = value
-    return values
+    return _take_once(pairs, "`{}` is given twice: ask for several entities with POST.")

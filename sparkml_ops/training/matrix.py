@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyarrow.dataset import Dataset
 
-LABEL, IS_VALID, TIME, TIE = "label", "is_valid", "time", "tie"
+LABEL, IS_VALID, TIME, TIE = "_label", "_is_valid", "_time", "_tie"
 _BESIDE: dict[str, type] = {LABEL: np.float64, IS_VALID: np.bool_, TIME: np.int64, TIE: np.int64}
-"""Columns beside the features, and their types."""
+"""Columns beside the features, named as no feature is, and their types."""
 _MAPPED = ("features", "labels", "fitted")
 _KEPT_SECONDS = 86_400
 

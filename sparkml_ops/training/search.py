@@ -96,6 +96,7 @@ class _Course:
 
     def __init__(self, task: TrialTask, search: Search, proposer: Proposer) -> None:
         self.task, self.search = task, search
+        self.wanted = search.max_trials if search.space else 1
         self._proposer = proposer
         self.trials: list[Trial] = []
         self._drawn: dict[int, Draw] = {}
@@ -109,9 +110,8 @@ class _Course:
 
     def propose(self) -> tuple[int, dict[str, Any]] | None:
         """Number and parameters of the next trial; None where none is to start."""
-        wanted = self.search.max_trials if self.search.space else 1
         number = next(number for number in range(len(self._drawn) + 1) if number not in self._drawn)
-        if len(self._drawn) >= wanted or self.seconds_left() == 0 or self._is_settled():
+        if len(self._drawn) >= self.wanted or self.seconds_left() == 0 or self._is_settled():
             return None
         self._drawn[number] = self._proposer.propose(number)
         return number, decode_draw(self.search.space, self._drawn[number])
@@ -147,15 +147,14 @@ class _Course:
         """No better trial for long, or so many failed that the search will be refused."""
         ended = [trial for trial in self.trials if trial.status != "cancelled"]
         failed = sum(trial.status == "failed" for trial in ended)
-        wanted = self.search.max_trials if self.search.space else 1
-        if failed > self.search.max_failed_ratio * max(len(ended), min(_ENOUGH, wanted)):
+        if failed > self.search.max_failed_ratio * max(len(ended), min(_ENOUGH, self.wanted)):
             return True
         patience = self.search.early_stop_after
         losses = [t.loss for t in sorted(ended, key=lambda trial: trial.ended_at) if t.loss is not None]
         return patience is not None and bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
     def _tell(self, trial: Trial) -> str:
-        ended = f"trial {trial.number + 1} of at most {self.search.max_trials if self.search.space else 1}"
+        ended = f"trial {trial.number + 1} of at most {self.wanted}"
         took = (trial.ended_at - trial.started_at).total_seconds()
         if trial.cause is not None:
             return f"{ended} failed after {took:.1f} s: {trial.cause.splitlines()[-1]}"

@@ -36,10 +36,10 @@ def write_rows(folder: Path, rows: int) -> None:
     label = (random.random(rows) < 1 / (1 + np.exp(-features[:, :5].sum(axis=1)))).astype(float)
     columns = {f"x{number}": features[:, number] for number in range(COLUMNS)}
     beside = {
-        "label": label,
-        "is_valid": np.arange(rows) % 5 == 0,
-        "time": np.arange(rows),
-        "tie": np.zeros(rows, np.int64),
+        "_label": label,
+        "_is_valid": np.arange(rows) % 5 == 0,
+        "_time": np.arange(rows),
+        "_tie": np.zeros(rows, np.int64),
     }
     folder.mkdir(parents=True)
     pq.write_table(pa.table(columns | beside), folder / "part-0.parquet")

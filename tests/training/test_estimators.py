@@ -27,10 +27,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
         {
             "x0": x,
             "x1": level,
-            "label": label,
-            "is_valid": np.arange(3000) >= 2000,
-            "time": np.arange(3000),
-            "tie": np.zeros(3000, dtype=np.int64),
+            "_label": label,
+            "_is_valid": np.arange(3000) >= 2000,
+            "_time": np.arange(3000),
+            "_tie": np.zeros(3000, dtype=np.int64),
         }
     )
     path = tmp_path_factory.mktemp("matrix")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from sparkml_ops.errors import TrainingError
 from sparkml_ops.models import FeatureEncoder
@@ -48,6 +49,14 @@ def test_both_parts_come_back_encoded(rows: DataFrame, frame: pd.DataFrame, tmp_
         np.testing.assert_array_equal(part.labels, expected["label"])
     joined = matrix.rows
     assert len(joined.labels) == len(joined.features) == (frame["split"] != "test").sum()
+
+
+def test_a_feature_may_have_any_name(rows: DataFrame, tmp_path: Path) -> None:
+    named = FeatureEncoder((EncodedColumn("time", "numeric"), EncodedColumn("tie", "numeric")))
+    write_matrix(rows.withColumns({"time": F.col("x"), "tie": -F.col("x")}), named, str(tmp_path / "m"), timestamp="at")
+    features = map_matrix(str(tmp_path / "m")).rows.features
+    np.testing.assert_array_equal(features[:, 0], -features[:, 1])
+    assert len(features) > 200
 
 
 def test_the_order_is_the_same_however_rows_are_spread_even_with_ties(rows: DataFrame, tmp_path: Path) -> None:

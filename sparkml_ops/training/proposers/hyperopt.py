@@ -12,6 +12,7 @@ import numpy as np
 
 from sparkml_ops.config.search import Distribution, Search, Space
 from sparkml_ops.errors import ConfigError
+from sparkml_ops.models.tracking import quiet_loggers
 from sparkml_ops.training.proposers._base import seed_of
 from sparkml_ops.training.space import list_dimensions, nested_space
 
@@ -142,11 +143,5 @@ def _quiet_hyperopt() -> Iterator[None]:
     """Keep Hyperopt's notes off stderr: what they say is in the trials."""
     import hyperopt  # noqa: F401  # it sets its loggers' levels when it is imported
 
-    levels = {name: logging.getLogger(name).level for name in _CHATTY_LOGGERS}
-    for name in levels:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
+    with quiet_loggers(_CHATTY_LOGGERS, logging.CRITICAL):
         yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)

@@ -27,7 +27,7 @@ class OptunaProposer:
             import optuna
         except ImportError as error:
             raise SetupError(
-                "model.search.backend: optuna is not installed: pip install 'sparkml_ops[optuna]'."
+                "model.search.backend: optuna needs an extra: pip install 'sparkml-ops[optuna]'"
             ) from error
         _refuse_unknown(search)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
