@@ -31,10 +31,13 @@ def compute_features(
         ConfigError: the view does not fit the relation.
     """
     events = find_events(rows, view, name=name)
-    compute = aggregate_events if view.aggregates else observe_events
+    kept = events if touched is None else keep_events(events, view, touched)
+    if view.aggregates:
+        features = aggregate_events(kept, view, name=name, within=None if touched is None else touched.ends())
+    else:
+        features = observe_events(kept, view, name=name)
     if touched is None:
-        return compute(events, view, name=name)
-    features = compute(keep_events(events, view, touched), view, name=name)
+        return features
     return features.filter(F.expr(tell_condition(touched, features.schema, view.entity)))
 
 

@@ -71,6 +71,7 @@ class Plan:
         clock: when events enter and leave windows.
         series: the aggregated expressions.
         known: name of the column with the instant at which an event was known, where the clock's delay does not say it.
+        within: the first and the last instant of the change points that are wanted; None for all.
     """
 
     entity: tuple[str, ...]
@@ -80,6 +81,12 @@ class Plan:
     clock: Clock
     series: tuple[Series, ...]
     known: str | None = None
+    within: tuple[int, int] | None = None
+
+    def cut(self, part: int) -> tuple[int, int]:
+        """First instant of the change points of a part, and the first that is too late."""
+        first, end = part * self.part_length, (part + 1) * self.part_length
+        return (first, end) if self.within is None else (max(first, self.within[0]), min(end, self.within[1] + 1))
 
     def longest(self) -> int:
         """Length of the longest window."""
@@ -106,8 +113,7 @@ def slide_windows(events: pa.Table, plan: Plan) -> pa.Table:
     if plan.known is not None:
         events = events.take(pa.array(rows.row))
     counted = [_take_events(events, series, rows) for series in plan.series]
-    part = events.column(plan.part)[0].as_py()
-    within = part * plan.part_length, (part + 1) * plan.part_length
+    within = plan.cut(events.column(plan.part)[0].as_py())
     windows = [series.windows() for series in plan.series]
     points, ranges = find_changes([line for line, _ in counted], windows, plan.clock, within=within)
     if plan.known is not None:

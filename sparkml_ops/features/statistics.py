@@ -1,4 +1,6 @@
-"""What the columns of a feature table hold, as figures in `metrics` for each version that a build makes.
+"""What the columns of a feature table hold, as figures in `metrics`, for the versions that builds make.
+
+A version is measured where a tenth of its rows were written since one was, or a day has gone by: a few new rows change no figure of a sample.
 
 Scope `feature`, subject `<view>.<column>`: `nulls` (a share), `mean`, `p05` … `p95`, `distinct`, and the most frequent values of texts in the
 details; subject `<view>`: `rows`. Rows are of the whole table, from its log; all else is of a sample of at most about `SAMPLE_ROWS` rows in one pass, which
@@ -8,6 +10,7 @@ reads no more row groups than it needs. Of a column that may hold personal data 
 import hashlib
 import json
 import logging
+from datetime import datetime, timedelta
 from itertools import groupby, zip_longest
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -21,14 +24,16 @@ from sparkml_ops.config.column_reads import list_personal
 from sparkml_ops.lake import (
     METRICS,
     Metric,
-    find_write,
+    find_newest_write,
     has_plain_files,
     list_paths,
     list_row_groups,
     quote_identifier,
+    read_history,
     read_row_groups,
     read_table,
     record_metrics,
+    rows_changed,
     table_id,
 )
 from sparkml_ops.lake.column_figures import as_number, ask_spread, has_spread, tell_spread, tell_top
@@ -48,10 +53,12 @@ SAMPLE_ROWS = 100_000
 _FIGURES_AT_A_TIME = 400  # Spark makes one method of all of them, and gives up on a larger one
 _LEAST_GROUPS = 16  # that a sample is taken of
 _SEED = 1
+_LEAST_CHANGE = 0.1  # of the rows that were there, written or deleted, for a version to be measured anew
+_LONGEST = timedelta(days=1)  # after which any newer version is
 
 
 def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "Commit", run_id: str) -> None:
-    """Measure the version of a view's table that a build has made; one that was measured is left alone.
+    """Measure the version of a view's table that a build has made, unless one with nearly the same rows was, less than a day ago.
 
     Args:
         use_case: says which columns may hold personal data.
@@ -61,8 +68,8 @@ def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "
         run_id: the run this belongs to.
     """
     step = f"features:{view}"
-    write_id = f"statistics:{view}:{table_id(lake, commit.table)}:{commit.version}"
-    if find_write(lake, METRICS, write_id) is not None:
+    prefix = f"statistics:{view}:{table_id(lake, commit.table)}:"
+    if _is_measured(lake, commit, prefix):
         return
     rows = read_table(lake, commit.table, version=commit.version)
     columns = {
@@ -84,8 +91,24 @@ def record_statistics(use_case: "UseCase", lake: "Lake", *, view: str, commit: "
             more = details | (tell_top(name, told) if figure == "distinct" else {})
             text = json.dumps(more, ensure_ascii=False)
             metrics.append(Metric(SCOPE, f"{view}.{name}", figure, float(value), batch_id=batch, details=text))
-    record_metrics(lake, metrics, run_id=run_id, step=step, write_id=write_id)
+    write_id = f"{prefix}{commit.version}"
+    record_metrics(lake, metrics, run_id=run_id, step=step, write_id=write_id, fingerprint=str(total))
     logger.info("features %s: v%d measured on %d of %d rows", view, commit.version, told["rows"], total)
+
+
+def _is_measured(lake: "Lake", commit: "Commit", prefix: str) -> bool:
+    """Whether the figures of this version, or of one that it hardly differs from, are there."""
+    found = find_newest_write(lake, METRICS, prefix)
+    if found is None:
+        return False
+    measured, made_at = found
+    version = int(measured.write_id.removeprefix(prefix))
+    if version == commit.version:
+        return True
+    if datetime.now() - made_at > _LONGEST:  # noqa: DTZ005  # local, as a history has it
+        return False
+    since = [entry for entry in read_history(lake, commit.table) if version < entry["version"] <= commit.version]
+    return sum(map(rows_changed, since)) < _LEAST_CHANGE * int(measured.fingerprint or 0)
 
 
 def _choose_sample(lake: "Lake", table: str, rows: "DataFrame", total: int) -> "DataFrame":

@@ -51,11 +51,16 @@ class Touched:
         found = sum(first <= last for first, last in zip(self.first, self.last, strict=True))
         return found * (SLICES // len(self.first))
 
+    def ends(self) -> tuple[int, int]:
+        """The first and the last instant of all, in microseconds."""
+        return min(self.first), max(self.last)
+
     def span(self) -> tuple[datetime, datetime] | None:
         """The first and the last instant of all; None where nothing is touched."""
         if not self.slices():
             return None
-        return from_microseconds(max(min(self.first), _YEAR_1)), from_microseconds(min(max(self.last), _YEAR_9999))
+        first, last = self.ends()
+        return from_microseconds(max(first, _YEAR_1)), from_microseconds(min(last, _YEAR_9999))
 
     def begin_earlier(self, earlier: int) -> "Touched":
         """Beginning so many microseconds earlier."""

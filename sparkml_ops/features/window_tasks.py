@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 EVENTS_PER_TASK = 250_000
+_LEAST_PER_TASK = 60_000  # fewer take less time than the task and the file of their own
 _ROWS_PER_BATCH = 65_536  # that go back to the JVM at a time
 _TASK, _HASH = "_task", "_hash"
 
@@ -58,7 +59,7 @@ def plan_tasks(events: Mapping[int, int], *, parallelism: int) -> Tasks:
     """
     part, last = min(events), max(events)
     counts = [events.get(number, 0) for number in range(part, last + 1)]
-    most = min(EVENTS_PER_TASK, max(ceil(sum(counts) / (4 * parallelism)), EVENTS_PER_TASK // 10))
+    most = min(EVENTS_PER_TASK, max(ceil(sum(counts) / (4 * parallelism)), _LEAST_PER_TASK))
     shares = [min(_next_power(ceil(count / most)), SLICES) for count in counts]
     held, is_first = 0, []
     for number, count in enumerate(counts):
@@ -80,17 +81,20 @@ def compute_windows(counted: "DataFrame", plan: Plan, columns: "StructType") -> 
     """
     known = F.col(plan.time) + F.lit(plan.clock.delay) if plan.known is None else F.greatest(plan.time, plan.known)
     leave = F.col(plan.time) + F.lit(plan.longest() + (DAY if plan.clock.snapshot else 0))
-    parts = F.explode(F.sequence(_part_of(known, plan), _part_of(leave, plan))).alias(plan.part)
-    dealt = counted.filter(known < leave).select("*", parts)
+    first, last = known, leave
+    if plan.within is not None:  # a part of which no change point is wanted is not computed
+        first, last = F.greatest(known, F.lit(plan.within[0])), F.least(leave, F.lit(plan.within[1]))
+    parts = F.explode(F.sequence(_part_of(first, plan), _part_of(last, plan))).alias(plan.part)
+    dealt = counted.filter((known < leave) & (first <= last)).select("*", parts)
     events = {row[plan.part]: row["count"] for row in dealt.groupBy(plan.part).count().collect()}
     if not events:
         return counted.sparkSession.createDataFrame([], columns)
     tasks = plan_tasks(events, parallelism=counted.sparkSession.sparkContext.defaultParallelism)
-    first, shares = (
+    begins, shares = (
         f"array({', '.join(map(str, numbers))})[{plan.part} - {tasks.part}L]" for numbers in (tasks.first, tasks.shares)
     )
     slice_ = tell_slice(counted.schema, plan.entity)
-    number = F.expr(f"CAST({first} + {slice_} * {shares} DIV {SLICES} AS INT)")
+    number = F.expr(f"CAST({begins} + {slice_} * {shares} DIV {SLICES} AS INT)")
     hash_ = F.expr(tell_hash(counted.schema, plan.entity))
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -59,8 +59,16 @@ WINDOWS_PER_PART = 4  # an event is then in 1.25 parts on average
 _TIME, _KNOWN, _PART = "_time", "_known", "_part"
 
 
-def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "DataFrame":
+def aggregate_events(
+    events: "DataFrame", view: FeatureView, *, name: str, within: tuple[int, int] | None = None
+) -> "DataFrame":
     """Rows of an `aggregate` view: entity columns, timestamp, _known_at, the view's columns and _entity_hash.
+
+    Args:
+        events: of the view.
+        view: the view.
+        name: its name, for messages.
+        within: the first and the last instant of the rows that are wanted, in microseconds; by default all.
 
     Raises:
         ConfigError: an expression cannot be computed, or has a type that an operation does not take.
@@ -69,7 +77,7 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
         read_inputs(events, aggregate, number=number, place=f"features.{name}.aggregate[{number}]")
         for number, aggregate in enumerate(view.aggregates)
     ]
-    plan = plan_windows(view, inputs)
+    plan = plan_windows(view, inputs, within=within)
     time = F.unix_micros(event_time(view))
     said = events.filter(~says_nothing(view))
     known = [] if plan.known is None else [F.unix_micros(known_time(view)).alias(plan.known)]
@@ -84,7 +92,7 @@ def aggregate_events(events: "DataFrame", view: FeatureView, *, name: str) -> "D
     return derived.select(*view.entity, change_point.alias(TIMESTAMP), change_point.alias(KNOWN_AT), *names, hash_)
 
 
-def plan_windows(view: FeatureView, inputs: "Sequence[Inputs]") -> Plan:
+def plan_windows(view: FeatureView, inputs: "Sequence[Inputs]", *, within: tuple[int, int] | None = None) -> Plan:
     """What to compute for a view."""
     series = []
     for aggregate, each in zip(view.aggregates, inputs, strict=True):
@@ -99,7 +107,7 @@ def plan_windows(view: FeatureView, inputs: "Sequence[Inputs]") -> Plan:
     part_length = to_microseconds(max(SHORTEST_PART, WINDOWS_PER_PART * longest))
     clock = Clock(to_microseconds(view.available_after), view.accuracy == "snapshot")
     known = None if view.known_at is None else _KNOWN
-    return Plan(tuple(view.entity), _TIME, _PART, part_length, clock, tuple(series), known)
+    return Plan(tuple(view.entity), _TIME, _PART, part_length, clock, tuple(series), known, within)
 
 
 def _count_events(counted: "DataFrame", inputs: "Sequence[Inputs]", plan: Plan) -> "DataFrame":

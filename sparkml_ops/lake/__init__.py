@@ -2,7 +2,7 @@
 
 from sparkml_ops.lake.commits import Commit
 from sparkml_ops.lake.differences import Difference, find_difference
-from sparkml_ops.lake.history import commits_in_effect, find_change
+from sparkml_ops.lake.history import commits_in_effect, find_change, rows_changed
 from sparkml_ops.lake.location import Lake, open_lake, quote_identifier, resolve_table_name
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
@@ -39,7 +39,7 @@ from sparkml_ops.lake.tables import (
     table_id,
     table_version,
 )
-from sparkml_ops.lake.versions import find_write, version_before, version_beside
+from sparkml_ops.lake.versions import find_newest_write, find_write, version_before, version_beside
 from sparkml_ops.lake.writes import (
     ROW_GROUP_BYTES,
     append_files,
@@ -80,6 +80,7 @@ __all__ = [
     "find_change",
     "find_difference",
     "find_inputs",
+    "find_newest_write",
     "find_write",
     "grouping_rows",
     "has_plain_files",
@@ -106,6 +107,7 @@ __all__ = [
     "replace_where",
     "resolve_relation",
     "resolve_table_name",
+    "rows_changed",
     "stage_files",
     "stage_folder",
     "stage_rows",

@@ -5,6 +5,7 @@ skipped without a word. So whether a write is in effect is read from the commits
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,6 +71,16 @@ def rows_written(metrics: dict[str, str] | None) -> int:
     if "numOutputRows" in metrics and "numTargetRowsInserted" not in metrics:
         return int(metrics["numOutputRows"]) - int(metrics.get("numCopiedRows", 0))
     return sum(int(metrics.get(name, 0)) for name in ("numTargetRowsInserted", "numTargetRowsUpdated"))
+
+
+def rows_changed(entry: Any) -> float:
+    """Rows that a commit wrote or deleted, whichever are more; infinite where its entry does not tell."""
+    metrics = entry["operationMetrics"] or {}
+    if entry["operation"] in KEEPS_ROWS:
+        return 0
+    if entry["operation"] != "WRITE" or "numOutputRows" not in metrics:
+        return math.inf
+    return max(rows_written(metrics), int(metrics.get("numDeletedRows", 0)))
 
 
 def _follow_restores(history: Iterable[Any]) -> Iterator[Any]:

@@ -46,8 +46,12 @@ class Metric:
     details: str | None = None
 
 
-def record_metrics(lake: Lake, metrics: Sequence[Metric], *, run_id: str, step: str, write_id: str) -> Commit:
-    """Append figures to `metrics`, once for each `write_id`."""
+def record_metrics(
+    lake: Lake, metrics: Sequence[Metric], *, run_id: str, step: str, write_id: str, fingerprint: str = ""
+) -> Commit:
+    """Append figures to `metrics`, once for each `write_id`; its fingerprint may say what they were measured on."""
     recorded_at = datetime.now(UTC)
     rows = [{"run_id": run_id, "step": step, "recorded_at": recorded_at, **asdict(metric)} for metric in metrics]
-    return append_once(lake, METRICS, lake.spark.createDataFrame(rows, METRICS_SCHEMA), write_id=write_id)
+    return append_once(
+        lake, METRICS, lake.spark.createDataFrame(rows, METRICS_SCHEMA), write_id=write_id, fingerprint=fingerprint
+    )

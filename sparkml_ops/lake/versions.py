@@ -1,6 +1,7 @@
 """Which version of a table a write made, found, or was made beside."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sparkml_ops.lake.history import WrittenBy, commits_in_effect
 from sparkml_ops.lake.location import Lake
@@ -14,6 +15,17 @@ def find_write(lake: Lake, table: str, write_id: str) -> WrittenBy | None:
     return next(
         (commit for commit in commits_in_effect(read_history(lake, table)) if commit.write_id == write_id), None
     )
+
+
+def find_newest_write(lake: Lake, table: str, prefix: str) -> tuple[WrittenBy, datetime] | None:
+    """The newest write in effect whose name begins so, and when it was committed, in local time; or None."""
+    if not table_exists(lake, table):
+        return None
+    history = read_history(lake, table)
+    found = next((commit for commit in commits_in_effect(history) if commit.write_id.startswith(prefix)), None)
+    if found is None:
+        return None
+    return found, next(entry["timestamp"] for entry in history if entry["version"] == found.version)
 
 
 def version_before(lake: Lake, table: str, write_id: str) -> int | None:

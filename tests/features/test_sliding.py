@@ -1,5 +1,6 @@
 """Sliding windows against an oracle that does, slowly, what the definition says."""
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
@@ -116,6 +117,16 @@ def test_parts_of_time_give_the_same_bits_as_the_whole(events, windows, delay, l
         if matters:
             parts |= slide(matters[::-1], plan_of(windows, delay, length), part)
     assert parts == whole
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    events_of, st.lists(st.integers(1, 40), min_size=1, max_size=3, unique=True), st.integers(0, 60), st.integers(0, 60)
+)
+def test_a_range_of_time_gives_the_same_bits_as_the_whole(events, windows, first, last):
+    whole = slide(events, plan_of(windows, 3))
+    found = slide(events, replace(plan_of(windows, 3), within=(first, last)))
+    assert found == {point: figures for point, figures in whole.items() if first <= point[1] <= last}
 
 
 def test_entities_of_several_columns_keep_their_values_and_types():

@@ -1,6 +1,7 @@
 """Each version of a feature table that a build makes is measured, once, and no personal value is told."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from shop import CUSTOMERS, CUSTOMERS_SCHEMA
@@ -8,7 +9,7 @@ from shop import CUSTOMERS, CUSTOMERS_SCHEMA
 import sparkml_ops.features.statistics as measured
 from sparkml_ops.config.column_reads import list_personal
 from sparkml_ops.features import build_features
-from sparkml_ops.lake import read_table, replace_table
+from sparkml_ops.lake import append_once, read_table, replace_table, rows_changed
 
 
 def figures(lake, batch="v0"):
@@ -45,6 +46,42 @@ def test_a_version_is_measured_once_and_a_new_one_again(built, use_case, rows):
     build_features(use_case, built, views=["profile"])
     assert figures(built, "v1")[0]["profile", "rows"] == 3
     assert figures(built, "v0")[0]["profile", "rows"] == 2
+
+
+def test_few_new_rows_are_measured_with_the_next_tenth_or_a_day_later(shop, use_case, spark, monkeypatch):
+    def draw(first, last):
+        return spark.range(first, last).selectExpr("cast(id AS string) AS customer", "1980 AS born", "'x' AS town")
+
+    def build():
+        return build_features(use_case, shop, views=["profile"]).views["profile"].version
+
+    def measured_versions():
+        found = read_table(shop, "metrics").where("subject = 'profile' AND name = 'rows'").collect()
+        return sorted(json.loads(row["details"])["version"] for row in found)
+
+    replace_table(shop, "clean_customers", draw(0, 1000), write_id="first")
+    first = build()
+    versions = [first]
+    for number in range(1, 4):
+        append_once(shop, "clean_customers", draw(1000 + 8 * number, 1008 + 8 * number), write_id=f"more-{number}")
+        versions.append(build())
+    assert sorted(set(versions)) == list(range(first, first + 4))
+    assert measured_versions() == [first, first + 3]  # with each new row, those of its slice are written
+    append_once(shop, "clean_customers", draw(2000, 2001), write_id="one")
+    newest = build()
+    assert newest not in measured_versions()
+    monkeypatch.setattr(measured, "_LONGEST", timedelta(0))
+    assert build() == newest
+    assert newest in measured_versions()
+
+
+def test_what_another_hand_changed_counts_as_everything():
+    entry = {"operation": "UPDATE", "operationMetrics": {"numUpdatedRows": "1"}}
+    assert rows_changed(entry) == float("inf")
+    kept = {"operation": "OPTIMIZE", "operationMetrics": {"numAddedFiles": "1"}}
+    assert rows_changed(kept) == 0
+    written = {"numOutputRows": "9", "numCopiedRows": "2", "numDeletedRows": "5"}
+    assert rows_changed({"operation": "WRITE", "operationMetrics": written}) == 7
 
 
 def test_a_build_that_was_killed_before_it_measured_is_measured_by_the_next(shop, use_case, monkeypatch):
