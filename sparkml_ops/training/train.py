@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sparkml_ops.config.model import Model
 from sparkml_ops.config.search import list_params
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.features import TrainingSet, describe_training_set, read_training_set
@@ -84,15 +85,13 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         run_id: Name of the run in the ledger; a new one by default.
 
     Raises:
-        ConfigError: The estimator cannot be had or has no such parameters.
+        ConfigError: The estimator cannot be had, has no such parameters, or cannot heed weights or directions.
         TableNotFoundError: There is no such training set.
         TrainingError: Too few rows, a single class, no feature that says anything, or a search without success.
         SetupError: MLflow cannot be reached.
     """
     started, run = time.monotonic(), run_id or new_run_id()
-    find_estimator(use_case.model.estimator).check_params(
-        use_case.model.estimator, [*use_case.model.params, *list_params(use_case.model.search.space)]
-    )
+    _check_estimator(use_case.model)
     open_proposer(use_case.model.search)
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
@@ -131,6 +130,13 @@ def hash_training(use_case: UseCase) -> str:
     return hash_config(
         use_case.model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
     )
+
+
+def _check_estimator(model: Model) -> None:
+    """Whether the estimator is there, has these parameters, and can heed what is wished: all that needs no Spark."""
+    estimator, names = find_estimator(model.estimator), [*model.params, *list_params(model.search.space)]
+    estimator.check_params(model.estimator, names)
+    estimator.check_wishes(model, names)
 
 
 def _train_version(commission: Commission, store: TrialStore, tracking: Tracking, experiment: str) -> ModelVersion:
