@@ -50,6 +50,14 @@ ClassWeight = Annotated[
 ]
 """One weight for each class, or `balanced`: rows / (2 * rows of the class), of the rows that a fit is made on."""
 Direction = Literal["increasing", "decreasing"]
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class Card(Section):
+    """What only people know of a model, for its card; Markdown is shown as it is written."""
+
+    intended_use: Text = Field(default="", description="what its answers are for, and what not")
+    limits: Text = Field(default="", description="where it is known to be wrong, or was not looked at")
 
 
 class Model(Section):
@@ -75,4 +83,5 @@ class Model(Section):
     monotone: dict[Identifier, Direction] = Field(
         default={}, description="feature columns of numbers that the prediction may only rise with, or only fall"
     )
+    card: Card = Field(default=Card(), description="words for the model card; they do not decide what is trained")
     segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")

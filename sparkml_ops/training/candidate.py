@@ -3,9 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from importlib.metadata import version as installed_version
-from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -19,6 +16,7 @@ from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.directions import find_directions
 from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import judge_models
 from sparkml_ops.training.matrix import map_matrix, write_matrix
 from sparkml_ops.training.search import run_search
@@ -29,7 +27,6 @@ log = logging.getLogger(__name__)
 
 TRAIN = "split = 'train'"
 WEIGHS = "it weighs the rows (model.sample_weight)"
-LIBRARIES = ("lightgbm", "scikit-learn", "hyperopt", "numpy", "pyspark")
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,8 @@ def make_candidate(
     )
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     metadata = {
-        **_describe_training(commission, chosen, trials),
+        **describe_training(commission, chosen, trials),
+        "period": measure_period(rows, use_case.dataset.timestamp),
         **judgement.to_dict(),
         "column_weights": estimator.weigh_columns(fitted, encoder.encoded_columns),
         "reference": reference.to_dict(),
@@ -161,35 +159,3 @@ def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
         class_weight=model.class_weight,
         directions=find_directions(model.monotone, encoder),
     )
-
-
-def _describe_training(commission: Commission, chosen: ChosenColumns, trials: list[Trial]) -> dict[str, Any]:
-    best, training_set, model = find_best(trials), commission.training_set, commission.use_case.model
-    spent = sum((trial.ended_at - trial.started_at for trial in trials), timedelta())
-    return {
-        **commission.origin,
-        "training_set": {
-            "table": training_set.table,
-            "table_version": training_set.table_version,
-            "rows": training_set.rows,
-            "positives": training_set.positives,
-            "content_hash": training_set.content_hash,
-            "definition_hash": training_set.definition_hash,
-        },
-        "estimator": model.estimator,
-        "params": best.params,
-        "rounds": best.rounds,
-        "metric": model.metric,
-        **model.model_dump(mode="json", by_alias=True, include={"class_weight", "sample_weight", "monotone"}),
-        "seed": model.search.seed,
-        "fitted_on": {"encoder": ["train"], "trials": ["train"], "model": ["train", "valid"]},
-        "search": {
-            "trials": len(trials),
-            "failed": sum(trial.status == "failed" for trial in trials),
-            "seconds": round(spent.total_seconds(), 3),
-            "best_trial": best.number,
-            "best_loss": best.loss,
-        },
-        "left_out": chosen.left_out,
-        "libraries": {library: installed_version(library) for library in LIBRARIES},
-    }

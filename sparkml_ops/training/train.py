@@ -18,6 +18,7 @@ from sparkml_ops.models import (
     Tracking,
     close_abandoned_runs,
     finish_run,
+    keep_card,
     list_versions,
     load_version,
     log_figures,
@@ -26,6 +27,7 @@ from sparkml_ops.models import (
     register_model,
     reopen_run,
     start_run,
+    write_card,
 )
 from sparkml_ops.training.candidate import Commission, list_imputes, make_candidate
 from sparkml_ops.training.estimators import find_estimator
@@ -105,7 +107,9 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         before = _find_registered(tracking, commission)
         store = TrialStore(lake, _name_search(use_case, described), run, described.version)
         version = before or _train_version(commission, store, tracking, experiment)
-        metadata = dict(load_version(tracking, version).metadata)
+        model = load_version(tracking, version)
+        keep_card(tracking, version, write_card(version, model))
+        metadata = dict(model.metadata)
         step.wrote(record_metrics(lake, _list_metrics(metadata, version), run_id=run, step=STEP, write_id=_id(version)))
         step.model(version.name, version.version)
         step.note("training_set", described.version)
@@ -126,10 +130,9 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
 
 
 def hash_training(use_case: UseCase) -> str:
-    """Hash of the configuration that training depends on, beside the training set."""
-    return hash_config(
-        use_case.model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    )
+    """Hash of the configuration that training depends on, beside the training set; words for the card are none of it."""
+    model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"})
+    return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
 
 
 def _check_estimator(model: Model) -> None:
@@ -194,7 +197,7 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search"})
+    model = use_case.model.model_dump(mode="json", exclude={"search", "card"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content

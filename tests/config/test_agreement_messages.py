@@ -324,7 +324,9 @@ CASES = [
         id="weights and directions of columns that are not there",
     ),
     pytest.param(
-        {"metric: roc_auc": "metric: roc_auc\n  sample_weight: sum(weekday) + rand()\n  monotone: {order_id: increasing}"},
+        {
+            "metric: roc_auc": "metric: roc_auc\n  sample_weight: sum(weekday) + rand()\n  monotone: {order_id: increasing}"
+        },
         [
             "65: model.sample_weight: `sum(weekday) + rand()` looks at more than one row; allowed: an expression over one row",
             "66: model.monotone.order_id: 'order_id' is no feature of the dataset; allowed: customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday",
