@@ -340,6 +340,19 @@ CASES = [
         ],
         id="a direction for the weight",
     ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  card: {intended_usage: x, limits: [a, b]}"},
+        [
+            "65: model.card.intended_usage: unknown key; allowed: intended_use, limits; did you mean 'intended_use'?",
+            "65: model.card.limits: found ['a', 'b']; allowed: text",
+        ],
+        id="a card with other words",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  card: to plan the day"},
+        ["65: model.card: found 'to plan the day'; allowed: a mapping of keys"],
+        id="a card that is one text",
+    ),
 ]
 
 
