@@ -90,11 +90,12 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
 
 def _tell_features(model: "PackagedModel") -> str:
     weights, monotone = model.metadata.get("column_weights", {}), model.metadata.get("monotone")
+    personal = model.metadata.get("personal", [])
     rows = [
         [
             quote_cell(column.name),
             _tell_kind(column),
-            _tell_fill(column),
+            _tell_fill(column, is_personal=column.name in personal),
             NOT_RECORDED if monotone is None else escape_text(monotone.get(column.name, "free")),
             f"{weights[column.name]:.2%}" if column.name in weights else NONE,
         ]
@@ -112,10 +113,12 @@ def _tell_kind(column: EncodedColumn) -> str:
     return f"text, {len(column.levels)} levels, {rest}"
 
 
-def _tell_fill(column: EncodedColumn) -> str:
+def _tell_fill(column: EncodedColumn, *, is_personal: bool) -> str:
     flagged = ", and a flag" if column.flag else ""
     if column.fill is None:
         return f"left missing{flagged}"
+    if is_personal:
+        return f"a value that is personal data{flagged}"
     value = f"{column.fill:g}" if column.kind == "numeric" else column.levels[int(column.fill)]
     return f"{quote_cell(value)}{flagged}"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame
 
+from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.features import Impute, feature_name
 from sparkml_ops.config.sql import find_lone_column
 from sparkml_ops.config.use_case import UseCase
@@ -77,7 +78,12 @@ def make_candidate(
     weight = (
         None
         if model.sample_weight is None
-        else compile_weight(rows, model.sample_weight, key=use_case.dataset.key_columns())
+        else compile_weight(
+            rows,
+            model.sample_weight,
+            key=use_case.dataset.key_columns(),
+            withhold=list_personal_features(use_case),
+        )
     )
     write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity, weight=weight)
     task = TrialTask(folder, settings, model.search.trial_memory_gb)
@@ -126,7 +132,11 @@ def prepare_encoder(
     training_rows = rows.where(TRAIN)
     weight = (find_lone_column(use_case.model.sample_weight or "") or "").lower()
     weighing = {name: WEIGHS for name in feature_columns if name.lower() == weight}
-    chosen = choose_columns(training_rows, [name for name in feature_columns if name not in weighing])
+    chosen = choose_columns(
+        training_rows,
+        [name for name in feature_columns if name not in weighing],
+        withhold=list_personal_features(use_case),
+    )
     chosen = replace(chosen, left_out=weighing | chosen.left_out)
     imputes = list_imputes(use_case)
     return chosen, fit_encoder(training_rows, chosen.kept, impute=imputes, levels=use_case.model.levels)

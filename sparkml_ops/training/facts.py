@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.training.trials import Trial, find_best
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def describe_training(commission: "Commission", chosen: "ChosenColumns", trials:
         "search": _describe_search(commission.use_case, trials),
         "search_by": {"backend": model.search.backend, "algorithm": model.search.algorithm},
         "left_out": chosen.left_out,
+        "personal": sorted(list_personal_features(commission.use_case)),
         "libraries": {library: installed_version(library) for library in LIBRARIES},
     }
 

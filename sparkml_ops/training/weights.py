@@ -1,6 +1,6 @@
 """How much a training row counts: the weight of its class, times a weight of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.model import ClassWeight, ClassWeights
+from sparkml_ops.config.sql import read_expression
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.features import expression_type
 from sparkml_ops.models import find_kind
@@ -23,6 +24,7 @@ PLACE = "model.sample_weight"
 HEAVIEST = 1e15
 """Of one row. Estimators add weights in 32 bits, up to 3e38: past this a million rows and a class weight would not fit."""
 _EXAMPLES = 5
+_WEIGHT = "_weight"
 
 
 def weigh_part(part: Part, class_weight: ClassWeight | None) -> Part:
@@ -38,13 +40,14 @@ def weigh_part(part: Part, class_weight: ClassWeight | None) -> Part:
     return replace(part, weights=weights if part.weights is None else weights * part.weights)
 
 
-def compile_weight(rows: DataFrame, sql: str, *, key: Sequence[str]) -> Column:
+def compile_weight(rows: DataFrame, sql: str, *, key: Sequence[str], withhold: Collection[str] = ()) -> Column:
     """The column with each row's own weight, once all rows to fit on have one that can be used.
 
     Args:
         rows: The rows of the training set.
         sql: `model.sample_weight`.
         key: Columns that name a row, for the message.
+        withhold: Columns with personal data, of which no value is told, nor a weight that is made of them.
 
     Raises:
         ConfigError: The expression cannot be computed from the columns, or gives no numbers.
@@ -56,7 +59,7 @@ def compile_weight(rows: DataFrame, sql: str, *, key: Sequence[str]) -> Column:
     weight = F.expr(sql).cast("double")
     fitted = rows.where(F.col("split").isin("train", "valid"))
     try:
-        _require_usable(fitted, weight, sql=sql, key=key)
+        _require_usable(fitted, weight, sql=sql, shown=_choose_shown(sql, key, withhold))
     except PySparkException as error:
         raise TrainingError(
             f"{PLACE}: `{sql}` cannot be computed for some rows ({error.getCondition() or type(error).__name__}). "
@@ -65,7 +68,16 @@ def compile_weight(rows: DataFrame, sql: str, *, key: Sequence[str]) -> Column:
     return weight
 
 
-def _require_usable(rows: DataFrame, weight: Column, *, sql: str, key: Sequence[str]) -> None:
+def _choose_shown(sql: str, key: Sequence[str], withhold: Collection[str]) -> dict[str, Column]:
+    """What an example shows: the columns of the key and the weight, without personal data."""
+    personal = {name.lower() for name in withhold}
+    withheld = F.lit("(personal data)")
+    shown = {name: withheld if name.lower() in personal else F.col(f"`{name}`").cast("string") for name in key}
+    is_personal = any(name.lower() in personal for name in read_expression(sql).columns)
+    return shown | {_WEIGHT: withheld if is_personal else F.expr(sql).cast("double").cast("string")}
+
+
+def _require_usable(rows: DataFrame, weight: Column, *, sql: str, shown: dict[str, Column]) -> None:
     reasons = {
         "null": weight.isNull(),
         "not a number (NaN)": F.isnan(weight),
@@ -78,8 +90,8 @@ def _require_usable(rows: DataFrame, weight: Column, *, sql: str, key: Sequence[
     wrong = {name: number for name, number in zip(reasons, found, strict=False) if number}
     if wrong:
         is_wrong = weight.isNull() | F.isnan(weight) | (weight < 0) | (weight > HEAVIEST)
-        named = rows.where(is_wrong).select(*(F.col(f"`{name}`").cast("string").alias(name) for name in key), weight)
-        examples = named.orderBy(*range(1, len(key) + 1)).limit(_EXAMPLES).collect()
+        named = rows.where(is_wrong).select(*(column.alias(name) for name, column in shown.items()))
+        examples = named.orderBy(*range(1, len(shown) + 1)).limit(_EXAMPLES).collect()
         raise TrainingError(_tell_wrong(sql, rows_there, wrong, examples))
     weightless = [label for label, most in zip((0, 1), found[len(reasons) :], strict=True) if most == 0]
     if weightless:

@@ -82,6 +82,12 @@ def test_what_is_not_recorded_is_said_and_not_made_up() -> None:
     assert write_card(make_version(), make_card_model(monotone=None)).count("| not recorded |") == 3
 
 
+def test_no_value_of_personal_data_is_told() -> None:
+    card = write_card(make_version(), make_card_model(personal=["orders__amount", "orders__town"]))
+    assert "| `orders__amount` | number | a value that is personal data, and a flag |" in card
+    assert "| `orders__town` | text, 2 levels, others together | a value that is personal data |" in card
+
+
 def test_the_same_facts_give_the_same_card() -> None:
     first, again = (write_card(make_version(), make_card_model()) for _ in range(2))
     assert first == again

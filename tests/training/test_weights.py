@@ -173,6 +173,15 @@ def test_weights_that_cannot_be_used_are_refused(decisions: DataFrame, sql: str,
     assert len(str(raised.value)) < 600
 
 
+def test_no_value_of_personal_data_is_told_of_a_weight(decisions: DataFrame) -> None:
+    with pytest.raises(
+        TrainingError, match=r"For instance customer=\(personal data\): -1\.0; customer=\(personal data\)"
+    ):
+        compile_weight(decisions, "if(hour < 3, -1, 1)", key=["customer"], withhold=["customer"])
+    with pytest.raises(TrainingError, match=r"For instance customer=3: \(personal data\); customer=3"):
+        compile_weight(decisions, "if(customer = 3, -HOUR - 1, 1)", key=["customer"], withhold=["hour"])
+
+
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
