@@ -8,6 +8,7 @@ import typer
 from sparkml_ops import __version__
 from sparkml_ops.cli import (
     audit,
+    card,
     contract,
     datasets,
     features,
@@ -97,6 +98,7 @@ for verb in (
     stages.train,
     stages.promote,
     stages.rollback,
+    card.card,
     stages.score,
     stages.monitor,
     stages.report,

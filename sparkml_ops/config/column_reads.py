@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sparkml_ops.config.features import feature_name
 from sparkml_ops.config.parts import Parts, take_apart
 from sparkml_ops.config.sql import SqlError, read_expression, read_output_columns
 
@@ -49,6 +50,20 @@ def list_personal(use_case: "UseCase", name: str) -> frozenset[str]:
         for column in use_case.features[name].column_names()
         if not traced[column].is_known or personal & {*traced[column].columns, *traced[column].raw}
     )
+
+
+def list_personal_features(use_case: "UseCase") -> frozenset[str]:
+    """Columns of a training row that hold, or may hold, personal data, entity and derived ones included."""
+    by_name = {column for source in use_case.sources.values() for column in source.personal_columns()}
+    personal = {column for column in use_case.dataset.entity if column in by_name}
+    for view in use_case.dataset.features:
+        personal |= {feature_name(view, column) for column in list_personal(use_case, view)}
+    known = {name.lower() for name in by_name | personal}
+    for name, sql in use_case.dataset.derived.items():
+        if any(read.lower() in known for read in _names(sql)):
+            personal.add(name)
+            known.add(name.lower())
+    return frozenset(personal)
 
 
 def _trace_view(view: "FeatureView", parts: Parts) -> dict[str, ColumnReads]:

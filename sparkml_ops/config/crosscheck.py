@@ -4,9 +4,10 @@ from sparkml_ops.config.mistakes import Finding, first_per_path
 from sparkml_ops.config.parts import Parts, take_apart
 from sparkml_ops.config.rules.audit import check_audit
 from sparkml_ops.config.rules.decisions import check_dataset
+from sparkml_ops.config.rules.model import check_model
 from sparkml_ops.config.rules.online import check_online
 from sparkml_ops.config.rules.references import check_references
-from sparkml_ops.config.rules.serving import check_gates, check_model, check_scoring
+from sparkml_ops.config.rules.serving import check_gates, check_scoring
 from sparkml_ops.config.rules.sources import check_sources
 from sparkml_ops.config.rules.upkeep import check_maintenance
 from sparkml_ops.config.rules.views import check_views

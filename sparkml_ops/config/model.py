@@ -1,16 +1,19 @@
 """`model`: what is trained and how it is tuned."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from sparkml_ops.config.search import Search
-from sparkml_ops.config.types import Section
+from sparkml_ops.config.types import Identifier, Section, SqlText
 
 METRICS = {
     "binary": ("roc_auc", "pr_auc", "log_loss"),
 }
 """Metrics that a search may optimise, by task."""
+Weight = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+"""Of a class. Past a million the other class says nothing, and sums in 32 bits lose it."""
 
 
 class Levels(Section):
@@ -22,6 +25,39 @@ class Levels(Section):
         default="missing",
         description="rarer values, and those that no training row has: as if they were missing, or one level together",
     )
+
+
+class ClassWeights(Section):
+    """How much the rows of each class count."""
+
+    negative: Weight = Field(alias="0", description="of rows whose label is 0")
+    positive: Weight = Field(alias="1", description="of rows whose label is 1")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_text_keys(cls, value: Any) -> Any:
+        """Python writes the classes as numbers; YAML's keys arrive as text."""
+        return {str(key): weight for key, weight in value.items()} if isinstance(value, Mapping) else value
+
+
+def _tell_form(value: Any) -> str:
+    return "word" if isinstance(value, str) else "weights"
+
+
+ClassWeight = Annotated[
+    Annotated[Literal["balanced"], Tag("word")] | Annotated[ClassWeights, Tag("weights")],
+    Discriminator(_tell_form),
+]
+"""One weight for each class, or `balanced`: rows / (2 * rows of the class), of the rows that a fit is made on."""
+Direction = Literal["increasing", "decreasing"]
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class Card(Section):
+    """What only people know of a model, for its card; Markdown is shown as it is written."""
+
+    intended_use: Text = Field(default="", description="what its answers are for, and what not")
+    limits: Text = Field(default="", description="where it is known to be wrong, or was not looked at")
 
 
 class Model(Section):
@@ -38,4 +74,14 @@ class Model(Section):
     metric: Literal["roc_auc", "pr_auc", "log_loss"] = "roc_auc"
     early_stopping_rounds: int = Field(default=50, ge=1, description="boosting stops after so many rounds without gain")
     levels: Levels = Levels()
+    class_weight: ClassWeight | None = Field(
+        default=None, description="how much the rows of each class count: balanced, or {0: a weight, 1: a weight}"
+    )
+    sample_weight: SqlText | None = Field(
+        default=None, description="SQL over a row of the training set: how much the row counts, beside its class"
+    )
+    monotone: dict[Identifier, Direction] = Field(
+        default={}, description="feature columns of numbers that the prediction may only rise with, or only fall"
+    )
+    card: Card = Field(default=Card(), description="words for the model card; they do not decide what is trained")
     segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")

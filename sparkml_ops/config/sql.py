@@ -61,6 +61,15 @@ def read_expression(text: str) -> Expression:
     )
 
 
+def find_lone_column(text: str) -> str | None:
+    """The column that an expression is the name of and nothing more; None for any other expression."""
+    try:
+        expression = read_expression(text)
+    except SqlError:
+        return None
+    return expression.columns[0] if expression.is_column else None
+
+
 def table_names(sql: str) -> set[str]:
     """Names of the tables that a single SELECT reads; those it defines in WITH are left out.
 

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
+from sparkml_ops.config.model import ClassWeights
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at, use_case_schema
 from sparkml_ops.config.sources import Expectation
@@ -47,6 +48,7 @@ _PATTERNS = {
 _RELATION = "a table's name, a query (select …), {sql: …}, or {python: package.module:function}"
 _SHORT_FORMS: Mapping[type[BaseModel], str] = {
     Expectation: "a rule over one row, or {rule: …, on_violation: …}",
+    ClassWeights: "balanced, or {0: a weight, 1: a weight}",
     EventLabel: "SQL over one row, or events that tell it: {from: …, entity: …, timestamp: …, within: …, value: …}",
 }
 """Sections that may be written as one text."""

@@ -17,6 +17,8 @@ _MOST_VALUES = 50_000  # after aliases are expanded; 2,000 columns with all thei
 _TAG = "tag:yaml.org,2002:"
 _STR, _MERGE = f"{_TAG}str", f"{_TAG}merge"
 _BARE = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float", "timestamp")}
+_CLASS = re.compile(r"0|[1-9][0-9]*")
+"""A number that is a key, such as a class of the label, is read as text: nobody can take it for anything else."""
 _ALLOWED_TAGS = {_STR, f"{_TAG}seq", f"{_TAG}map", f"{_TAG}value", *_BARE}
 
 
@@ -170,7 +172,7 @@ class _Reader:
             self._refuse(node, path, "a list or mapping as a key", "text as a key")
             return "?"
         word = str(node.value)
-        if node.tag != _STR:
+        if node.tag != _STR and not _CLASS.fullmatch(word):
             kind = {"bool": "true or false", "null": "nothing", "timestamp": "a date"}
             read_as = kind.get(node.tag.removeprefix(_TAG), "a number")
             self._refuse(

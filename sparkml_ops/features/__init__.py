@@ -8,6 +8,7 @@ from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
 from sparkml_ops.features.create import create_training_set
 from sparkml_ops.features.definitions import features_table, hash_dataset, hash_view, order_views
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
+from sparkml_ops.features.expressions import expression_type
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
 from sparkml_ops.features.lookup import look_up_features, open_view, take_rows
@@ -50,6 +51,7 @@ __all__ = [
     "create_training_set",
     "describe_training_set",
     "export_training_set",
+    "expression_type",
     "features_table",
     "hash_dataset",
     "hash_view",

@@ -1,6 +1,7 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
 from sparkml_ops.models.bulk import PREDICTION, REASONS, predict_rows
+from sparkml_ops.models.card import write_card
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
 from sparkml_ops.models.evaluation import (
     CalibrationGroup,
@@ -20,10 +21,12 @@ from sparkml_ops.models.experiments import (
     log_document,
     log_figures,
     log_file,
+    log_text,
     open_experiment,
     reopen_run,
     start_run,
 )
+from sparkml_ops.models.kept_card import keep_card, shorten_card
 from sparkml_ops.models.package import PackagedModel, load_package, save_package
 from sparkml_ops.models.reference import (
     ColumnReference,
@@ -76,6 +79,7 @@ __all__ = [
     "finish_run",
     "fit_encoder",
     "fit_reference",
+    "keep_card",
     "list_aliases",
     "list_nested",
     "list_versions",
@@ -84,6 +88,7 @@ __all__ = [
     "log_document",
     "log_figures",
     "log_file",
+    "log_text",
     "open_experiment",
     "population_stability_index",
     "predict_rows",
@@ -92,5 +97,7 @@ __all__ = [
     "reopen_run",
     "save_package",
     "set_alias",
+    "shorten_card",
     "start_run",
+    "write_card",
 ]

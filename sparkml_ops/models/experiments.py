@@ -131,6 +131,11 @@ def log_document(tracking: Tracking, run: str, name: str, content: Mapping[str, 
     tracking.client.log_dict(run, dict(content), name)
 
 
+def log_text(tracking: Tracking, run: str, name: str, text: str) -> None:
+    """Keep a text as a file with a run."""
+    tracking.client.log_text(run, text, name)
+
+
 def finish_run(tracking: Tracking, run: str, status: RunStatus, *, ended_at: datetime | None = None) -> None:
     """End a run."""
     tracking.client.set_terminated(run, status=status, end_time=_to_milliseconds(ended_at or datetime.now(UTC)))

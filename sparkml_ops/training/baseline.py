@@ -23,7 +23,7 @@ def find_base_rate(labels: "NDArray[np.float64]") -> float:
 
 
 def fit_linear(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int) -> PackagedModel:
-    """Logistic regression on the same encoded columns, fitted on at most `LINEAR_ROWS` rows, evenly spaced in time."""
+    """Logistic regression on the same encoded columns, fitted on at most `LINEAR_ROWS` rows, evenly spaced in time; each counts once."""
     from sklearn.exceptions import ConvergenceWarning
 
     taken = np.linspace(0, len(rows.labels) - 1, min(len(rows.labels), LINEAR_ROWS)).astype(np.int64)

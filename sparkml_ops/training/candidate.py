@@ -3,29 +3,31 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from importlib.metadata import version as installed_version
-from typing import Any
 
 from pyspark.sql import DataFrame
 
+from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.features import Impute, feature_name
+from sparkml_ops.config.sql import find_lone_column
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
 from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, fit_encoder, fit_reference
 from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
+from sparkml_ops.training.directions import find_directions
 from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import judge_models
 from sparkml_ops.training.matrix import map_matrix, write_matrix
 from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trials import Trial, find_best
+from sparkml_ops.training.weights import compile_weight
 
 log = logging.getLogger(__name__)
 
 TRAIN = "split = 'train'"
-LIBRARIES = ("lightgbm", "scikit-learn", "hyperopt", "numpy", "pyspark")
+WEIGHS = "it weighs the rows (model.sample_weight)"
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,24 @@ def make_candidate(
         on_finished: Called with each trial as it has ended.
 
     Raises:
-        TrainingError: No feature says anything, or the search found no model.
+        ConfigError: Directions are asked of text, or weights cannot be computed.
+        TrainingError: No feature says anything, a weight cannot be used, or the search found no model.
     """
     use_case, model = commission.use_case, commission.use_case.model
     chosen, encoder = prepare_encoder(use_case, rows, commission.training_set.feature_columns)
     identity = [column for column in use_case.dataset.entity if column != use_case.dataset.timestamp]
-    write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity)
     settings = make_settings(use_case, encoder)
+    weight = (
+        None
+        if model.sample_weight is None
+        else compile_weight(
+            rows,
+            model.sample_weight,
+            key=use_case.dataset.key_columns(),
+            withhold=list_personal_features(use_case),
+        )
+    )
+    write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity, weight=weight)
     task = TrialTask(folder, settings, model.search.trial_memory_gb)
     trials = run_search(task, model.search, rows.sparkSession, before=before, on_finished=on_finished)
     best = find_best(trials)
@@ -91,7 +104,8 @@ def make_candidate(
     )
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     metadata = {
-        **_describe_training(commission, chosen, trials),
+        **describe_training(commission, chosen, trials),
+        "period": measure_period(rows, use_case.dataset.timestamp),
         **judgement.to_dict(),
         "column_weights": estimator.weigh_columns(fitted, encoder.encoded_columns),
         "reference": reference.to_dict(),
@@ -104,6 +118,8 @@ def prepare_encoder(
 ) -> tuple[ChosenColumns, FeatureEncoder]:
     """The columns that say something, and how they become numbers: learned from the part `train` and no other.
 
+    A column that is the weight of rows is no feature.
+
     Args:
         use_case: What is to be trained.
         rows: The rows of the training set, all parts.
@@ -114,7 +130,14 @@ def prepare_encoder(
         ModelError: A column cannot be learned from, or cannot be filled in the way asked for.
     """
     training_rows = rows.where(TRAIN)
-    chosen = choose_columns(training_rows, feature_columns)
+    weight = (find_lone_column(use_case.model.sample_weight or "") or "").lower()
+    weighing = {name: WEIGHS for name in feature_columns if name.lower() == weight}
+    chosen = choose_columns(
+        training_rows,
+        [name for name in feature_columns if name not in weighing],
+        withhold=list_personal_features(use_case),
+    )
+    chosen = replace(chosen, left_out=weighing | chosen.left_out)
     imputes = list_imputes(use_case)
     return chosen, fit_encoder(training_rows, chosen.kept, impute=imputes, levels=use_case.model.levels)
 
@@ -130,7 +153,11 @@ def list_imputes(use_case: UseCase) -> dict[str, Impute]:
 
 
 def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
-    """What each fit is asked for; `params` has the fixed parameters only."""
+    """What each fit is asked for; `params` has the fixed parameters only.
+
+    Raises:
+        ConfigError: A column that is to be monotone is text.
+    """
     model = use_case.model
     return FitSettings(
         estimator=model.estimator,
@@ -139,35 +166,6 @@ def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
         seed=model.search.seed,
         early_stopping_rounds=model.early_stopping_rounds,
         categorical_positions=encoder.categorical_positions,
+        class_weight=model.class_weight,
+        directions=find_directions(model.monotone, encoder),
     )
-
-
-def _describe_training(commission: Commission, chosen: ChosenColumns, trials: list[Trial]) -> dict[str, Any]:
-    best, training_set, model = find_best(trials), commission.training_set, commission.use_case.model
-    spent = sum((trial.ended_at - trial.started_at for trial in trials), timedelta())
-    return {
-        **commission.origin,
-        "training_set": {
-            "table": training_set.table,
-            "table_version": training_set.table_version,
-            "rows": training_set.rows,
-            "positives": training_set.positives,
-            "content_hash": training_set.content_hash,
-            "definition_hash": training_set.definition_hash,
-        },
-        "estimator": model.estimator,
-        "params": best.params,
-        "rounds": best.rounds,
-        "metric": model.metric,
-        "seed": model.search.seed,
-        "fitted_on": {"encoder": ["train"], "trials": ["train"], "model": ["train", "valid"]},
-        "search": {
-            "trials": len(trials),
-            "failed": sum(trial.status == "failed" for trial in trials),
-            "seconds": round(spent.total_seconds(), 3),
-            "best_trial": best.number,
-            "best_loss": best.loss,
-        },
-        "left_out": chosen.left_out,
-        "libraries": {library: installed_version(library) for library in LIBRARIES},
-    }

@@ -1,7 +1,7 @@
 """Which feature columns a model can learn from at all."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -21,10 +21,17 @@ class ChosenColumns:
     left_out: dict[str, str]
 
 
-def choose_columns(training_rows: DataFrame, feature_columns: Sequence[str]) -> ChosenColumns:
+def choose_columns(
+    training_rows: DataFrame, feature_columns: Sequence[str], *, withhold: Collection[str] = ()
+) -> ChosenColumns:
     """Leave out the columns that say nothing in the training rows: always missing, or always the same value.
 
     A model must not ask for them at scoring either, so they are not part of it. Infinity counts as missing.
+
+    Args:
+        training_rows: Rows of the part `train`.
+        feature_columns: The columns to choose from.
+        withhold: Columns with personal data, of which no value is told.
 
     Raises:
         TrainingError: No column is left.
@@ -40,7 +47,8 @@ def choose_columns(training_rows: DataFrame, feature_columns: Sequence[str]) -> 
         if column["known"] == 0:
             left_out[name] = "missing in all training rows"
         elif column["known"] == found["rows"] and column["low"] == column["high"]:
-            left_out[name] = f"the same value in all training rows: {column['low']}"
+            value = "(personal data)" if name in withhold else column["low"]
+            left_out[name] = f"the same value in all training rows: {value}"
     for name, reason in left_out.items():
         log.warning("feature %s is left out of the model: %s", name, reason)
     if len(left_out) == len(feature_columns):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType
 
@@ -27,19 +27,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyarrow.dataset import Dataset
 
-LABEL, IS_VALID, TIME, TIE = "_label", "_is_valid", "_time", "_tie"
-_BESIDE: dict[str, type] = {LABEL: np.float64, IS_VALID: np.bool_, TIME: np.int64, TIE: np.int64}
-"""Columns beside the features, named as no feature is, and their types."""
+LABEL, IS_VALID, TIME, TIE, WEIGHT = "_label", "_is_valid", "_time", "_tie", "_weight"
+_BESIDE = (LABEL, IS_VALID, TIME, TIE, WEIGHT)
+"""Columns beside the features, named as no feature is; the last is there only where rows have weights."""
 _MAPPED = ("features", "labels", "fitted")
+_WEIGHTS = "weights.npy"  # only where rows have weights
 _KEPT_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows: features of shape (rows, encoded columns), labels of shape (rows,)."""
+    """Some rows: features of shape (rows, encoded columns), labels and weights of shape (rows,); without weights each row counts once."""
 
     features: "NDArray[np.float64]"
     labels: "NDArray[np.float64]"
+    weights: "NDArray[np.float64] | None" = None
+
+    def take(self, which: "slice | NDArray[np.int64]") -> "Part":
+        """Some of the rows; a slice is a view."""
+        return Part(self.features[which], self.labels[which], None if self.weights is None else self.weights[which])
 
 
 @dataclass(frozen=True)
@@ -57,16 +63,22 @@ class Matrix:
     @property
     def train(self) -> Part:
         """The rows to fit on; a view of all rows."""
-        return Part(self.rows.features[: self.fitted], self.rows.labels[: self.fitted])
+        return self.rows.take(slice(self.fitted))
 
     @property
     def valid(self) -> Part:
         """The rows to tune on; a view of all rows."""
-        return Part(self.rows.features[self.fitted :], self.rows.labels[self.fitted :])
+        return self.rows.take(slice(self.fitted, None))
 
 
 def write_matrix(
-    rows: DataFrame, encoder: FeatureEncoder, folder: str, *, timestamp: str, identity: Sequence[str] = ()
+    rows: DataFrame,
+    encoder: FeatureEncoder,
+    folder: str,
+    *,
+    timestamp: str,
+    identity: Sequence[str] = (),
+    weight: Column | None = None,
 ) -> None:
     """Encode the rows of the splits train and valid and write them as float64, with what their order is made from.
 
@@ -78,6 +90,7 @@ def write_matrix(
             identity and features decides: the same rows are always in the same order, and the same seed always gives the
             same model. Sorting is left to the reader, because Spark would read all rows twice to sort them.
         identity: Columns that name a row.
+        weight: How much a row counts; None where each counts once.
     """
     features = [F.col(f"`{name}`") for name in encoder.feature_columns]
     needed = rows.where(F.col("split").isin("train", "valid")).select(
@@ -86,6 +99,7 @@ def write_matrix(
         (F.col("split") == "valid").alias(IS_VALID),
         F.unix_micros(F.col(f"`{timestamp}`").cast("timestamp")).alias(TIME),
         F.xxhash64(*(F.col(f"`{name}`") for name in identity), *features).alias(TIE),
+        *([] if weight is None else [weight.cast("double").alias(WEIGHT)]),
     )
     names = [f"x{position}" for position in range(len(encoder.encoded_columns))]
     encoded = StructType([StructField(name, DoubleType()) for name in names])
@@ -94,7 +108,7 @@ def write_matrix(
         for batch in batches:
             yield _encode_batch(batch, encoder, names)
 
-    kept = StructType([needed.schema[name] for name in _BESIDE])
+    kept = StructType([needed.schema[name] for name in _BESIDE if name in needed.columns])
     needed.mapInArrow(encode, StructType([*encoded, *kept])).write.mode("overwrite").parquet(folder)
 
 
@@ -116,7 +130,8 @@ def map_matrix(folder: str) -> Matrix:
             _remove_old(place.parent)
             _make_mapped(files, place)
     features, labels, fitted = (np.load(place / f"{name}.npy", mmap_mode="r") for name in _MAPPED)
-    return Matrix(Part(features, labels), int(fitted))
+    weighed = place / _WEIGHTS
+    return Matrix(Part(features, labels, np.load(weighed, mmap_mode="r") if weighed.exists() else None), int(fitted))
 
 
 def unmap_matrix(folder: str) -> None:
@@ -144,8 +159,9 @@ def _encode_batch(batch: "pa.RecordBatch", encoder: FeatureEncoder, names: list[
 
     matrix = np.asfortranarray(encoder.encode_batch(batch))
     arrays = [pa.array(matrix[:, position]) for position in range(len(names))]
-    arrays += [batch.column(name) for name in _BESIDE]
-    return pa.RecordBatch.from_arrays(arrays, names=[*names, *_BESIDE])
+    beside = [name for name in _BESIDE if name in batch.schema.names]
+    arrays += [batch.column(name) for name in beside]
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, *beside])
 
 
 def _open_files(folder: str) -> "Dataset":
@@ -162,7 +178,7 @@ def _locate_mapped(files: Sequence[str]) -> Path:
 
 
 def _make_mapped(files: "Dataset", place: Path) -> None:
-    beside = {name: files.to_table([name]).column(0).to_numpy() for name in _BESIDE}
+    beside = {name: files.to_table([name]).column(0).to_numpy() for name in _BESIDE if name in files.schema.names}
     order = np.lexsort((beside[TIE], beside[TIME], beside[IS_VALID]))
     names = [name for name in files.schema.names if name not in _BESIDE]
     position = np.empty(len(order), dtype=np.int64)
@@ -179,6 +195,8 @@ def _make_mapped(files: "Dataset", place: Path) -> None:
             at += batch.num_rows
         features.flush()
         np.save(making / "labels.npy", beside[LABEL][order])
+        if WEIGHT in beside:
+            np.save(making / _WEIGHTS, beside[WEIGHT][order])
         np.save(making / "fitted.npy", np.int64((~beside[IS_VALID]).sum()))
         making.rename(place)
     finally:

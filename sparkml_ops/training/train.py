@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sparkml_ops.config.model import Model
 from sparkml_ops.config.search import list_params
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.features import TrainingSet, describe_training_set, read_training_set
@@ -17,6 +18,7 @@ from sparkml_ops.models import (
     Tracking,
     close_abandoned_runs,
     finish_run,
+    keep_card,
     list_versions,
     load_version,
     log_figures,
@@ -25,6 +27,7 @@ from sparkml_ops.models import (
     register_model,
     reopen_run,
     start_run,
+    write_card,
 )
 from sparkml_ops.training.candidate import Commission, list_imputes, make_candidate
 from sparkml_ops.training.estimators import find_estimator
@@ -84,15 +87,13 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         run_id: Name of the run in the ledger; a new one by default.
 
     Raises:
-        ConfigError: The estimator cannot be had or has no such parameters.
+        ConfigError: The estimator cannot be had, has no such parameters, or cannot heed weights or directions.
         TableNotFoundError: There is no such training set.
         TrainingError: Too few rows, a single class, no feature that says anything, or a search without success.
         SetupError: MLflow cannot be reached.
     """
     started, run = time.monotonic(), run_id or new_run_id()
-    find_estimator(use_case.model.estimator).check_params(
-        use_case.model.estimator, [*use_case.model.params, *list_params(use_case.model.search.space)]
-    )
+    _check_estimator(use_case.model)
     open_proposer(use_case.model.search)
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
@@ -106,7 +107,9 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         before = _find_registered(tracking, commission)
         store = TrialStore(lake, _name_search(use_case, described), run, described.version)
         version = before or _train_version(commission, store, tracking, experiment)
-        metadata = dict(load_version(tracking, version).metadata)
+        model = load_version(tracking, version)
+        keep_card(tracking, version, write_card(version, model))
+        metadata = dict(model.metadata)
         step.wrote(record_metrics(lake, _list_metrics(metadata, version), run_id=run, step=STEP, write_id=_id(version)))
         step.model(version.name, version.version)
         step.note("training_set", described.version)
@@ -127,10 +130,16 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
 
 
 def hash_training(use_case: UseCase) -> str:
-    """Hash of the configuration that training depends on, beside the training set."""
-    return hash_config(
-        use_case.model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    )
+    """Hash of the configuration that training depends on, beside the training set; words for the card are none of it."""
+    model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"})
+    return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
+
+
+def _check_estimator(model: Model) -> None:
+    """Whether the estimator is there, has these parameters, and can heed what is wished: all that needs no Spark."""
+    estimator, names = find_estimator(model.estimator), [*model.params, *list_params(model.search.space)]
+    estimator.check_params(model.estimator, names)
+    estimator.check_wishes(model, names)
 
 
 def _train_version(commission: Commission, store: TrialStore, tracking: Tracking, experiment: str) -> ModelVersion:
@@ -188,7 +197,7 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search"})
+    model = use_case.model.model_dump(mode="json", exclude={"search", "card"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content

@@ -49,6 +49,7 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
     }
     assert set(VERBS) == stages | {
         "audit",
+        "card",
         "validate",
         "runs",
         "sql",
@@ -86,6 +87,7 @@ def test_features_of_a_use_case_builds_without_the_word(said: list[str]) -> None
         ["schema"],
         ["features", "backfill", "flights", "nope", "--from", "2013-03-01", "--to", "2013-04-01"],
         ["features", "show", "flights", "nope"],
+        ["card", "nothing@3"],
         ["features", "plan", "flights", "--view", "plane", "--view", "nope"],
     ],
     ids=" ".join,
@@ -118,6 +120,7 @@ def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
         (["validate", "flights; DROP TABLE x"], "DROP TABLE"),
         (["validate", ""], "error:"),
         (["init", "a/b"], "a/b"),
+        (["card", "flights@"], "'flights@' names no version of a model; expected USE_CASE, USE_CASE@VERSION"),
     ],
 )
 def test_a_mistake_ends_with_2_and_no_traceback(arguments: list[str], message: str) -> None:

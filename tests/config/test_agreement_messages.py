@@ -287,6 +287,72 @@ CASES = [
         ["63: model.search.parallelism: found 5, with 4 trials in all; allowed: at most max_trials"],
         id="more trials at a time than in all",
     ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  class_weight: balancd\n  monotone: {weekday: up, 2x: increasing}"},
+        [
+            "65: model.class_weight: found 'balancd'; allowed: balanced; did you mean 'balanced'?",
+            "66: model.monotone.2x: the name '2x'; allowed: a name of letters, digits and _ that does not start with a digit",
+            "66: model.monotone.weekday: found 'up'; allowed: increasing, decreasing",
+        ],
+        id="weights and directions by other words",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  class_weight: {0: 0, 1: .inf, 2: 1}"},
+        [
+            "65: model.class_weight.0: found 0; allowed: a number above 0",
+            "65: model.class_weight.1: found inf; allowed: a finite number",
+            "65: model.class_weight.2: unknown key; allowed: 0, 1",
+        ],
+        id="class weights that weigh nothing, or too much",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  class_weight: {1: 5}"},
+        ["65: model.class_weight.0: missing: of rows whose label is 0"],
+        id="a class without a weight",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  class_weight: 3"},
+        ["65: model.class_weight: found 3; allowed: balanced, or {0: a weight, 1: a weight}"],
+        id="one class weight for both",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  sample_weight: amount * 2\n  monotone: {customer__ag: increasing}"},
+        [
+            "65: model.sample_weight: no column 'amount' in the training set; allowed: order_id, customer_id, channel, ordered_on, label, split, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday",
+            "66: model.monotone.customer__ag: 'customer__ag' is no feature of the dataset; allowed: customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday; did you mean 'customer__age'?",
+        ],
+        id="weights and directions of columns that are not there",
+    ),
+    pytest.param(
+        {
+            "metric: roc_auc": "metric: roc_auc\n  sample_weight: sum(weekday) + rand()\n  monotone: {order_id: increasing}"
+        },
+        [
+            "65: model.sample_weight: `sum(weekday) + rand()` looks at more than one row; allowed: an expression over one row",
+            "66: model.monotone.order_id: 'order_id' is no feature of the dataset; allowed: customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday",
+        ],
+        id="a weight over many rows",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  sample_weight: Weekday\n  monotone: {weekday: decreasing}"},
+        [
+            "66: model.monotone.weekday: 'weekday' is model.sample_weight, and so no feature; allowed: another column, or a weight computed from this one"
+        ],
+        id="a direction for the weight",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  card: {intended_usage: x, limits: [a, b]}"},
+        [
+            "65: model.card.intended_usage: unknown key; allowed: intended_use, limits; did you mean 'intended_use'?",
+            "65: model.card.limits: found ['a', 'b']; allowed: text",
+        ],
+        id="a card with other words",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  card: to plan the day"},
+        ["65: model.card: found 'to plan the day'; allowed: a mapping of keys"],
+        id="a card that is one text",
+    ),
 ]
 
 

@@ -1,8 +1,11 @@
 """What a feature column is made of, down to what comes in; and views and columns found by words."""
 
-import pytest
+from pathlib import Path
 
-from sparkml_ops.config.column_reads import trace_view
+import pytest
+from config_sample import USE_CASE
+
+from sparkml_ops.config.column_reads import list_personal_features, trace_view
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.load import load_use_case
 from sparkml_ops.config.use_case import UseCase
@@ -105,3 +108,17 @@ def test_descriptions_of_columns_are_found_too(use_case: UseCase) -> None:
     (hit,) = search_views(described, "SITZPLÄTZE")
     assert (hit.view, hit.column, hit.where) == ("plane", "seats", ("meaning",))
     assert [one.column for one in search_views(described, "ann")] == ["seats"]
+
+
+def test_personal_data_is_followed_into_the_training_row(project: Path) -> None:
+    derived = 'weekday: "dayofweek(ordered_on)"'
+    text = USE_CASE.replace("age: {type: int}", "age: {type: int, pii: true}").replace(
+        "channel: {type: string,", "channel: {type: string, pii: true,"
+    )
+    assert list_personal_features(load_use_case("shop")) == frozenset()
+    (project / "conf" / "shop.yml").write_text(
+        text.replace(derived, f"{derived}\n    decade: floor(customer__AGE / 10)\n    is_old: decade > 6")
+    )
+    assert list_personal_features(load_use_case("shop")) == {
+        "channel", "customer__age", "customer__is_adult", "decade", "is_old",
+    }  # fmt: skip

@@ -12,12 +12,31 @@ from config_sample import USE_CASE
 
 from sparkml_ops.config import Environment, UseCase, build_use_case, load_use_case
 from sparkml_ops.config.crosscheck import check_use_case
-from sparkml_ops.config.model import Model
+from sparkml_ops.config.model import ClassWeights, Model
 from sparkml_ops.errors import ConfigError
 
 ENVIRONMENT = Environment.model_validate(
     {"lake": {"root": "/lake"}, "mlflow": {"tracking_uri": "databricks"}, "variables": {"landing": "/landing"}}
 )
+
+
+WISHES = """metric: roc_auc
+  class_weight: {0: 1, 1: 2.5}
+  sample_weight: case when channel = 'web' or label = 1 then customer__age else 0.5 end
+  monotone: {customer__age: decreasing, weekday: increasing}
+  card: {intended_use: "to plan\\n\\nand not to judge"}"""
+
+
+def test_wishes_about_fits_are_the_same_from_files_and_from_python(project: Path) -> None:
+    (project / "conf" / "shop.yml").write_text(USE_CASE.replace("metric: roc_auc", WISHES))
+    model = load_use_case("shop").model
+    built = Model.model_validate(model.model_dump(by_alias=True) | {"class_weight": {0: 1, 1: 2.5}})
+    assert built == model
+    assert isinstance(model.class_weight, ClassWeights)
+    assert (model.class_weight.negative, model.class_weight.positive) == (1, 2.5)
+    assert model.monotone == {"customer__age": "decreasing", "weekday": "increasing"}
+    assert model.card.intended_use == "to plan\n\nand not to judge"
+    assert model.card.limits == ""
 
 
 def test_a_sound_use_case_is_typed(project: Path) -> None:

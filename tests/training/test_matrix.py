@@ -113,6 +113,11 @@ def test_columns_that_say_nothing_are_left_out_with_the_reason(spark: SparkSessi
     }  # fmt: skip
 
 
+def test_a_value_that_is_personal_data_is_not_told(spark: SparkSession) -> None:
+    chosen = choose_columns(spark.sql("select id, 'Ann' as name from range(3)"), ["id", "name"], withhold=["name"])
+    assert chosen.left_out == {"name": "the same value in all training rows: (personal data)"}
+
+
 def test_no_column_that_says_anything_is_refused(spark: SparkSession) -> None:
     with pytest.raises(TrainingError, match="None of the 2 feature columns says anything"):
         choose_columns(spark.sql("select 1 as a, cast(null as string) as b from range(3)"), ["a", "b"])

@@ -22,8 +22,10 @@ from sparkml_ops.models import (
     population_stability_index,
     predict_rows,
     prepare_tracking,
+    shorten_card,
+    write_card,
 )
-from sparkml_ops.training import train
+from sparkml_ops.training import hash_training, train
 from tests.training.conftest import FEATURES, make_decisions, make_use_case, read_figures, write_training_set
 
 
@@ -123,6 +125,26 @@ def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
     auc = next(row for row in figures if (row["subject"], row["name"]) == ("candidate", "roc_auc"))
     assert auc["lower"] < auc["value"] < auc["upper"]
     assert auc["model_version"] == 1
+
+
+def test_the_card_is_kept_with_the_version_and_tells_of_the_training(trained: dict[str, Any], tmp_path: Path) -> None:
+    client, version = trained["tracking"].client, find_version(trained["tracking"], "shop")
+    card = Path(client.download_artifacts(version.run_id, "card.md", str(tmp_path))).read_text()
+    assert card == write_card(version, trained["model"])
+    counts = trained["training_set"].rows
+    for told in (
+        "# shop, version 1", f"| train | fitted on | {counts['train']} | ", " | 2024-01-01 00:00:00 UTC | ", "| `nothing` | missing in all training rows |",
+        "3 trials at most, 3 made, 0 failed, 0 cancelled", "the probability of `amount > 50`", "`sparkml-ops reproduce shop@1`",
+    ):  # fmt: skip
+        assert told in card, told
+    assert "not recorded" not in card
+    assert client.get_model_version("shop", "1").description == shorten_card(card)
+
+
+def test_words_of_the_card_train_nothing_anew(trained: dict[str, Any]) -> None:
+    worded = make_use_case(trained["root"], card={"intended_use": "to plan", "limits": "none known"})
+    assert hash_training(worded) == hash_training(trained["use_case"])
+    assert train(worded, trained["lake"]).status == "skipped_duplicate"
 
 
 def test_nothing_is_left_in_the_scratch_folder(trained: dict[str, Any]) -> None:

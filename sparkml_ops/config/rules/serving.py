@@ -1,4 +1,4 @@
-"""Model, gates and scoring, held against the dataset."""
+"""Gates and scoring, held against the dataset."""
 
 from collections.abc import Iterator
 
@@ -12,22 +12,6 @@ from sparkml_ops.config.rules.scope import (
     check_relation,
     find_scope,
 )
-from sparkml_ops.config.search import list_params
-
-
-def check_model(parts: Parts) -> Iterator[Finding]:
-    """The search leaves fixed parameters alone, and can run as many trials as it wants to at a time."""
-    if parts.model is None:
-        return
-    search = parts.model.search
-    for name in list_params(search.space):
-        if name in parts.model.params:
-            place = (name,) if name in search.space else ()
-            found = f"{'' if place else f'{name}, within an option, '}searched, and fixed in model.params"
-            yield Finding(("model", "search", "space", *place), found, "one of the two")
-    if search.parallelism > search.max_trials:
-        found = f"found {search.parallelism}, with {search.max_trials} trials in all"
-        yield Finding(("model", "search", "parallelism"), found, "at most max_trials")
 
 
 def check_gates(parts: Parts) -> Iterator[Finding]:

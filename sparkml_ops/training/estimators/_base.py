@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.training.matrix import Part
 
 HIGHER_IS_BETTER = ("roc_auc", "pr_auc")
@@ -20,6 +21,9 @@ class FitSettings:
         seed: Fixes what is drawn.
         early_stopping_rounds: Boosting stops after so many rounds without gain on the tuning rows.
         categorical_positions: Positions of the matrix's columns that hold codes of levels.
+        class_weight: How much the rows of each class count, beside the weights that rows have themselves.
+        directions: Of each column of the matrix: 1 where the prediction may only rise with it, -1 where it may only fall, 0
+            where it is free; empty where all are.
     """
 
     estimator: str
@@ -28,6 +32,8 @@ class FitSettings:
     seed: int
     early_stopping_rounds: int
     categorical_positions: Sequence[int]
+    class_weight: ClassWeight | None = None
+    directions: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,12 @@ class Estimator(Protocol):
         """Raise ConfigError when the estimator cannot be had, or has no such parameters."""
         ...
 
+    def check_wishes(self, model: Model, names: Sequence[str]) -> None:
+        """Raise ConfigError when the estimator cannot heed weights or directions, or parameters of these names contradict them."""
+        ...
+
     def fit_trial(self, folder: str, settings: FitSettings) -> TrialFit:
-        """Fit on the training rows of a matrix folder and judge on its tuning rows; one thread, for use in a task."""
+        """Fit on the weighted training rows of a matrix folder and judge on its tuning rows, each of which counts once; one thread."""
         ...
 
     def fit_final(self, rows: Part, settings: FitSettings, rounds: int) -> Any:

@@ -3,12 +3,15 @@
 import difflib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
 from sparkml_ops.training.matrix import Part, map_matrix
+from sparkml_ops.training.weights import weigh_part
 
 KIND = "lightgbm"
 MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iterations` in `model.params` changes it
@@ -17,8 +20,13 @@ STOP_METRIC = "log_loss"  # ranks settle long before probabilities do: stopped b
 OURS = frozenset({
     "objective", "metric", "seed", "deterministic", "force_row_wise", "force_col_wise", "num_threads", "verbosity",
     "categorical_feature", "early_stopping_round", "num_class", "feature_pre_filter", "data", "valid", "task",
+    "monotone_constraints", "weight_column",
 })  # fmt: skip
-"""Parameters that the framework sets: by `model.metric`, `model.search.seed`, the feature columns and the cores."""
+"""Parameters that the framework sets: by `model.metric`, `model.search.seed`, the feature columns, the wishes and the cores."""
+OF_CLASSES = ("is_unbalance", "scale_pos_weight")
+"""Parameters that weigh the classes, as `model.class_weight` does."""
+KEYS = ("class_weight", "sample_weight", "monotone")
+"""Keys of `model`, which are no parameters of LightGBM."""
 OF_DATA = frozenset({
     "max_bin", "max_bin_by_feature", "min_data_in_bin", "bin_construct_sample_cnt", "data_random_seed", "use_missing",
     "zero_as_missing", "is_enable_sparse", "enable_bundle", "linear_tree", "forcedbins_filename",
@@ -35,14 +43,36 @@ def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
     """
     known = _find_canonical_names()
     for name in names:
+        if name in KEYS:
+            raise ConfigError(f"LightGBM has no parameter {name!r}: it is a key of its own, model.{name}.")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(f"LightGBM has no parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
         if known[name] in OURS:
             raise ConfigError(
                 f"The LightGBM parameter {name!r} is set by the framework (from model.metric, model.search.seed, "
-                "model.early_stopping_rounds, the feature columns and the cores): take it out of model.params and of "
-                "model.search.space."
+                "model.early_stopping_rounds, model.monotone, model.sample_weight, the feature columns and the cores): take "
+                "it out of model.params and of model.search.space."
+            )
+
+
+def check_wishes(model: Model, names: Sequence[str]) -> None:
+    """Refuse parameters that would weigh the classes a second time, or would not keep the directions.
+
+    Raises:
+        ConfigError: Names the parameter, and which of the two to take.
+    """
+    known = _find_canonical_names()
+    for name in names:
+        if model.class_weight is not None and known.get(name) in OF_CLASSES:
+            raise ConfigError(
+                f"The LightGBM parameter {name!r} would weigh the classes a second time, beside model.class_weight: keep "
+                "one of the two."
+            )
+        if model.monotone and known.get(name) == "linear_tree" and model.params.get(name) is not False:
+            raise ConfigError(
+                f"The LightGBM parameter {name!r} and model.monotone exclude each other: lines within leaves keep no "
+                "direction. Take one of the two out."
             )
 
 
@@ -53,7 +83,7 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     params = _complete_params(settings, threads=1)
     rounds = params.pop("num_iterations", MAX_ROUNDS)
     of_data = tuple(sorted((name, value) for name, value in params.items() if name in OF_DATA))
-    train, valid = _load_binned(folder, of_data, tuple(settings.categorical_positions))
+    train, valid = _load_binned(folder, of_data, tuple(settings.categorical_positions), settings.class_weight)
     stop = lightgbm.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)
     booster = lightgbm.train(params, train, rounds, valid_sets=[valid], valid_names=["valid"], callbacks=[stop])
     scores = booster.best_score["valid"]
@@ -67,7 +97,7 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
 
     params = _complete_params(settings, threads=len(os.sched_getaffinity(0)))
     params.pop("num_iterations", None)
-    data = _bin_rows(rows, params, settings.categorical_positions)
+    data = _bin_rows(weigh_part(rows, settings.class_weight), params, settings.categorical_positions)
     return lightgbm.train(params, data, rounds)
 
 
@@ -84,6 +114,7 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
 def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     canonical = _find_canonical_names()
     metrics = list(dict.fromkeys([METRIC_NAMES[STOP_METRIC], METRIC_NAMES[settings.metric]]))
+    directions = {"monotone_constraints": list(settings.directions)} if any(settings.directions) else {}
     return {
         **{canonical[name]: value for name, value in settings.params.items()},
         "objective": "binary",
@@ -94,16 +125,22 @@ def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
         "feature_pre_filter": False,  # otherwise min_data_in_leaf is fixed once rows are binned
         "num_threads": threads,
         "verbosity": -1,
+        **directions,
     }
 
 
 @lru_cache(maxsize=1)
-def _load_binned(folder: str, of_data: tuple[tuple[str, Any], ...], categorical: tuple[int, ...]) -> tuple[Any, Any]:
-    """The binned rows, kept by the Python worker from trial to trial; the float64 matrix is given back at once."""
+def _load_binned(
+    folder: str, of_data: tuple[tuple[str, Any], ...], categorical: tuple[int, ...], class_weight: ClassWeight | None
+) -> tuple[Any, Any]:
+    """The binned rows, kept by the Python worker from trial to trial; the float64 matrix is given back at once.
+
+    The rows to tune on have no weights: figures and the end of boosting are those of rows that count once each.
+    """
     matrix = map_matrix(folder)
     params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
-    train = _bin_rows(matrix.train, params, categorical)
-    return train, _bin_rows(matrix.valid, params, categorical, like=train)
+    train = _bin_rows(weigh_part(matrix.train, class_weight), params, categorical)
+    return train, _bin_rows(replace(matrix.valid, weights=None), params, categorical, like=train)
 
 
 def _bin_rows(rows: Part, params: Mapping[str, Any], categorical: Sequence[int], *, like: Any = None) -> Any:
@@ -111,7 +148,14 @@ def _bin_rows(rows: Part, params: Mapping[str, Any], categorical: Sequence[int],
 
     of_data = {name: value for name, value in params.items() if name in OF_DATA or name in HOW_TO_BIN}
     positions = list(categorical)
-    data = lightgbm.Dataset(rows.features, rows.labels, reference=like, categorical_feature=positions, params=of_data)
+    data = lightgbm.Dataset(
+        rows.features,
+        rows.labels,
+        weight=rows.weights,
+        reference=like,
+        categorical_feature=positions,
+        params=of_data,
+    )
     return data.construct()
 
 

@@ -5,16 +5,29 @@ import importlib
 import inspect
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.kinds.sklearn import TRUST_VARIABLE, list_trusted_packages
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
 from sparkml_ops.training.matrix import Matrix, Part, map_matrix
+from sparkml_ops.training.weights import weigh_part
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KIND = "sklearn"
+DIRECTIONS = "monotonic_cst"
+CAN_HEED_DIRECTIONS = (
+    "lightgbm",
+    "sklearn.ensemble.HistGradientBoostingClassifier",
+    "sklearn.ensemble.RandomForestClassifier",
+    "sklearn.ensemble.ExtraTreesClassifier",
+    "sklearn.tree.DecisionTreeClassifier",
+)
 
 
 def check_params(estimator: str, names: Sequence[str]) -> None:
@@ -38,8 +51,34 @@ def check_params(estimator: str, names: Sequence[str]) -> None:
             )
 
 
+def check_wishes(model: Model, names: Sequence[str]) -> None:
+    """Refuse wishes that the class cannot heed, and parameters that say the same a second time.
+
+    Raises:
+        ConfigError: Says which wish, and who could heed it.
+    """
+    found = _find_class(model.estimator)
+    weighed = [key for key in ("class_weight", "sample_weight") if getattr(model, key) is not None]
+    if weighed and "sample_weight" not in inspect.signature(found.fit).parameters:
+        raise ConfigError(
+            f"model.{weighed[0]}: {model.estimator} takes no weights of rows: its fit has no argument sample_weight. Take "
+            "another estimator, such as lightgbm, or leave the weights out."
+        )
+    if model.monotone and DIRECTIONS not in inspect.signature(found).parameters:
+        raise ConfigError(
+            f"model.monotone: {model.estimator} cannot keep a direction: it has no parameter {DIRECTIONS}. These can: "
+            f"{', '.join(CAN_HEED_DIRECTIONS)}."
+        )
+    for key, name in (("class_weight", "class_weight"), ("monotone", DIRECTIONS)):
+        if getattr(model, key) and name in names:
+            raise ConfigError(
+                f"{model.estimator}: the parameter {name!r} would say a second time what model.{key} says: keep one of "
+                "the two."
+            )
+
+
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
-    """Fit on the training rows, judge on the tuning rows."""
+    """Fit on the weighted training rows, judge on the tuning rows, each of which counts once."""
     from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -58,10 +97,17 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: A
 
     found = _find_class(settings.estimator)
     seed = {"random_state": settings.seed} if "random_state" in inspect.signature(found).parameters else {}
-    pipeline = make_pipeline(
-        prepare_columns(rows.features.shape[1], settings.categorical_positions), found(**{**seed, **settings.params})
+    classifier = found(**{**seed, **settings.params})
+    preparation = prepare_columns(
+        rows.features.shape[1], settings.categorical_positions, sparse=_takes_sparse(classifier)
     )
-    return pipeline.fit(rows.features, rows.labels.astype(np.int64))
+    prepared = preparation.fit_transform(rows.features)
+    if any(settings.directions):
+        classifier.set_params(**{DIRECTIONS: _spread_directions(preparation, settings)})
+    weights = weigh_part(rows, settings.class_weight).weights
+    weighed = {} if weights is None else {"sample_weight": weights}
+    classifier.fit(prepared, rows.labels.astype(np.int64), **weighed)
+    return make_pipeline(preparation, classifier)
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noqa: ARG001
@@ -69,8 +115,14 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noq
     return {}
 
 
-def prepare_columns(width: int, categorical: Sequence[int]) -> Any:
-    """Median for missing numbers, then zero mean and unit variance; one column per level, and one for missing ones."""
+def prepare_columns(width: int, categorical: Sequence[int], *, sparse: bool = True) -> Any:
+    """Median for missing numbers, then zero mean and unit variance; one column per level, and one for missing ones.
+
+    Args:
+        width: Columns of the matrix.
+        categorical: Positions of those that hold codes of levels.
+        sparse: Whether the prepared matrix may be sparse, as it is where there are many levels.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
@@ -79,7 +131,28 @@ def prepare_columns(width: int, categorical: Sequence[int]) -> Any:
     numbers = [position for position in range(width) if position not in set(categorical)]
     scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
     spread = make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0), OneHotEncoder(handle_unknown="ignore"))
-    return ColumnTransformer([("numbers", scaled, numbers), ("levels", spread, list(categorical))])
+    parts = [("numbers", scaled, numbers), ("levels", spread, list(categorical))]
+    return ColumnTransformer(parts, sparse_threshold=0.3 if sparse else 0)
+
+
+def _spread_directions(preparation: Any, settings: FitSettings) -> "NDArray[np.int64]":
+    """The directions by the columns that come out of the preparation.
+
+    Numbers come in their order, scaled by a positive factor, which keeps a direction; columns of levels have none.
+    """
+    width = max(part.stop for part in preparation.output_indices_.values())
+    categorical = set(settings.categorical_positions)
+    numbers = [direction for at, direction in enumerate(settings.directions) if at not in categorical]
+    spread = np.zeros(width, dtype=np.int64)
+    spread[preparation.output_indices_["numbers"]] = numbers
+    return spread
+
+
+def _takes_sparse(classifier: Any) -> bool:
+    """Whether it fits sparse matrices; those that keep to sklearn's interface without its tags are taken at their word."""
+    from sklearn.utils import get_tags
+
+    return not hasattr(classifier, "__sklearn_tags__") or bool(get_tags(classifier).input_tags.sparse)
 
 
 def _find_class(estimator: str) -> Any:
