@@ -2,6 +2,12 @@
 
 from sparkml_ops.models.bulk import PREDICTION, REASONS, predict_rows
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
+from sparkml_ops.models.environment import (
+    EnvironmentChanges,
+    InstalledEnvironment,
+    compare_environments,
+    find_environment,
+)
 from sparkml_ops.models.evaluation import (
     CalibrationGroup,
     Comparison,
@@ -38,6 +44,7 @@ from sparkml_ops.models.registry import (
     find_version,
     list_aliases,
     list_versions,
+    load_environment,
     load_version,
     register_model,
     set_alias,
@@ -55,9 +62,11 @@ __all__ = [
     "Comparison",
     "Difference",
     "EncodedColumn",
+    "EnvironmentChanges",
     "Evaluation",
     "FeatureEncoder",
     "Figure",
+    "InstalledEnvironment",
     "ModelVersion",
     "PackagedModel",
     "Reference",
@@ -66,11 +75,13 @@ __all__ = [
     "Tracking",
     "close_abandoned_runs",
     "compare",
+    "compare_environments",
     "compare_slices",
     "count_bins",
     "delete_alias",
     "evaluate",
     "evaluate_all",
+    "find_environment",
     "find_kind",
     "find_version",
     "finish_run",
@@ -79,6 +90,7 @@ __all__ = [
     "list_aliases",
     "list_nested",
     "list_versions",
+    "load_environment",
     "load_package",
     "load_version",
     "log_document",
