@@ -16,6 +16,7 @@ from sparkml_ops.cli import (
     online,
     pipeline,
     quarantine,
+    reproduce,
     stages,
     tables,
 )
@@ -95,6 +96,7 @@ for verb in (
     stages.dataset,
     audit.audit,
     stages.train,
+    reproduce.reproduce,
     stages.promote,
     stages.rollback,
     stages.score,
