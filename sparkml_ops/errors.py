@@ -34,7 +34,9 @@ class TrainingSetNotFoundError(TableNotFoundError):
 
 
 class ModelNotFoundError(SparkMLOpsError):
-    """A model, a version or an alias is not in the registry."""
+    """A model, a version or an alias is not in the registry; nothing was started."""
+
+    exit_code = 2
 
 
 class ModelError(SparkMLOpsError):

@@ -17,6 +17,7 @@ from sparkml_ops.cli import (
     online,
     pipeline,
     quarantine,
+    reproduce,
     stages,
     tables,
 )
@@ -96,6 +97,7 @@ for verb in (
     stages.dataset,
     audit.audit,
     stages.train,
+    reproduce.reproduce,
     stages.promote,
     stages.rollback,
     card.card,

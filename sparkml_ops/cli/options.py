@@ -1,6 +1,7 @@
 """Options that every verb has."""
 
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
 UseCaseName = Annotated[
     str, typer.Argument(help="Name of a use case in conf/, or path of its YAML file.", metavar="USE_CASE")
 ]
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        help="NAME@VERSION: a use case as for other verbs, and a number or an alias of its model; NAME alone is the newest.",
+        metavar="MODEL",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 RunId = Annotated[str | None, typer.Option(help="Name of this run in the ledger; made up by default.")]
+
+
+_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+_MOST_DIGITS = 18  # of a number; what is longer is none
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,42 @@ class Shared:
     env: str | None = None
     conf_dir: Path | None = None
     overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model as a person names it: a use case, and a version or an alias; the newest version when neither is given."""
+
+    name: str
+    version: int | None = None
+    alias: str | None = None
+
+
+def split_model(text: str) -> NamedModel:
+    """Take NAME@VERSION apart, where VERSION is a number, an alias or `latest`; NAME alone means the newest version.
+
+    A file whose name has an @ is a use case as it stands.
+
+    Raises:
+        BadParameter: It is neither.
+    """
+    name, at, version = text.rpartition("@")
+    if not at or _is_file(text):
+        return NamedModel(text)
+    if not name or not _VERSION.fullmatch(version):
+        raise typer.BadParameter(
+            f"expected NAME@VERSION with a number, an alias or latest, such as flights@3 or flights@champion, found {text!r}"
+        )
+    if version.isdigit() and len(version) <= _MOST_DIGITS:
+        return NamedModel(name, version=int(version))
+    return NamedModel(name) if version == "latest" else NamedModel(name, alias=version)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False  # too long for a path, or no text for one
 
 
 def load(name: str, shared: Shared) -> "UseCase":

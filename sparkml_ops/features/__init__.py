@@ -4,16 +4,16 @@ from sparkml_ops.features.audit import AuditResult, audit_training_set
 from sparkml_ops.features.audit_figures import AuditFigure
 from sparkml_ops.features.audit_history import HistoryCheck
 from sparkml_ops.features.build import FeaturesResult, backfill_features, build_features, plan_features
-from sparkml_ops.features.compare import TrainingSetDiff, compare_training_sets
+from sparkml_ops.features.compare import KeyChange, TrainingSetDiff, compare_definitions, compare_training_sets
 from sparkml_ops.features.create import create_training_set
-from sparkml_ops.features.definitions import features_table, hash_dataset, hash_view, order_views
+from sparkml_ops.features.definitions import describe_dataset, features_table, hash_dataset, hash_view, order_views
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.expressions import expression_type
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
 from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
 from sparkml_ops.features.lookup import look_up_features, open_view, take_rows
 from sparkml_ops.features.point_in_time import join_point_in_time
-from sparkml_ops.features.recreate import recreate_training_set
+from sparkml_ops.features.recreate import recreate_training_set, stage_recreated
 from sparkml_ops.features.rounds import ViewRows
 from sparkml_ops.features.row_differences import RowDifference
 from sparkml_ops.features.statistics import SCOPE as STATISTICS_SCOPE
@@ -23,6 +23,7 @@ from sparkml_ops.features.training_sets import (
     describe_training_set,
     list_training_sets,
     read_training_set,
+    with_definition,
 )
 from sparkml_ops.features.view_plans import ViewPlan
 
@@ -37,6 +38,7 @@ __all__ = [
     "ExportResult",
     "FeaturesResult",
     "HistoryCheck",
+    "KeyChange",
     "LabelEvents",
     "RowDifference",
     "TrainingSet",
@@ -47,8 +49,10 @@ __all__ = [
     "backfill_features",
     "build_features",
     "choose_training_set",
+    "compare_definitions",
     "compare_training_sets",
     "create_training_set",
+    "describe_dataset",
     "describe_training_set",
     "export_training_set",
     "expression_type",
@@ -67,6 +71,8 @@ __all__ = [
     "recreate_into",
     "recreate_training_set",
     "refuse_labels",
+    "stage_recreated",
     "take_rows",
     "tell_labels",
+    "with_definition",
 ]

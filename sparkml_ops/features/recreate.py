@@ -1,5 +1,6 @@
 """Make the rows of an old version of the training set again, and prove that they are the same."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,11 @@ from sparkml_ops.errors import ContractError, TableNotFoundError
 from sparkml_ops.features.content import measure_content
 from sparkml_ops.features.orders import join_features, take_order
 from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, with_definition
-from sparkml_ops.lake import read_table
+from sparkml_ops.lake import read_table, stage_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame
 
     from sparkml_ops.config.use_case import UseCase
@@ -36,13 +39,37 @@ def recreate_training_set(use_case: "UseCase", lake: "Lake", version: str) -> "D
         ContractError: the inputs are there but give other rows.
     """
     made, rows = make_again(use_case, lake, version)
+    _require_same(made, rows)
+    return rows
+
+
+@contextmanager
+def stage_recreated(use_case: "UseCase", lake: "Lake", version: str, *, name: str) -> "Iterator[DataFrame]":
+    """As `recreate_training_set`, with the rows put on disk once, where they are while the block runs.
+
+    Args:
+        use_case: as there.
+        lake: as there.
+        version: as there.
+        name: what they are staged under; its lease is held.
+
+    Raises:
+        TableNotFoundError: the version, or the version of one of its inputs, is gone; says which.
+        ContractError: the inputs are there but give other rows.
+    """
+    made, rows = make_again(use_case, lake, version)
+    with stage_rows(lake, name, rows) as staged:
+        _require_same(made, staged)
+        yield staged
+
+
+def _require_same(made: TrainingSet, rows: "DataFrame") -> None:
     found = measure_content(rows).content_hash
     if found != made.content_hash:
         raise ContractError(
-            f"training set {version}: made again it has the hash {found}, expected {made.content_hash}. Its inputs "
+            f"training set {made.version}: made again it has the hash {found}, expected {made.content_hash}. Its inputs "
             "are there, so one was made anew under its old version, or a Python function gives other values now."
         )
-    return rows
 
 
 def make_again(use_case: "UseCase", lake: "Lake", version: str) -> "tuple[TrainingSet, DataFrame]":

@@ -3,6 +3,12 @@
 from sparkml_ops.models.bulk import PREDICTION, REASONS, predict_rows
 from sparkml_ops.models.card import write_card
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
+from sparkml_ops.models.environment import (
+    EnvironmentChanges,
+    InstalledEnvironment,
+    compare_environments,
+    find_environment,
+)
 from sparkml_ops.models.evaluation import (
     CalibrationGroup,
     Comparison,
@@ -41,6 +47,7 @@ from sparkml_ops.models.registry import (
     find_version,
     list_aliases,
     list_versions,
+    load_environment,
     load_version,
     register_model,
     set_alias,
@@ -58,9 +65,11 @@ __all__ = [
     "Comparison",
     "Difference",
     "EncodedColumn",
+    "EnvironmentChanges",
     "Evaluation",
     "FeatureEncoder",
     "Figure",
+    "InstalledEnvironment",
     "ModelVersion",
     "PackagedModel",
     "Reference",
@@ -69,11 +78,13 @@ __all__ = [
     "Tracking",
     "close_abandoned_runs",
     "compare",
+    "compare_environments",
     "compare_slices",
     "count_bins",
     "delete_alias",
     "evaluate",
     "evaluate_all",
+    "find_environment",
     "find_kind",
     "find_version",
     "finish_run",
@@ -83,6 +94,7 @@ __all__ = [
     "list_aliases",
     "list_nested",
     "list_versions",
+    "load_environment",
     "load_package",
     "load_version",
     "log_document",

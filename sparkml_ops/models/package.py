@@ -150,10 +150,28 @@ def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
         ) from error
 
 
+def digest_files(files: Mapping[str, bytes]) -> dict[str, str]:
+    """sha256 of each file, by name."""
+    return {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+
+
 def digest_package(files: Mapping[str, bytes]) -> str:
     """One sha256 over the names and contents of all files."""
-    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
+    lines = [f"{digest}  {name}\n" for name, digest in digest_files(files).items()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def find_damage(files: Mapping[str, bytes], packaged: Mapping[str, str]) -> list[str]:
+    """Which files are not as they were packaged, in words; none where all are.
+
+    Args:
+        files: The files that are there, by name.
+        packaged: What `digest_files` said of them when they were packaged.
+    """
+    found = digest_files(files)
+    changed = [f"{name} was changed" for name in packaged if name in found and found[name] != packaged[name]]
+    missing = [f"{name} is missing" for name in packaged if name not in found]
+    return [*changed, *missing, *(f"{name} does not belong to it" for name in found if name not in packaged)]
 
 
 def save_package(model: PackagedModel, directory: str | Path) -> str:
@@ -162,17 +180,23 @@ def save_package(model: PackagedModel, directory: str | Path) -> str:
     Returns:
         The package's digest.
     """
+    return digest_package(write_package(model, directory))
+
+
+def write_package(model: PackagedModel, directory: str | Path) -> dict[str, bytes]:
+    """Write the package into a folder, which is made if need be; gives the files that were written, by name."""
     files = dump_package(model)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return digest_package(files)
+    return files
 
 
 def read_package_files(directory: str | Path) -> dict[str, bytes]:
-    """The files of a package folder, by name; an absent folder has none."""
-    return {path.name: path.read_bytes() for path in sorted(Path(directory).glob("*")) if path.is_file()}
+    """The files of a package folder and of folders in it, by their path in it; an absent folder has none."""
+    root = Path(directory)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 def load_package(directory: str | Path) -> PackagedModel:

@@ -4,9 +4,12 @@ MLflow reads the name of this module from the model's MLmodel file (`loader_modu
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sparkml_ops.models.package import PackagedModel, load_package
+from sparkml_ops.errors import ModelError
+from sparkml_ops.models.package import PackagedModel, find_damage, parse_package, read_package_files
+from sparkml_ops.models.version_files import list_packaged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,4 +29,13 @@ class PyfuncModel:
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:
-    return PyfuncModel(model=load_package(path))
+    files = read_package_files(path)
+    # MLflow reads MLmodel before it asks here: who may write that file decides what is loaded, whatever is checked by this.
+    packaged = list_packaged(Path(path).parents[1])
+    damage = find_damage(files, packaged) if packaged else []
+    if damage:
+        raise ModelError(
+            f"The model package at {path} is not the one that was registered: {'; '.join(damage)}. It is not used. "
+            "Restore the files, or train anew."
+        )
+    return PyfuncModel(model=parse_package(files))

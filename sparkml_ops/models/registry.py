@@ -1,34 +1,34 @@
 """Versions and aliases of models, kept in MLflow's registry."""
 
+import json
 import logging
 import tempfile
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sparkml_ops.errors import ModelError, ModelNotFoundError
+from sparkml_ops.models.environment import ENVIRONMENT_FILE, InstalledEnvironment, parse_environment
 from sparkml_ops.models.package import (
     PackagedModel,
+    digest_files,
     digest_package,
+    find_damage,
     parse_package,
     read_package_files,
-    save_package,
+    write_package,
 )
 from sparkml_ops.models.tracking import Tracking, quiet_mlflow
-
-if TYPE_CHECKING:
-    from mlflow.models import ModelSignature
+from sparkml_ops.models.version_files import PACKAGE_FOLDER, PACKAGE_PATH, fetch_files, log_files
 
 log = logging.getLogger(__name__)
 
-PACKAGE_FOLDER = "package"
-PACKAGE_PATH = f"data/{PACKAGE_FOLDER}"  # where MLflow's pyfunc format puts the folder
 TAGS = ("training_set_version", "config_hash", "code_version", "write_id")
 """Tags of a version that are taken from the package's metadata."""
-REQUIRED_LIBRARIES = ("sparkml-ops", "lightgbm", "scikit-learn", "skops", "numpy", "pandas", "pyarrow")
+FILES_TAG = "files"
+"""Tag of a version with the sha256 of each file of its package, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class ModelVersion:
         version: Counts from 1.
         run_id: The MLflow run it came from.
         digest: sha256 over the package's files.
+        files: sha256 of each of them; none of versions that an earlier release registered.
         training_set_version: The training set.
         config_hash: Hash of the configuration that it was trained with.
         code_version: Version of the code that trained it.
@@ -54,6 +55,7 @@ class ModelVersion:
     version: int
     run_id: str
     digest: str
+    files: Mapping[str, str]
     training_set_version: str
     config_hash: str
     code_version: str
@@ -75,9 +77,10 @@ def register_model(tracking: Tracking, model: PackagedModel, *, run_id: str) -> 
         return already
     _ensure_registered_name(tracking, model.name)
     with quiet_mlflow(), tempfile.TemporaryDirectory() as scratch:
-        digest = save_package(model, Path(scratch) / PACKAGE_FOLDER)
-        logged = _log_files(tracking, model, run_id=run_id, scratch=Path(scratch))
-        tags = {tag: str(model.metadata.get(tag, "")) for tag in TAGS} | {"digest": digest, "task": model.task}
+        files = write_package(model, Path(scratch) / PACKAGE_FOLDER)
+        logged = log_files(tracking, model, run_id=run_id, scratch=Path(scratch))
+        digests = {"digest": digest_package(files), FILES_TAG: json.dumps(digest_files(files))}
+        tags = {tag: str(model.metadata.get(tag, "")) for tag in TAGS} | digests | {"task": model.task}
         made = tracking.client.create_model_version(
             model.name, source=logged.artifact_location, run_id=run_id, model_id=logged.model_id, tags=tags
         )
@@ -154,28 +157,37 @@ def load_version(tracking: Tracking, version: ModelVersion) -> PackagedModel:
     MLflow calls a version READY whether its files are there or not, and reads whatever it finds in their place.
 
     Raises:
-        ModelError: Files are missing or are not those that were registered.
+        ModelError: Files are missing, were changed or added; says which.
     """
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
-    what = f"Model {version.name} version {version.version}"
-    uri = f"{version.source.rstrip('/')}/{PACKAGE_PATH}"
-    with quiet_mlflow(), tempfile.TemporaryDirectory() as scratch:
-        try:
-            folder = download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=tracking.tracking_uri)
-            files = read_package_files(folder)
-        except (MlflowException, OSError) as error:
-            raise ModelError(
-                f"{what}: its files cannot be read from {uri}: {error} Restore them, or train anew."
-            ) from error
+    what, uri = f"Model {version.name} version {version.version}", f"{version.source.rstrip('/')}/{PACKAGE_PATH}"
+    with tempfile.TemporaryDirectory() as scratch:
+        files = read_package_files(fetch_files(tracking, uri, into=scratch, what=what))
     found = digest_package(files)
     if found != version.digest:
+        damage = "; ".join(find_damage(files, version.files)) if version.files else ""
+        shown = damage or f"sha256 {found[:12]} instead of {version.digest[:12]}, {', '.join(files) or 'no file'}"
         raise ModelError(
-            f"{what}: the files at {uri} are not those that were registered: sha256 {found[:12]} instead of "
-            f"{version.digest[:12]}, {', '.join(files) or 'no file'}. It is not used. Restore the files, or train anew."
+            f"{what}: the files at {uri} are not those that were registered: {shown}. It is not used. "
+            "Restore the files, or train anew."
         )
     return parse_package(files)
+
+
+def load_environment(tracking: Tracking, version: ModelVersion, *, expected_hash: str) -> InstalledEnvironment:
+    """What was installed where a version was trained.
+
+    Args:
+        tracking: Where it is.
+        version: The version.
+        expected_hash: As the metadata of the model has it.
+
+    Raises:
+        ModelError: The file is gone, damaged, or another one.
+    """
+    what, uri = f"Model {version.name} version {version.version}", f"{version.source.rstrip('/')}/{ENVIRONMENT_FILE}"
+    with tempfile.TemporaryDirectory() as scratch:
+        content = fetch_files(tracking, uri, into=scratch, what=what).read_bytes()
+    return parse_environment(content, expected_hash=expected_hash)
 
 
 def _ensure_registered_name(tracking: Tracking, name: str) -> None:
@@ -188,43 +200,6 @@ def _ensure_registered_name(tracking: Tracking, name: str) -> None:
             raise
 
 
-def _log_files(tracking: Tracking, model: PackagedModel, *, run_id: str, scratch: Path) -> Any:
-    """Put the package, in MLflow's pyfunc format, beside the run; the package is in `scratch` already."""
-    import mlflow.pyfunc
-    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-    from mlflow.models import Model
-
-    experiment = tracking.client.get_run(run_id).info.experiment_id
-    logged = tracking.client.create_logged_model(
-        experiment, name=model.name, source_run_id=run_id, model_type=model.task
-    )
-    with warnings.catch_warnings():
-        # an input example would be rows of the user's data; the signature is written by hand instead
-        warnings.filterwarnings("ignore", message="(?s).*input example was not provided.*")
-        mlflow.pyfunc.save_model(
-            scratch / "model",
-            loader_module="sparkml_ops.models.pyfunc",
-            data_path=str(scratch / PACKAGE_FOLDER),
-            signature=_sign(model),
-            pip_requirements=[f"{library}=={installed_version(library)}" for library in REQUIRED_LIBRARIES],
-            mlflow_model=Model(run_id=run_id, model_id=logged.model_id),
-        )
-    tracking.client.log_model_artifacts(logged.model_id, str(scratch / "model"))
-    tracking.client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-    tracking.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
-    return logged
-
-
-def _sign(model: PackagedModel) -> "ModelSignature":
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-
-    # numbers are doubles whatever they were: an int column with a null in it would fail the whole batch
-    types = {"numeric": DataType.double, "categorical": DataType.string}
-    inputs = Schema([ColSpec(types[column.kind], column.name) for column in model.encoder.columns])
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec(DataType.double, "prediction")]))
-
-
 def _read_version(entry: Any, *, aliases: dict[str, int]) -> ModelVersion:
     version = int(entry.version)
     return ModelVersion(
@@ -232,6 +207,7 @@ def _read_version(entry: Any, *, aliases: dict[str, int]) -> ModelVersion:
         version=version,
         run_id=entry.run_id or "",
         digest=entry.tags.get("digest", ""),
+        files=json.loads(entry.tags.get(FILES_TAG, "{}")),
         task=entry.tags.get("task", ""),
         aliases=tuple(sorted(alias for alias, number in aliases.items() if number == version)),
         created_at=datetime.fromtimestamp(entry.creation_timestamp / 1000, tz=UTC),

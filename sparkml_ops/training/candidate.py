@@ -1,25 +1,26 @@
 """A training set and a configuration -> a judged, packaged model."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyspark.sql import DataFrame
 
 from sparkml_ops.config.column_reads import list_personal_features
-from sparkml_ops.config.features import Impute, feature_name
 from sparkml_ops.config.sql import find_lone_column
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
-from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, fit_encoder, fit_reference
+from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, find_environment, fit_encoder, fit_reference
 from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.directions import find_directions
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.facts import describe_training, measure_period
-from sparkml_ops.training.judge import judge_models
+from sparkml_ops.training.judge import Judgement, judge_models
 from sparkml_ops.training.matrix import map_matrix, write_matrix
+from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trials import Trial, find_best
 from sparkml_ops.training.weights import compile_weight
@@ -72,45 +73,66 @@ def make_candidate(
         TrainingError: No feature says anything, a weight cannot be used, or the search found no model.
     """
     use_case, model = commission.use_case, commission.use_case.model
-    chosen, encoder = prepare_encoder(use_case, rows, commission.training_set.feature_columns)
-    identity = [column for column in use_case.dataset.entity if column != use_case.dataset.timestamp]
-    settings = make_settings(use_case, encoder)
-    weight = (
-        None
-        if model.sample_weight is None
-        else compile_weight(
-            rows,
-            model.sample_weight,
-            key=use_case.dataset.key_columns(),
-            withhold=list_personal_features(use_case),
-        )
-    )
-    write_matrix(rows, encoder, folder, timestamp=use_case.dataset.timestamp, identity=identity, weight=weight)
-    task = TrialTask(folder, settings, model.search.trial_memory_gb)
+    chosen, encoder = prepare_rows(use_case, rows, commission.training_set.feature_columns, folder=folder)
+    task = TrialTask(folder, make_settings(use_case, encoder), model.search.trial_memory_gb)
     trials = run_search(task, model.search, rows.sparkSession, before=before, on_finished=on_finished)
     best = find_best(trials)
     log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
-    both = map_matrix(folder).rows
-    estimator = find_estimator(model.estimator)
-    fitted = estimator.fit_final(both, replace(settings, params=best.params), best.rounds)
-    candidate = PackagedModel(use_case.name, model.task, estimator.KIND, encoder, fitted)
-    judgement = judge_models(
-        rows.where("split = 'test'"),
-        candidate=candidate,
-        linear=fit_linear(both, encoder, name=use_case.name, seed=model.search.seed),
-        base_rate=find_base_rate(both.labels),
-        timestamp=use_case.dataset.timestamp,
-        seed=model.search.seed,
-    )
+    candidate = fit_model(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
+    judgement = judge_candidate(use_case, rows, candidate, folder=folder)
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     metadata = {
         **describe_training(commission, chosen, trials),
         "period": measure_period(rows, use_case.dataset.timestamp),
+        "recipe": write_recipe(use_case, rows.sparkSession),
+        "environment": find_environment().summarize(),
         **judgement.to_dict(),
-        "column_weights": estimator.weigh_columns(fitted, encoder.encoded_columns),
+        "column_weights": find_estimator(model.estimator).weigh_columns(candidate.estimator, encoder.encoded_columns),
         "reference": reference.to_dict(),
     }
     return replace(candidate, metadata=metadata)
+
+
+def prepare_rows(
+    use_case: UseCase, rows: DataFrame, feature_columns: Sequence[str], *, folder: str
+) -> tuple[ChosenColumns, FeatureEncoder]:
+    """Learn the encoder from the part `train`, and write the encoded rows of `train` and `valid` into a folder, with their weights.
+
+    Raises:
+        ConfigError: Weights cannot be computed.
+        TrainingError: No feature says anything, or a weight cannot be used.
+        ModelError: A column cannot be learned from, or cannot be filled in the way asked for.
+    """
+    chosen, encoder = prepare_encoder(use_case, rows, feature_columns)
+    dataset, weigh = use_case.dataset, use_case.model.sample_weight
+    identity = [column for column in dataset.entity if column != dataset.timestamp]
+    personal = list_personal_features(use_case)
+    weight = None if weigh is None else compile_weight(rows, weigh, key=dataset.key_columns(), withhold=personal)
+    write_matrix(rows, encoder, folder, timestamp=dataset.timestamp, identity=identity, weight=weight)
+    return chosen, encoder
+
+
+def fit_model(
+    use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
+) -> PackagedModel:
+    """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared."""
+    estimator = find_estimator(use_case.model.estimator)
+    settings = replace(make_settings(use_case, encoder), params=params)
+    fitted = estimator.fit_final(map_matrix(folder).rows, settings, rounds)
+    return PackagedModel(use_case.name, use_case.model.task, estimator.KIND, encoder, fitted)
+
+
+def judge_candidate(use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str) -> Judgement:
+    """Judge it on the part `test`, beside baselines that are fitted on the same prepared rows."""
+    both, seed = map_matrix(folder).rows, use_case.model.search.seed
+    return judge_models(
+        rows.where("split = 'test'"),
+        candidate=candidate,
+        linear=fit_linear(both, candidate.encoder, name=use_case.name, seed=seed),
+        base_rate=find_base_rate(both.labels),
+        timestamp=use_case.dataset.timestamp,
+        seed=seed,
+    )
 
 
 def prepare_encoder(
@@ -140,16 +162,6 @@ def prepare_encoder(
     chosen = replace(chosen, left_out=weighing | chosen.left_out)
     imputes = list_imputes(use_case)
     return chosen, fit_encoder(training_rows, chosen.kept, impute=imputes, levels=use_case.model.levels)
-
-
-def list_imputes(use_case: UseCase) -> dict[str, Impute]:
-    """How missing values are filled, by feature column."""
-    looked_up = {
-        feature_name(view, column): impute
-        for view in use_case.dataset.features
-        for column, impute in use_case.features[view].impute.items()
-    }
-    return looked_up | use_case.dataset.impute
 
 
 def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:

@@ -29,10 +29,11 @@ from sparkml_ops.models import (
     start_run,
     write_card,
 )
-from sparkml_ops.training.candidate import Commission, list_imputes, make_candidate
+from sparkml_ops.training.candidate import Commission, make_candidate
 from sparkml_ops.training.estimators import find_estimator
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.proposers import open_proposer
+from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_usable
 from sparkml_ops.training.search import drop_refused
 from sparkml_ops.training.trial_runs import log_outcome, make_trial_logger

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from sparkml_ops.cli.app import app
-from sparkml_ops.cli.card import split_model
 from sparkml_ops.config.load import load_use_case
-from sparkml_ops.errors import ConfigError, SparkMLOpsError
+from sparkml_ops.errors import SparkMLOpsError
 from sparkml_ops.models import find_version, open_experiment, prepare_tracking, register_model, set_alias, start_run
 from tests.card_sample import make_card_model
 
@@ -78,8 +77,6 @@ def test_a_page_and_json_have_the_same_card(show: Card, folder: Path) -> None:
         (["returns@0"], 1, "has no version 0"),
         (["returns@challenger"], 1, "Model 'returns' has no alias 'challenger'"),
         (["returns@" + "9" * 5000], 1, "has no alias '999"),
-        (["returns@"], 2, "'returns@' names no version of a model; expected USE_CASE, USE_CASE@VERSION or USE_CASE@ALIAS"),
-        (["@1"], 2, "'@1' names no version of a model"),
         (["retruns@1"], 2, "there is no use case 'retruns'"),
         (["returns", "--html", "nowhere/card.html"], 2, "--html nowhere/card.html: cannot be written: No such file or directory"),
         (["returns", "--html", "."], 2, "--html .: cannot be written: Is a directory"),
@@ -91,15 +88,3 @@ def test_what_is_not_there_is_told(show: Card, arguments: list[str], code: int, 
         show(*arguments)
     assert raised.value.exit_code == code
     assert message in str(raised.value)
-
-
-def test_the_last_at_sign_counts_unless_a_file_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert split_model("flights") == ("flights", {})
-    assert split_model("a@b.yml@3") == ("a@b.yml", {"version": 3})
-    assert split_model("flights@v3") == ("flights", {"alias": "v3"})
-    assert split_model("flights@٣") == ("flights", {"alias": "٣"})
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a@3").write_text("")
-    assert split_model("a@3") == ("a@3", {})
-    with pytest.raises(ConfigError, match="names no version"):
-        split_model("@")

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from sparkml_ops.cli.app import app
-from sparkml_ops.cli.options import split_overrides
+from sparkml_ops.cli.options import NamedModel, split_model, split_overrides
 from sparkml_ops.cli.output import format_table, to_plain
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.lake import Commit
@@ -34,6 +35,39 @@ def call(*arguments: str, cwd: Path = PROJECT) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("flights", NamedModel("flights")),
+        ("flights@latest", NamedModel("flights")),
+        ("flights@3", NamedModel("flights", version=3)),
+        ("flights@007", NamedModel("flights", version=7)),
+        ("flights@champion", NamedModel("flights", alias="champion")),
+        ("flights@blue-green_2", NamedModel("flights", alias="blue-green_2")),
+        ("flights@2026-11", NamedModel("flights", alias="2026-11")),
+        ("conf/me@home/flights.yml@3", NamedModel("conf/me@home/flights.yml", version=3)),
+    ],
+)
+def test_a_model_is_named_by_use_case_and_version(text: str, named: NamedModel) -> None:
+    assert split_model(text) == named
+
+
+@pytest.mark.parametrize(
+    "text", ["@", "flights@", "@3", "flights@3.0", "flights@-1", "flights@٣", "flights@a b", "a@b.yml"]
+)
+def test_what_names_no_version_is_told(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected NAME@VERSION with a number, an alias or latest"):
+        split_model(text)
+
+
+def test_a_file_with_an_at_sign_is_a_use_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a@3").write_text("")
+    assert split_model("a@3") == NamedModel("a@3")
+    assert split_model("a" * 5000 + "@3") == NamedModel("a" * 5000, version=3)
+    assert split_model("a@" + "9" * 5000) == NamedModel("a", alias="9" * 5000)
+
+
 def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
     stages = {
         "run",
@@ -50,6 +84,7 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
     assert set(VERBS) == stages | {
         "audit",
         "card",
+        "reproduce",
         "validate",
         "runs",
         "sql",
@@ -120,7 +155,11 @@ def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
         (["validate", "flights; DROP TABLE x"], "DROP TABLE"),
         (["validate", ""], "error:"),
         (["init", "a/b"], "a/b"),
-        (["card", "flights@"], "'flights@' names no version of a model; expected USE_CASE, USE_CASE@VERSION"),
+        (["card", "flights@"], "expected NAME@VERSION with a number, an alias or latest"),
+        (["reproduce", "flights@"], "expected NAME@VERSION with a number, an alias or latest"),
+        (["reproduce", "@3"], "found '@3'"),
+        (["reproduce", "flights@-1"], "such as flights@3 or flights@champion, found 'flights@-1'"),
+        (["reproduce", "nothing@1"], "there is no use case 'nothing'"),
     ],
 )
 def test_a_mistake_ends_with_2_and_no_traceback(arguments: list[str], message: str) -> None:

@@ -1,9 +1,16 @@
 """A package is a folder without pickle that answers exactly as the model that was saved."""
 
+import hashlib
 import json
+import os
+import pickle
 import re
+import shutil
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +20,12 @@ from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models import PackagedModel, load_package, save_package
 from sparkml_ops.models.kinds import sklearn as sklearn_kind
-from sparkml_ops.models.package import predict_matrix
+from sparkml_ops.models.package import dump_package, parse_package, predict_matrix
 from tests.models.conftest import ENCODER, make_flights
 
 
@@ -132,3 +139,47 @@ def test_classes_of_unknown_packages_are_not_read(monkeypatch: pytest.MonkeyPatc
         sklearn_kind.load_estimator(content)
     monkeypatch.setenv("SPARKML_OPS_TRUSTED_PACKAGES", Answers.__module__.split(".")[0])
     assert sklearn_kind.load_estimator(content).answers == [0.5]
+
+
+class RunsCode:
+    """What a pickle can do to whoever opens it."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self.file, "w")
+
+
+def repackage(linear: PackagedModel, content: bytes) -> dict[str, bytes]:
+    """The package with another estimator file, whose digest is right."""
+    files = dump_package(linear)
+    plain = json.loads(files["package.json"]) | {"estimator_digest": hashlib.sha256(content).hexdigest()}
+    return {"package.json": json.dumps(plain).encode(), "model.skops": content}
+
+
+@pytest.mark.parametrize("trusted", ["", "builtins,_io,io,tests"])
+def test_a_pickle_is_never_opened(
+    linear: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str
+) -> None:
+    monkeypatch.setenv("SPARKML_OPS_TRUSTED_PACKAGES", trusted)
+    place = tmp_path / "ran"
+    with pytest.raises(ModelError, match="The skops model file is damaged: File is not a zip file"):
+        parse_package(repackage(linear, pickle.dumps(RunsCode(str(place)))))
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as parts:
+        parts.writestr("model.pkl", pickle.dumps(RunsCode(str(place))))
+    with pytest.raises(ModelError, match="damaged or not whole"):
+        parse_package(repackage(linear, archive.getvalue()))
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(os.system, "posix.system"), (eval, "builtins.eval"), (shutil.rmtree, "shutil.rmtree")]
+)
+def test_functions_of_other_packages_are_not_read(linear: PackagedModel, function: Any, name: str) -> None:
+    content = skops.io.dumps(make_pipeline(FunctionTransformer(function), LogisticRegression()))
+    with pytest.raises(
+        ModelError, match=rf"types of packages that are not trusted: {re.escape(name)}\. Trusted: sklearn, "
+    ):
+        parse_package(repackage(linear, content))

@@ -1,7 +1,10 @@
 """Versions are registered once, found by alias or number, and never loaded when their files are not theirs."""
 
+import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +12,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
 from sparkml_ops.errors import ModelError, ModelNotFoundError
+from sparkml_ops.lake import list_tables, open_lake, read_table
 from sparkml_ops.models import (
     ModelVersion,
     PackagedModel,
@@ -25,6 +30,8 @@ from sparkml_ops.models import (
     set_alias,
     start_run,
 )
+from sparkml_ops.scoring import score
+from tests.training.conftest import make_use_case
 
 
 def register(tracking: Tracking, model: PackagedModel) -> ModelVersion:
@@ -128,4 +135,81 @@ def test_a_version_whose_file_was_changed_is_refused(tracking: Tracking, model: 
 def test_a_version_with_no_digest_is_refused(tracking: Tracking, model: PackagedModel) -> None:
     version = replace(register(tracking, model), digest="")
     with pytest.raises(ModelError, match="not those that were registered"):
+        load_version(tracking, version)
+
+
+FILES = ("package.json", "model.txt")
+
+
+def flip_byte(file: Path, position: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1
+    file.write_bytes(bytes(content))
+
+
+def add_file(file: Path) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("print('not ours')")
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
+    **{f"first byte of {name}": (lambda folder, name=name: flip_byte(folder / name, 0), f"{name} was changed") for name in FILES},
+    **{f"last byte of {name}": (lambda folder, name=name: flip_byte(folder / name, -1), f"{name} was changed") for name in FILES},
+    **{f"{name} deleted": (lambda folder, name=name: (folder / name).unlink(), f"{name} is missing") for name in FILES},
+    "a file more": (lambda folder: add_file(folder / "evil.py"), "evil.py does not belong to it"),
+    "a folder more": (lambda folder: add_file(folder / "code" / "evil.py"), "code/evil.py does not belong to it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGES.values(), ids=DAMAGES)
+def test_files_that_are_not_those_that_were_registered_are_named_and_not_loaded(
+    tracking: Tracking, model: PackagedModel, damage: Callable[[Path], None], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = register(tracking, model)
+    damage(package_folder(version))
+    with pytest.raises(
+        ModelError, match=rf"Model shop version 1: .*not those that were registered: {re.escape(told)}\. "
+    ):
+        load_version(tracking, version)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.tracking_uri)
+    with pytest.raises(ModelError, match=rf"is not the one that was registered: {re.escape(told)}\. It is not used\."):
+        mlflow.pyfunc.load_model("models:/shop/1")
+
+
+def test_scoring_refuses_them_before_it_reads_a_row(
+    tracking: Tracking, model: PackagedModel, tmp_path: Path, spark: SparkSession
+) -> None:
+    use_case = make_use_case(tmp_path)
+    version, lake = register(tracking, model), open_lake(use_case, spark)
+    set_alias(tracking, version, "champion")
+    untouched = {path: path.read_bytes() for path in package_folder(version).iterdir()}
+    for damage, told in DAMAGES.values():
+        damage(package_folder(version))
+        with pytest.raises(ModelError, match=re.escape(told)):
+            score(use_case, lake)
+        shutil.rmtree(package_folder(version))
+        package_folder(version).mkdir()
+        for path, content in untouched.items():
+            path.write_bytes(content)
+    assert list_tables(lake) == ["runs"]
+    assert {run["status"] for run in read_table(lake, "runs").collect()} == {"refused"}
+
+
+def test_what_mlflow_would_run_is_not_run_by_us(tracking: Tracking, model: PackagedModel, tmp_path: Path) -> None:
+    version = register(tracking, model)
+    folder = package_folder(version).parents[1]
+    described = (folder / "MLmodel").read_text()
+    assert "loader_module: sparkml_ops.models.pyfunc" in described
+    (folder / "MLmodel").write_text(described.replace("sparkml_ops.models.pyfunc", "antigravity"))
+    assert load_version(tracking, version).name == "shop"
+    assert "antigravity" not in sys.modules
+
+
+def test_a_version_of_an_earlier_release_is_held_against_its_one_digest(
+    tracking: Tracking, model: PackagedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = replace(register(tracking, model), files={})
+    assert load_version(tracking, version).name == "shop"
+    flip_byte(package_folder(version) / "package.json", -1)
+    with pytest.raises(ModelError, match=r"sha256 \w{12} instead of \w{12}, model\.txt, package\.json"):
         load_version(tracking, version)

@@ -199,6 +199,12 @@ def test_another_configuration_gives_another_version(shop_lake: Lake, root: Path
     assert len(read_figures(shop_lake)) == 30
 
 
+def test_features_that_say_nothing_are_told_and_not_hidden_by_what_comes_after(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions(200).assign(orders__amount=None, orders__town="Ulm", hour=3.0))
+    with pytest.raises(TrainingError, match="None of the 5 feature columns says anything in the training rows"):
+        train(make_use_case(root), shop_lake)
+
+
 def test_failed_trials_are_failed_runs_and_the_training_says_why(shop_lake: Lake, root: Path) -> None:
     write_training_set(shop_lake, make_decisions())
     space = {"num_leaves": {"choice": [-3, -4]}}
