@@ -53,6 +53,21 @@ Direction = Literal["increasing", "decreasing"]
 Text = Annotated[str, Field(max_length=10_000)]
 
 
+class Costs(Section):
+    """What a row costs by how it was decided and what it was; a gain is below zero."""
+
+    false_positive: Number = Field(description="of a row that was taken for positive and is not")
+    false_negative: Number = Field(description="of a positive row that was not taken for one")
+    true_positive: Number = Field(default=0, description="of a positive row that was taken for one")
+    true_negative: Number = Field(default=0, description="of a row that was not taken for positive, and is not")
+
+    @model_validator(mode="after")
+    def _require_costly_mistakes(self) -> "Costs":
+        if self.false_positive <= self.true_negative or self.false_negative <= self.true_positive:
+            raise ValueError("a false_positive that costs more than a true_negative, a false_negative more than a true_positive")
+        return self
+
+
 class Card(Section):
     """What only people know of a model, for its card; Markdown is shown as it is written."""
 
@@ -82,6 +97,9 @@ class Model(Section):
     )
     monotone: dict[Identifier, Direction] = Field(
         default={}, description="feature columns of numbers that the prediction may only rise with, or only fall"
+    )
+    costs: Costs | None = Field(
+        default=None, description="by which the threshold of a version is chosen; without them it is 0.5"
     )
     card: Card = Field(default=Card(), description="words for the model card; they do not decide what is trained")
     segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")

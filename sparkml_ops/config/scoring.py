@@ -29,6 +29,8 @@ class Scoring(Section):
     roles: dict[Role, Literal["publish", "shadow"]] = Field(
         default={"champion": "publish"}, description="shadow: scored into the ledger, never published"
     )
-    threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which predicted_class is 1")
+    threshold: float | None = Field(
+        default=None, gt=0, lt=1, description="probability from which predicted_class is 1; by default the model version's own"
+    )
     hold_if: HoldIf = HoldIf()
     explain: int = Field(default=0, ge=0, le=20, description="top reasons per row")

@@ -141,7 +141,7 @@ def evaluate_counts(counts: ScoreCounts, *, seed: int) -> Evaluation:
         rows=int(counts.rows.sum()),
         positives=int(counts.positives.sum()),
         blocks=blocks,
-        metrics={name: Figure(_number(points[name][0]), *_interval(samples[name])) for name in METRICS},
+        metrics={name: Figure(_number(points[name][0]), *find_interval(samples[name])) for name in METRICS},
         calibration=_list_calibration(counts),
         reason=_find_reason(counts),
     )
@@ -160,8 +160,8 @@ def compare_counts(candidate: ScoreCounts, champion: ScoreCounts, *, seed: int) 
             candidate=_number(points[0][name][0]),
             champion=_number(points[1][name][0]),
             difference=_number(points[0][name][0] - points[1][name][0]),
-            lower=_interval(sampled)[0],
-            upper=_interval(sampled)[1],
+            lower=find_interval(sampled)[0],
+            upper=find_interval(sampled)[1],
             confidence=_share_better(sampled if name in HIGHER_IS_BETTER else -sampled),
         )
     return Comparison(
@@ -182,7 +182,8 @@ def draw_weights(blocks: int, *, seed: int) -> "NDArray[np.float64]":
     )
 
 
-def _interval(samples: "NDArray[np.float64]") -> tuple[float | None, float | None]:
+def find_interval(samples: "NDArray[np.float64]") -> tuple[float | None, float | None]:
+    """The 2.5 % and 97.5 % quantiles of the resamples in which a figure is defined; None where it is in none."""
     defined = samples[np.isfinite(samples)]
     if not len(defined):
         return None, None
