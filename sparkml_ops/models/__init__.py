@@ -24,6 +24,16 @@ from sparkml_ops.models.experiments import (
     reopen_run,
     start_run,
 )
+from sparkml_ops.models.explanation import (
+    LINEAR,
+    SHAP,
+    ColumnExplanation,
+    DependenceGroup,
+    Explanation,
+    choose_sample_size,
+    draw_rows,
+    explain_model,
+)
 from sparkml_ops.models.package import PackagedModel, load_package, save_package
 from sparkml_ops.models.reference import (
     ColumnReference,
@@ -48,14 +58,19 @@ from sparkml_ops.models.tracking import Tracking, prepare_tracking
 
 __all__ = [
     "HIGHER_IS_BETTER",
+    "LINEAR",
     "PREDICTION",
     "REASONS",
+    "SHAP",
     "CalibrationGroup",
+    "ColumnExplanation",
     "ColumnReference",
     "Comparison",
+    "DependenceGroup",
     "Difference",
     "EncodedColumn",
     "Evaluation",
+    "Explanation",
     "FeatureEncoder",
     "Figure",
     "ModelVersion",
@@ -64,13 +79,16 @@ __all__ = [
     "RunFigures",
     "SliceResult",
     "Tracking",
+    "choose_sample_size",
     "close_abandoned_runs",
     "compare",
     "compare_slices",
     "count_bins",
     "delete_alias",
+    "draw_rows",
     "evaluate",
     "evaluate_all",
+    "explain_model",
     "find_kind",
     "find_version",
     "finish_run",

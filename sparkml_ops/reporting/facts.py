@@ -76,6 +76,34 @@ class CalibrationPoint:
 
 
 @dataclass(frozen=True)
+class DependencePoint:
+    """Rows with like values of a column: what it adds to their log odds on average.
+
+    Attributes:
+        kind: range, level, others or missing.
+        label: the values in words.
+        value: the mean of a range.
+    """
+
+    kind: str
+    label: str
+    rows: int
+    value: float | None
+    contribution: float
+
+
+@dataclass(frozen=True)
+class ColumnImportance:
+    """How much a feature column moves the answers, and which way; no groups where that is not known or withheld."""
+
+    name: str
+    value: float
+    lower: float | None = None
+    upper: float | None = None
+    groups: tuple[DependencePoint, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelCard:
     """What the packaged model says of itself; empty where it does not say."""
 
@@ -89,6 +117,9 @@ class ModelCard:
     calibration: tuple[CalibrationPoint, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
     reference_shares: tuple[float, ...] = ()
+    importance: tuple[ColumnImportance, ...] = ()
+    importance_method: str | None = None
+    importance_rows: int | None = None
 
 
 @dataclass(frozen=True)

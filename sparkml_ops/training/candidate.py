@@ -17,6 +17,7 @@ from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.judge import judge_models
 from sparkml_ops.training.matrix import map_matrix, write_matrix
 from sparkml_ops.training.search import run_search
@@ -92,6 +93,7 @@ def make_candidate(
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     metadata = {
         **_describe_training(commission, chosen, trials),
+        **explain_candidate(use_case, rows, candidate, reference=reference),
         **judgement.to_dict(),
         "column_weights": estimator.weigh_columns(fitted, encoder.encoded_columns),
         "reference": reference.to_dict(),

@@ -28,6 +28,7 @@ from sparkml_ops.models import (
 )
 from sparkml_ops.training.candidate import Commission, list_imputes, make_candidate
 from sparkml_ops.training.estimators import find_estimator
+from sparkml_ops.training.explained import list_importance
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.requirements import require_usable
@@ -224,7 +225,7 @@ def _list_metrics(metadata: Mapping[str, Any], version: ModelVersion) -> list[Me
         )
         for model, figures in metadata["figures"].items()
         for name, figure in figures.items()
-    ]
+    ] + list_importance(metadata, version)
 
 
 def _id(version: ModelVersion) -> str:

@@ -118,11 +118,23 @@ def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
     figures = read_figures(trained["lake"])
     assert {(row["scope"], row["subject"]) for row in figures} == {
         ("evaluation", "candidate"), ("evaluation", "linear"), ("evaluation", "trivial"),
+        ("importance", "orders__amount"), ("importance", "orders__town"), ("importance", "hour"),
     }  # fmt: skip
-    assert len(figures) == 15
+    assert len(figures) == 18
     auc = next(row for row in figures if (row["subject"], row["name"]) == ("candidate", "roc_auc"))
     assert auc["lower"] < auc["value"] < auc["upper"]
     assert auc["model_version"] == 1
+
+
+def test_the_version_says_what_it_looks_at(trained: dict[str, Any]) -> None:
+    explanation = trained["model"].metadata["explanation"]
+    assert (explanation["method"], explanation["rows"]) == ("shap", trained["training_set"].rows["test"])
+    columns = {column["name"]: column for column in explanation["features"]}
+    assert [*columns] == ["orders__amount", "orders__town", "hour"]
+    (ulm,) = (group for group in columns["orders__town"]["groups"] if group["level"] == "Ulm")
+    assert ulm["mean_contribution"] > 0.3
+    recorded = next(row for row in read_figures(trained["lake"]) if row["subject"] == "hour")
+    assert (recorded["name"], recorded["value"]) == ("mean_abs_shap", columns["hour"]["importance"])
 
 
 def test_nothing_is_left_in_the_scratch_folder(trained: dict[str, Any]) -> None:
@@ -161,7 +173,7 @@ def test_a_kill_just_after_registration_does_not_double_the_version(
             train(use_case, shop_lake)
     result = train(use_case, shop_lake)
     assert (result.status, result.model_version) == ("skipped_duplicate", 1)
-    assert len(read_figures(shop_lake)) == 15  # what the kill left out was made up for
+    assert len(read_figures(shop_lake)) == 18  # what the kill left out was made up for
     statuses = [row["status"] for row in read_table(shop_lake, "runs").orderBy("started_at").collect()]
     assert statuses == ["failed", "succeeded"]
 
