@@ -38,4 +38,7 @@ class Model(Section):
     metric: Literal["roc_auc", "pr_auc", "log_loss"] = "roc_auc"
     early_stopping_rounds: int = Field(default=50, ge=1, description="boosting stops after so many rounds without gain")
     levels: Levels = Levels()
+    diagnosis: bool = Field(
+        default=True, description="say in words what is wrong with a training; less than two more fits"
+    )
     segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")

@@ -24,14 +24,13 @@ from sparkml_ops.models.experiments import (
     reopen_run,
     start_run,
 )
+from sparkml_ops.models.explained_rows import choose_sample_size, draw_rows
 from sparkml_ops.models.explanation import (
     LINEAR,
     SHAP,
     ColumnExplanation,
     DependenceGroup,
     Explanation,
-    choose_sample_size,
-    draw_rows,
     explain_model,
 )
 from sparkml_ops.models.package import PackagedModel, load_package, save_package

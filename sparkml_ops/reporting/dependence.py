@@ -17,8 +17,8 @@ from sparkml_ops.reporting.axes import (
     write_text,
     write_ticks_left,
 )
-from sparkml_ops.reporting.facts import DependencePoint
 from sparkml_ops.reporting.formats import format_figure, shorten
+from sparkml_ops.reporting.insight import DependencePoint
 
 MAX_LEVELS = 10
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, WIDTH - 8, 14, 150

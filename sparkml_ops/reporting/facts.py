@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sparkml_ops.catalog import CatalogEntry
 from sparkml_ops.lake import Metric
+from sparkml_ops.reporting.insight import ColumnImportance, DiagnosisFacts
 
 CHAMPION, PREDICTION, HEADLINE_METRIC = "champion", "prediction", "roc_auc"
 
@@ -76,34 +77,6 @@ class CalibrationPoint:
 
 
 @dataclass(frozen=True)
-class DependencePoint:
-    """Rows with like values of a column: what it adds to their log odds on average.
-
-    Attributes:
-        kind: range, level, others or missing.
-        label: the values in words.
-        value: the mean of a range.
-    """
-
-    kind: str
-    label: str
-    rows: int
-    value: float | None
-    contribution: float
-
-
-@dataclass(frozen=True)
-class ColumnImportance:
-    """How much a feature column moves the answers, and which way; no groups where that is not known or withheld."""
-
-    name: str
-    value: float
-    lower: float | None = None
-    upper: float | None = None
-    groups: tuple[DependencePoint, ...] = ()
-
-
-@dataclass(frozen=True)
 class ModelCard:
     """What the packaged model says of itself; empty where it does not say."""
 
@@ -120,6 +93,7 @@ class ModelCard:
     importance: tuple[ColumnImportance, ...] = ()
     importance_method: str | None = None
     importance_rows: int | None = None
+    diagnosis: DiagnosisFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparkml_ops.reporting.dependence import MAX_LEVELS, draw_dependence
-from sparkml_ops.reporting.facts import ColumnImportance, DependencePoint, Facts, ModelCard
+from sparkml_ops.reporting.facts import Facts, ModelCard
 from sparkml_ops.reporting.figures import PagePlot
 from sparkml_ops.reporting.formats import format_count, format_figure
+from sparkml_ops.reporting.insight import ColumnImportance, DependencePoint
 from sparkml_ops.reporting.plots import Mark, draw_bars, draw_intervals
 
 MAX_IMPORTANT, MAX_DEPENDENCE = 15, 4

@@ -16,10 +16,13 @@ from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, fit_enc
 from sparkml_ops.training.attempts import TrialTask
 from sparkml_ops.training.baseline import find_base_rate, fit_linear
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
+from sparkml_ops.training.diagnose import run_diagnosis
+from sparkml_ops.training.diagnosed_rows import Subject
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.judge import judge_models
 from sparkml_ops.training.matrix import map_matrix, write_matrix
+from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trials import Trial, find_best
 
@@ -91,9 +94,14 @@ def make_candidate(
         seed=model.search.seed,
     )
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
+    explained = explain_candidate(use_case, rows, candidate, reference=reference)
+    probe = Probe(map_matrix(folder), encoder, replace(settings, params=best.params), best.rounds)
+    subject = Subject(use_case, commission.training_set, rows, reference, chosen.left_out)
+    diagnosed = run_diagnosis(subject, probe, judgement, explained=explained)
     metadata = {
         **_describe_training(commission, chosen, trials),
-        **explain_candidate(use_case, rows, candidate, reference=reference),
+        **diagnosed,
+        **explained,
         **judgement.to_dict(),
         "column_weights": estimator.weigh_columns(fitted, encoder.encoded_columns),
         "reference": reference.to_dict(),

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.models import PackagedModel, draw_rows, explain_model, fit_reference, predict_rows
-from sparkml_ops.models.explanation import EXPLAINED_ROWS, LEAST_ROWS, Explanation, choose_sample_size
+from sparkml_ops.models.explained_rows import EXPLAINED_ROWS, LEAST_ROWS, choose_sample_size
+from sparkml_ops.models.explanation import Explanation
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from reporting_facts import HOSTILE
 from sparkml_ops.reporting.axes import WIDTH, Scale, fit_range, format_tick, list_ticks
 from sparkml_ops.reporting.curves import draw_calibration, draw_days, draw_shares
 from sparkml_ops.reporting.dependence import draw_dependence
-from sparkml_ops.reporting.facts import CalibrationPoint, DayFacts, DependencePoint
+from sparkml_ops.reporting.facts import CalibrationPoint, DayFacts
+from sparkml_ops.reporting.insight import DependencePoint
 from sparkml_ops.reporting.plots import CUT_AT_LIMITS, Mark, draw_bars, draw_intervals
 
 TENTHS = [DependencePoint("range", f"up to {at}", 50, float(at) ** 5, at - 4.5) for at in range(10)]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
@@ -118,9 +119,10 @@ def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
     figures = read_figures(trained["lake"])
     assert {(row["scope"], row["subject"]) for row in figures} == {
         ("evaluation", "candidate"), ("evaluation", "linear"), ("evaluation", "trivial"),
-        ("importance", "orders__amount"), ("importance", "orders__town"), ("importance", "hour"),
+        ("importance", "orders__amount"), ("importance", "orders__town"), ("importance", "hour"), ("diagnosis", "findings"),
+        *(("diagnosis", one["finding"]) for one in trained["result"].diagnosis),
     }  # fmt: skip
-    assert len(figures) == 18
+    assert len(figures) == 19 + sum(len(one["figures"]) for one in trained["result"].diagnosis)
     auc = next(row for row in figures if (row["subject"], row["name"]) == ("candidate", "roc_auc"))
     assert auc["lower"] < auc["value"] < auc["upper"]
     assert auc["model_version"] == 1
@@ -135,6 +137,22 @@ def test_the_version_says_what_it_looks_at(trained: dict[str, Any]) -> None:
     assert ulm["mean_contribution"] > 0.3
     recorded = next(row for row in read_figures(trained["lake"]) if row["subject"] == "hour")
     assert (recorded["name"], recorded["value"]) == ("mean_abs_shap", columns["hour"]["importance"])
+
+
+def test_the_training_is_diagnosed(trained: dict[str, Any]) -> None:
+    found = {one["finding"]: one for one in trained["result"].diagnosis}
+    assert list(found.values()) == trained["model"].metadata["diagnosis"]
+    assert found["constant_columns"]["sentence"].endswith("left out: always, nothing")
+    assert "hour" in found["useless_features"]["sentence"]
+    assert not {"no_signal", "under_fitting", "repeated_rows", "unstable_features", "harmful_features"} & set(found)
+    fit = trained["model"].metadata["diagnosis_figures"]["fit"]
+    assert fit["test"] == trained["result"].figures["candidate"]["roc_auc"]["value"]
+    assert fit["train"] > fit["valid"] > 0.6
+    rows = [point["rows"] for point in trained["model"].metadata["diagnosis_figures"]["curve"]]
+    assert rows == [112, 225, 450, 900]
+    alert = next(row for row in read_figures(trained["lake"]) if row["subject"] == "constant_columns")
+    assert (alert["name"], alert["value"], alert["verdict"]) == ("columns", 2.0, "info")
+    assert "To try: " in alert["details"]
 
 
 def test_nothing_is_left_in_the_scratch_folder(trained: dict[str, Any]) -> None:
@@ -173,7 +191,9 @@ def test_a_kill_just_after_registration_does_not_double_the_version(
             train(use_case, shop_lake)
     result = train(use_case, shop_lake)
     assert (result.status, result.model_version) == ("skipped_duplicate", 1)
-    assert len(read_figures(shop_lake)) == 18  # what the kill left out was made up for
+    scopes = [row["scope"] for row in read_figures(shop_lake)]  # what the kill left out was made up for
+    assert [scopes.count(scope) for scope in ("evaluation", "importance")] == [15, 3]
+    assert scopes.count("diagnosis") > 0
     statuses = [row["status"] for row in read_table(shop_lake, "runs").orderBy("started_at").collect()]
     assert statuses == ["failed", "succeeded"]
 
@@ -186,7 +206,57 @@ def test_another_configuration_gives_another_version(shop_lake: Lake, root: Path
     second = train(make_use_case(root, estimator=forest, metric="log_loss", **settings), shop_lake)
     assert (first.model_version, second.model_version) == (1, 2)
     assert second.figures["candidate"]["roc_auc"]["value"] > 0.6
-    assert len(read_figures(shop_lake)) == 30
+    figures = read_figures(shop_lake)
+    assert sum(row["scope"] == "evaluation" for row in figures) == 30
+    # a forest does not say what its columns add: they are shuffled instead
+    shuffled = {row["subject"]: row for row in figures if (row["scope"], row["model_version"]) == ("importance", 1)}
+    assert {row["name"] for row in shuffled.values()} == {"permutation_loss"}
+    assert shuffled["orders__amount"]["lower"] > 0 > shuffled["hour"]["lower"]
+
+
+def test_planted_faults_of_the_rows_are_found(shop_lake: Lake, root: Path) -> None:
+    decisions = make_decisions()
+    random = np.random.default_rng(2)
+    amount = random.normal(0, 1, len(decisions))
+    late = decisions["split"] != "train"
+    flipped = (random.random(len(decisions)) < 0.06) & late
+    decisions = decisions.assign(
+        label=((amount > 0) ^ flipped).astype(int), orders__amount=amount, hour=decisions["hour"] + 100 * late
+    )
+    again = decisions.sample(200, random_state=1).assign(customer=lambda rows: rows["customer"] + 1000)
+    write_training_set(shop_lake, pd.concat([decisions, again]))
+    result = train(make_use_case(root, search={"max_trials": 1, "parallelism": 1}), shop_lake)
+    found = {one["finding"]: one for one in result.diagnosis}
+    assert found["repeated_rows"]["figures"]["rows"] == (again["split"] == "train").sum()
+    assert "hour (" in found["unstable_features"]["sentence"]
+    doubtful = found["doubtful_labels"]
+    assert 0.02 < doubtful["figures"]["share"] < 0.08
+    assert doubtful["sentence"].count("customer=") == 5
+    assert "over_fitting" not in found
+
+
+def test_a_training_may_be_left_undiagnosed_and_goes_on_with_the_same_trials(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    quick = train(make_use_case(root, diagnosis=False), shop_lake)
+    assert quick.diagnosis == ()
+    assert {row["scope"] for row in read_figures(shop_lake)} == {"evaluation", "importance"}
+    told = train(make_use_case(root), shop_lake)
+    assert (told.model_version, told.params) == (2, quick.params)
+    assert told.diagnosis
+    assert read_table(shop_lake, "trials").count() == 3
+
+
+def test_a_diagnosis_that_fails_is_told_and_costs_no_model(
+    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("a fit on a sample went wrong")
+
+    monkeypatch.setattr("sparkml_ops.training.diagnose.draw_curve", fail)
+    write_training_set(shop_lake, make_decisions())
+    result = train(make_use_case(root, search={"max_trials": 1, "parallelism": 1}), shop_lake)
+    assert (result.status, result.diagnosis) == ("trained", ())
+    assert "not diagnosed: ValueError: a fit on a sample went wrong" in caplog.text
 
 
 def test_failed_trials_are_failed_runs_and_the_training_says_why(shop_lake: Lake, root: Path) -> None:
