@@ -12,7 +12,7 @@ HOSTILE = '<script>alert("x")</script> | a`b``c|d\n\n# no heading\n\n| - | - |\n
 def make_version(**changes: Any) -> ModelVersion:
     facts = {
         "name": "shop", "version": 3, "run_id": "r" * 32, "digest": "d" * 64, "training_set_version": "ts-1", "config_hash": "c0ffee",
-        "code_version": "0.1.0+abc", "write_id": "w", "task": "binary", "aliases": (), "source": "/nowhere",
+        "code_version": "0.1.0+abc", "write_id": "w", "task": "binary", "aliases": (), "source": "/nowhere", "files": {},
         "created_at": datetime(2024, 3, 1, 6, 30, tzinfo=UTC),
     }  # fmt: skip
     return ModelVersion(**{**facts, **changes})  # type: ignore[arg-type]
@@ -61,6 +61,15 @@ def make_facts(text: str = "orders") -> dict[str, Any]:
             "trivial": {"roc_auc": figure(0.5), "log_loss": figure(0.31, 0.3, 0.32)},
         },
         "calibration": [{"rows": 300, "predicted": 0.01 * at, "observed": 0.011 * at} for at in range(1, 11)],
+        "operating_point": {
+            "threshold": {"value": 0.1875, "costs": {"false_positive": 1.0, "false_negative": 5.0, "true_positive": 0.0, "true_negative": 0.0}},
+            "outcomes": {"true_positive": 200, "false_positive": 700, "false_negative": 90, "true_negative": 2010},
+            "figures": {"precision": figure(0.2222, 0.2, 0.25), "cost_per_row": figure(0.3833, 0.35, 0.41)},
+        },
+        "explanation": {
+            "method": "shap", "rows": 2000, "features": [{"name": f"{text}__amount", "importance": 0.5}] + [{"name": f"x{at}", "importance": 0.0} for at in range(11)],
+        },
+        "diagnosis": [{"finding": "few_rows", "severity": "attention", "sentence": f"there is little of {text}", "advice": "take more", "figures": {}}],
         "judged_on": {"rows": 3000, "positives": 290, "days": 61, "reason": None},
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sparkml_ops.cli.dataset_lines import describe_left_out
+from sparkml_ops.cli.diagnosis_lines import describe_findings
 from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
 from sparkml_ops.cli.output import format_table, format_value, print_result, to_plain
 
@@ -55,7 +56,12 @@ def train(
     head = f"{result.model_name} version {result.model_version} ({result.status}), {result.trials} trials, {result.seconds:.0f} s"
     metrics = list(result.figures["candidate"])
     rows = [(who, *[_show_figure(figures[name]) for name in metrics]) for who, figures in result.figures.items()]
-    return print_result(result, as_json=as_json, lines=lambda: [head, *format_table(("model", *metrics), rows)])
+    table = ("model", *metrics)
+    return print_result(
+        result,
+        as_json=as_json,
+        lines=lambda: [head, *format_table(table, rows), *describe_findings(result.diagnosis)],
+    )
 
 
 def _show_figure(figure: "Mapping[str, float | None]") -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from sparkml_ops.config.search import Search
-from sparkml_ops.config.types import Identifier, Section, SqlText
+from sparkml_ops.config.types import Identifier, Number, Section, SqlText
 
 METRICS = {
     "binary": ("roc_auc", "pr_auc", "log_loss"),
@@ -64,7 +64,9 @@ class Costs(Section):
     @model_validator(mode="after")
     def _require_costly_mistakes(self) -> "Costs":
         if self.false_positive <= self.true_negative or self.false_negative <= self.true_positive:
-            raise ValueError("a false_positive that costs more than a true_negative, a false_negative more than a true_positive")
+            raise ValueError(
+                "a false_positive that costs more than a true_negative, a false_negative more than a true_positive"
+            )
         return self
 
 
@@ -102,4 +104,7 @@ class Model(Section):
         default=None, description="by which the threshold of a version is chosen; without them it is 0.5"
     )
     card: Card = Field(default=Card(), description="words for the model card; they do not decide what is trained")
+    diagnosis: bool = Field(
+        default=True, description="say in words what is wrong with a training; less than two more fits"
+    )
     segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")

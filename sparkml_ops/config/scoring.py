@@ -30,7 +30,10 @@ class Scoring(Section):
         default={"champion": "publish"}, description="shadow: scored into the ledger, never published"
     )
     threshold: float | None = Field(
-        default=None, gt=0, lt=1, description="probability from which predicted_class is 1; by default the model version's own"
+        default=None,
+        gt=0,
+        lt=1,
+        description="probability from which predicted_class is 1; by default the model version's own",
     )
     hold_if: HoldIf = HoldIf()
     explain: int = Field(default=0, ge=0, le=20, description="top reasons per row")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, StructType
 
 from sparkml_ops.errors import ModelError
@@ -51,9 +51,7 @@ def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0) -> 
     _check_rows(rows, model, [field.name for field in added])
     if explain and not find_estimator_kind(model.kind).has_contributions(model.estimator):
         log.warning("model %s (%s) does not say what its columns add: reasons are null", model.name, model.kind)
-    files = dump_package(model)
-    shipped = rows.sparkSession.sparkContext.broadcast(files)
-    score = _make_scorer(digest_package(files), lambda: shipped.value, explain)
+    score = _make_scorer(ship_model(rows.sparkSession, model), explain)
     return rows.mapInArrow(score, StructType([*rows.schema.fields, *added]))
 
 
@@ -73,11 +71,18 @@ def _check_rows(rows: DataFrame, model: PackagedModel, added: list[str]) -> None
         raise ModelError(f"Columns do not have the type that model {model.name} was trained with: {'; '.join(wrong)}.")
 
 
+def ship_model(spark: SparkSession, model: PackagedModel) -> Callable[[], PackagedModel]:
+    """A function that gives the model to a task: it travels to each worker once, and is parsed there once."""
+    files = dump_package(model)
+    digest, shipped = digest_package(files), spark.sparkContext.broadcast(files)
+    return lambda: _load_once(digest, lambda: shipped.value)
+
+
 def _make_scorer(
-    digest: str, read_files: Callable[[], dict[str, bytes]], explain: int
+    load: Callable[[], PackagedModel], explain: int
 ) -> Callable[[Iterable["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]:
     def score(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
-        model = _load_once(digest, read_files)
+        model = load()
         for batch in batches:
             yield _score_batch(batch, model, explain)
 

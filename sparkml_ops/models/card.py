@@ -6,6 +6,7 @@ Pure. It tells what training has written into the package, and what the registry
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sparkml_ops.models.card_decisions import tell_diagnosis, tell_gain, tell_importance, tell_operating_point
 from sparkml_ops.models.card_figures import tell_calibration, tell_figures, tell_known_limits
 from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.models.markdown import NONE, escape_paragraphs, escape_text, make_table, quote_cell, quote_code
@@ -33,6 +34,10 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "Limits": f"{escape_paragraphs(said.get('limits', '')) or NOT_STATED}\n\n{tell_known_limits(facts)}",
         "Figures": tell_figures(facts),
         "Calibration": tell_calibration(facts),
+        "Classes": tell_operating_point(facts),
+        "Gain and lift": tell_gain(facts),
+        "What it looks at": tell_importance(facts),
+        "What was found about the training": tell_diagnosis(facts),
         "Rows": _tell_rows(facts),
         "Features": _tell_features(model),
         "Columns left out": _tell_left_out(facts),

@@ -16,7 +16,7 @@ def tell_figures(facts: Mapping[str, Any]) -> str:
         return "not recorded"
     metrics = list(dict.fromkeys(metric for of_one in figures.values() for metric in of_one))
     rows = [
-        [quote_cell(metric), *(_show_figure(of_one.get(metric)) for of_one in figures.values())] for metric in metrics
+        [quote_cell(metric), *(show_figure(of_one.get(metric)) for of_one in figures.values())] for metric in metrics
     ]
     columns = make_table([("metric", "left"), *((escape_text(name), "right") for name in figures)], rows)
     return f"On {_count(judged, 'rows')} of the part test, with {_count(judged, 'positives')}, of {_count(judged, 'days')}. In brackets intervals of 95 %, by whole days.\n\n{columns}"
@@ -69,7 +69,8 @@ def _is_better(metric: str, candidate: float | None, baseline: float | None) -> 
     return candidate > baseline if metric in HIGHER_IS_BETTER else candidate < baseline
 
 
-def _show_figure(figure: Mapping[str, float | None] | None) -> str:
+def show_figure(figure: Mapping[str, float | None] | None) -> str:
+    """A value with its interval, where it has them."""
     value, lower, upper = ((figure or {}).get(part) for part in ("value", "lower", "upper"))
     if value is None:
         return NONE

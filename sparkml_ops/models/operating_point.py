@@ -1,8 +1,8 @@
 """The probability from which a row counts as positive, what the classes are worth there, and how they are chosen by their costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
@@ -14,7 +14,21 @@ from sparkml_ops.models.score_counts import find_block
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DEFAULT_THRESHOLD = 0.5
 OUTCOMES = ("true_positive", "false_positive", "false_negative", "true_negative")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which probability on a row counts as positive.
+
+    Attributes:
+        value: The probability.
+        costs: What a row of each outcome costs, by which it was chosen; empty where none are declared.
+    """
+
+    value: float = DEFAULT_THRESHOLD
+    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -22,12 +36,12 @@ class OperatingPoint:
     """What a model's classes are worth on some rows.
 
     Attributes:
-        threshold: Probability from which a row's class is 1.
+        threshold: Which.
         outcomes: Rows by outcome: true_positive, false_positive, false_negative, true_negative.
         figures: precision, recall, specificity, accuracy, f1, and cost_per_row where costs are declared.
     """
 
-    threshold: float
+    threshold: Threshold
     outcomes: Mapping[str, int]
     figures: Mapping[str, Figure]
 
@@ -59,8 +73,16 @@ def choose_threshold(
     slack = 1e-12 * float(np.abs(left).sum() + np.abs(taken).sum())  # sums of equal costs differ in their last digits
     cheapest = cuts[total[cuts] <= total[cuts].min() + slack]
     upper, lower = edges[cheapest], edges[cheapest + 1]
-    middles = np.where((upper + lower) / 2 > lower, (upper + lower) / 2, upper)  # neighbouring floats have none between them
+    middles = np.where(
+        (upper + lower) / 2 > lower, (upper + lower) / 2, upper
+    )  # neighbouring floats have none between them
     return float(middles[np.argmin(np.abs(middles - derive_threshold(costs)))])
+
+
+def recorded_threshold(metadata: Mapping[str, Any]) -> float:
+    """The threshold of a version; 0.5 for one of an earlier release, which has none of its own."""
+    point = metadata.get("operating_point")
+    return DEFAULT_THRESHOLD if point is None else float(point["threshold"]["value"])
 
 
 def derive_threshold(costs: Mapping[str, float]) -> float:
@@ -75,27 +97,19 @@ def derive_threshold(costs: Mapping[str, float]) -> float:
 
 
 def measure_operating_point(
-    scored: DataFrame,
-    *,
-    label: str,
-    prediction: str,
-    threshold: float,
-    costs: Mapping[str, float],
-    block: str | Column,
-    seed: int,
+    scored: DataFrame, threshold: Threshold, *, label: str, prediction: str, block: str | Column, seed: int
 ) -> OperatingPoint:
     """Count the outcomes of all rows in one pass, and make figures of them, with intervals as `evaluate_all` has them.
 
     Args:
         scored: Rows with a label of 0 or 1 (rows where it is null are left out) and probabilities.
+        threshold: From which the class is 1, and what the outcomes cost.
         label: The label's column.
         prediction: The column of probabilities.
-        threshold: Probability from which the class is 1.
-        costs: What a row of each outcome costs; none where it is empty.
         block: What dependent rows have in common: a date or timestamp means its day.
         seed: Fixes the resamples.
     """
-    is_taken, is_positive = F.col(prediction) >= threshold, F.col(label).cast("double") == 1
+    is_taken, is_positive = F.col(prediction) >= threshold.value, F.col(label).cast("double") == 1
     counted = (
         scored.where(F.col(label).isNotNull())
         .groupBy(find_block(scored, block).alias("block"))
@@ -114,8 +128,8 @@ def measure_operating_point(
         .toPandas()
     )
     by_block = counted[list(OUTCOMES)].to_numpy(dtype=np.float64)
-    points = _compute_figures(by_block.sum(axis=0)[None], costs)
-    samples = _compute_figures(draw_weights(len(by_block), seed=seed) @ by_block, costs)
+    points = _compute_figures(by_block.sum(axis=0)[None], threshold.costs)
+    samples = _compute_figures(draw_weights(len(by_block), seed=seed) @ by_block, threshold.costs)
     figures = {
         name: Figure(float(value[0]) if np.isfinite(value[0]) else None, *find_interval(samples[name]))
         for name, value in points.items()

@@ -136,14 +136,15 @@ def _count_batches(batches: Iterable["pa.RecordBatch"], reference: Reference) ->
     totals = [np.zeros(column.bins, dtype=np.int64) for column in reference.columns]
     for batch in batches:
         for at, column in enumerate(reference.columns):
-            totals[at] += np.bincount(_find_bins(column, batch.column(at)), minlength=column.bins)
+            totals[at] += np.bincount(find_bins(column, batch.column(at)), minlength=column.bins)
     rows = [(at, index, int(count)) for at, counts in enumerate(totals) for index, count in enumerate(counts) if count]
     types = (pa.int32(), pa.int32(), pa.int64())
     arrays = [pa.array([row[part] for row in rows], type=kind) for part, kind in enumerate(types)]
     return pa.RecordBatch.from_arrays(arrays, names=["at", "bin", "rows"])
 
 
-def _find_bins(column: ColumnReference, values: "pa.Array") -> Any:
+def find_bins(column: ColumnReference, values: "pa.Array") -> Any:
+    """The bin of each value of an Arrow array, shape (rows,)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -18,6 +18,8 @@ from sparkml_ops.reporting.facts import (
     ModelCard,
     ModelFacts,
 )
+from sparkml_ops.reporting.findings import read_diagnosis
+from sparkml_ops.reporting.importance import read_importance
 from sparkml_ops.reporting.rows import RecordedMetric, collect_rows, keep_newest
 from sparkml_ops.reporting.shares import spread_counts
 
@@ -98,6 +100,10 @@ def read_card(version: int, metadata: Mapping[str, Any]) -> ModelCard:
         ),
         weights=tuple((name, float(weight)) for name, weight in weights[:MAX_WEIGHTS] if weight),
         reference_shares=spread_counts(reference["edges"] or (), reference["counts"]) if reference else (),
+        importance=read_importance(metadata),
+        diagnosis=read_diagnosis(metadata),
+        importance_method=(metadata.get("explanation") or {}).get("method"),
+        importance_rows=(metadata.get("explanation") or {}).get("rows"),
     )
 
 

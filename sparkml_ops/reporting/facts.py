@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sparkml_ops.catalog import CatalogEntry
 from sparkml_ops.lake import Metric
+from sparkml_ops.reporting.insight import ColumnImportance, DiagnosisFacts
 
 CHAMPION, PREDICTION, HEADLINE_METRIC = "champion", "prediction", "roc_auc"
 
@@ -89,6 +90,10 @@ class ModelCard:
     calibration: tuple[CalibrationPoint, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
     reference_shares: tuple[float, ...] = ()
+    importance: tuple[ColumnImportance, ...] = ()
+    importance_method: str | None = None
+    importance_rows: int | None = None
+    diagnosis: DiagnosisFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sparkml_ops.reporting import formats
 from sparkml_ops.reporting.advice import StageVerdict
 from sparkml_ops.reporting.facts import Facts
 from sparkml_ops.reporting.figures import METRIC_NAMES, draw_page_plots
+from sparkml_ops.reporting.importance import plot_dependence, plot_importance
 from sparkml_ops.reporting.verdicts import summarise
 
 SCHEMA_VERSION = 1
@@ -31,12 +32,14 @@ STATUS_WORDS = {"ok": "OK", "attention": "ATTENTION", "no_data": "NO DATA"}
 def render_html(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
     """The page: one file without script or anything to load."""
     status, headline = summarise(verdicts)
+    plots = draw_page_plots(facts)
     return load_template("summary.html").render(
         facts=facts,
         verdicts=verdicts,
         status=status,
         headline=headline,
-        plots=draw_page_plots(facts),
+        plots=plots | {"importance": plot_importance(facts, otherwise=plots["weights"])},
+        dependence=plot_dependence(facts),
         stage_names=STAGE_NAMES,
         status_words=STATUS_WORDS,
         metric_names=METRIC_NAMES,

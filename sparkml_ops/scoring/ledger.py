@@ -29,7 +29,11 @@ _REASONS = ArrayType(StructType([StructField("feature", StringType()), StructFie
 LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     ("as_of", TimestampType(), "the moment of decision: no feature knows more than was known then; UTC"),
     ("prediction", DoubleType(), "probability that the label is 1"),
-    ("predicted_class", IntegerType(), "1 from the declared threshold on, else 0"),
+    (
+        "predicted_class",
+        IntegerType(),
+        "1 from the threshold on (scoring.threshold, or the model version's own), else 0",
+    ),
     ("model_name", StringType(), "model in the registry"),
     ("model_version", IntegerType(), "its version"),
     ("role", StringType(), "champion or challenger"),

@@ -24,6 +24,7 @@ from sparkml_ops.models import (
     load_version,
     predict_rows,
     prepare_tracking,
+    recorded_threshold,
 )
 from sparkml_ops.scoring.checks import check_batch
 from sparkml_ops.scoring.ledger import (
@@ -112,12 +113,10 @@ def _score_batch(
     try:
         for role, (registered, model) in models.items():
             draft = _draft_batch(use_case, request, role=role, version=registered, versions=rows_from, run_id=run_id)
-            scores = _lay_out(
-                use_case, predict_rows(features, model, explain=_explain(use_case, role)), draft, versions
-            )
+            scored = predict_rows(features, model, explain=_explain(use_case, role))
+            scores = _lay_out(use_case, scored, draft, versions, threshold=_choose_threshold(use_case, model))
             commit = write_predictions(lake, scores, draft)
-            scored = _judge_batch(use_case, lake, draft, features=features, model=model, version=commit.version)
-            batches.append(scored)
+            batches.append(_judge_batch(use_case, lake, draft, features=features, model=model, version=commit.version))
             commits.append(commit)
     finally:
         features.unpersist()
@@ -182,8 +181,14 @@ def _draft_batch(
     )
 
 
+def _choose_threshold(use_case: "UseCase", model: PackagedModel) -> float:
+    """The declared one, or else the model's own."""
+    declared = use_case.scoring.threshold
+    return recorded_threshold(model.metadata) if declared is None else declared
+
+
 def _lay_out(
-    use_case: "UseCase", scored: "DataFrame", batch: PredictionBatch, versions: Mapping[str, int]
+    use_case: "UseCase", scored: "DataFrame", batch: PredictionBatch, versions: Mapping[str, int], *, threshold: float
 ) -> "DataFrame":
     """Give scored rows the columns of the ledger."""
     pairs = [F.lit(part) for table, version in sorted(versions.items()) for part in (table, version)]
@@ -191,7 +196,7 @@ def _lay_out(
     values = {
         "as_of": F.col(use_case.scoring.as_of),
         "prediction": F.col(PREDICTION),
-        "predicted_class": (F.col(PREDICTION) >= use_case.scoring.threshold).cast("int"),
+        "predicted_class": (F.col(PREDICTION) >= threshold).cast("int"),
         "model_name": F.lit(batch.model_name),
         "model_version": F.lit(batch.model_version),
         "role": F.lit(batch.role),

@@ -1,6 +1,7 @@
 """What any model must beat: the base rate, and a straight line through the same features."""
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,24 @@ if TYPE_CHECKING:
 
 LINEAR_ROWS = 100_000  # a straight line through some dozen columns is known by then; more rows only take time
 LOGISTIC = "sklearn.linear_model.LogisticRegression"
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The models that know least.
+
+    Attributes:
+        linear: A straight line.
+        base_rate: What the trivial model always answers.
+    """
+
+    linear: PackagedModel
+    base_rate: float
+
+
+def fit_baselines(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int) -> Baselines:
+    """Fit both on the rows that the candidate was fitted on."""
+    return Baselines(fit_linear(rows, encoder, name=name, seed=seed), find_base_rate(rows.labels))
 
 
 def find_base_rate(labels: "NDArray[np.float64]") -> float:

@@ -11,15 +11,29 @@ from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.sql import find_lone_column
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
-from sparkml_ops.models import FeatureEncoder, PackagedModel, Reference, find_environment, fit_encoder, fit_reference
+from sparkml_ops.models import (
+    FeatureEncoder,
+    PackagedModel,
+    Reference,
+    Threshold,
+    choose_threshold,
+    find_environment,
+    fit_encoder,
+    fit_reference,
+    predict_matrix,
+)
 from sparkml_ops.training.attempts import TrialTask
-from sparkml_ops.training.baseline import find_base_rate, fit_linear
+from sparkml_ops.training.baseline import fit_baselines
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
+from sparkml_ops.training.diagnose import run_diagnosis
+from sparkml_ops.training.diagnosed_rows import Subject
 from sparkml_ops.training.directions import find_directions
 from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import Judgement, judge_models
-from sparkml_ops.training.matrix import map_matrix, write_matrix
+from sparkml_ops.training.matrix import Part, map_matrix, write_matrix
+from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trials import Trial, find_best
@@ -74,18 +88,26 @@ def make_candidate(
     """
     use_case, model = commission.use_case, commission.use_case.model
     chosen, encoder = prepare_rows(use_case, rows, commission.training_set.feature_columns, folder=folder)
-    task = TrialTask(folder, make_settings(use_case, encoder), model.search.trial_memory_gb)
+    settings = make_settings(use_case, encoder)
+    task = TrialTask(folder, settings, model.search.trial_memory_gb)
     trials = run_search(task, model.search, rows.sparkSession, before=before, on_finished=on_finished)
     best = find_best(trials)
     log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
     candidate = fit_model(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
-    judgement = judge_candidate(use_case, rows, candidate, folder=folder)
+    threshold = pick_threshold(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
+    judgement = judge_candidate(use_case, rows, candidate, folder=folder, threshold=threshold)
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
+    explained = explain_candidate(use_case, rows, candidate, reference=reference)
+    probe = Probe(map_matrix(folder), encoder, replace(settings, params=best.params), best.rounds)
+    subject = Subject(use_case, commission.training_set, rows, reference, chosen.left_out)
+    diagnosed = run_diagnosis(subject, probe, judgement, explained=explained)
     metadata = {
         **describe_training(commission, chosen, trials),
         "period": measure_period(rows, use_case.dataset.timestamp),
         "recipe": write_recipe(use_case, rows.sparkSession),
         "environment": find_environment().summarize(),
+        **diagnosed,
+        **explained,
         **judgement.to_dict(),
         "column_weights": find_estimator(model.estimator).weigh_columns(candidate.estimator, encoder.encoded_columns),
         "reference": reference.to_dict(),
@@ -116,20 +138,39 @@ def fit_model(
     use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
 ) -> PackagedModel:
     """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared."""
+    return _fit_part(use_case, encoder, map_matrix(folder).rows, params=params, rounds=rounds)
+
+
+def pick_threshold(
+    use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
+) -> Threshold:
+    """Where costs are declared, the threshold of least cost on `valid`, of a model that was fitted on `train` alone; else 0.5."""
+    if use_case.model.costs is None:
+        return Threshold()
+    costs, matrix = use_case.model.costs.model_dump(), map_matrix(folder)
+    fitted = _fit_part(use_case, encoder, matrix.train, params=params, rounds=rounds)
+    return Threshold(choose_threshold(predict_matrix(fitted, matrix.valid.features), matrix.valid.labels, costs), costs)
+
+
+def _fit_part(
+    use_case: UseCase, encoder: FeatureEncoder, part: Part, *, params: Mapping[str, Any], rounds: int
+) -> PackagedModel:
     estimator = find_estimator(use_case.model.estimator)
     settings = replace(make_settings(use_case, encoder), params=params)
-    fitted = estimator.fit_final(map_matrix(folder).rows, settings, rounds)
+    fitted = estimator.fit_final(part, settings, rounds)
     return PackagedModel(use_case.name, use_case.model.task, estimator.KIND, encoder, fitted)
 
 
-def judge_candidate(use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str) -> Judgement:
+def judge_candidate(
+    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str, threshold: Threshold
+) -> Judgement:
     """Judge it on the part `test`, beside baselines that are fitted on the same prepared rows."""
     both, seed = map_matrix(folder).rows, use_case.model.search.seed
     return judge_models(
         rows.where("split = 'test'"),
         candidate=candidate,
-        linear=fit_linear(both, candidate.encoder, name=use_case.name, seed=seed),
-        base_rate=find_base_rate(both.labels),
+        baselines=fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed),
+        threshold=threshold,
         timestamp=use_case.dataset.timestamp,
         seed=seed,
     )

@@ -10,21 +10,26 @@ from pyspark.sql import functions as F
 from sparkml_ops.models import (
     PREDICTION,
     Evaluation,
+    OperatingPoint,
     PackagedModel,
     Reference,
+    Threshold,
     evaluate_all,
     fit_reference,
+    measure_operating_point,
     predict_rows,
 )
+from sparkml_ops.training.baseline import Baselines
 
 CANDIDATE, LINEAR, TRIVIAL = "candidate", "linear", "trivial"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Figures by model (candidate, linear, trivial), and the distribution of the candidate's predictions."""
+    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth, and how its predictions are distributed."""
 
     evaluations: Mapping[str, Evaluation]
+    operating_point: OperatingPoint
     predictions: Reference
 
     def to_dict(self) -> dict[str, Any]:
@@ -36,6 +41,7 @@ class Judgement:
                 for name, evaluation in self.evaluations.items()
             },
             "calibration": [asdict(group) for group in candidate.calibration],
+            "operating_point": asdict(self.operating_point),
             "judged_on": {
                 "rows": candidate.rows,
                 "positives": candidate.positives,
@@ -49,8 +55,8 @@ def judge_models(
     test_rows: DataFrame,
     *,
     candidate: PackagedModel,
-    linear: PackagedModel,
-    base_rate: float,
+    baselines: Baselines,
+    threshold: Threshold,
     timestamp: str,
     seed: int,
 ) -> Judgement:
@@ -59,19 +65,22 @@ def judge_models(
     Args:
         test_rows: Rows that no model was fitted or tuned on, with `label`.
         candidate: The model to judge.
-        linear: The linear baseline.
-        base_rate: What the trivial model always answers.
+        baselines: What it is held against.
+        threshold: From which the candidate's class is 1.
         timestamp: The column with the moment of decision.
         seed: Fixes the resamples.
     """
     scored = predict_rows(test_rows, candidate).withColumnRenamed(PREDICTION, CANDIDATE)
-    scored = predict_rows(scored, linear).withColumnRenamed(PREDICTION, LINEAR)
-    needed = scored.select("label", timestamp, CANDIDATE, LINEAR, F.lit(base_rate).alias(TRIVIAL)).persist()
+    scored = predict_rows(scored, baselines.linear).withColumnRenamed(PREDICTION, LINEAR)
+    needed = scored.select("label", timestamp, CANDIDATE, LINEAR, F.lit(baselines.base_rate).alias(TRIVIAL)).persist()
     try:
         evaluations = evaluate_all(
             needed, label="label", predictions=[CANDIDATE, LINEAR, TRIVIAL], block=timestamp, seed=seed
         )
+        point = measure_operating_point(
+            needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
+        )
         predictions = fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION])
     finally:
         needed.unpersist()
-    return Judgement(evaluations=evaluations, predictions=predictions)
+    return Judgement(evaluations=evaluations, operating_point=point, predictions=predictions)

@@ -35,7 +35,7 @@ from sparkml_ops.models import (
     load_version,
     prepare_tracking,
 )
-from sparkml_ops.training.candidate import fit_model, judge_candidate, prepare_rows
+from sparkml_ops.training.candidate import fit_model, judge_candidate, pick_threshold, prepare_rows
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.recipe import apply_recipe, describe_settings
 from sparkml_ops.training.remade import (
@@ -172,7 +172,8 @@ def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: Pack
     with stage_recreated(asked, lake, made.version, name=STEP) as rows, _open_scratch(lake) as folder:
         _, encoder = prepare_rows(asked, rows, made.feature_columns, folder=folder)
         again = fit_model(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
-        judgement = judge_candidate(asked, rows, again, folder=folder)
+        threshold = pick_threshold(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
+        judgement = judge_candidate(asked, rows, again, folder=folder, threshold=threshold)
         figures = compare_figures(metadata["figures"], judgement.to_dict()["figures"])
         return _Remade(again, compare_predictions(rows, recorded, again), figures)
 

@@ -30,7 +30,10 @@ from sparkml_ops.models import (
     write_card,
 )
 from sparkml_ops.training.candidate import Commission, make_candidate
+from sparkml_ops.training.diagnose import list_diagnosis
 from sparkml_ops.training.estimators import find_estimator
+from sparkml_ops.training.evaluated import list_evaluation
+from sparkml_ops.training.explained import list_importance
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.recipe import list_imputes
@@ -61,6 +64,7 @@ class TrainResult:
         params: The parameters that were found best.
         trials: Trials that were made.
         seconds: How long it took.
+        diagnosis: What was found: finding, severity, sentence, figures and advice of each; those that want attention first.
     """
 
     run_id: str
@@ -73,6 +77,7 @@ class TrainResult:
     params: Mapping[str, Any]
     trials: int
     seconds: float
+    diagnosis: tuple[Mapping[str, Any], ...] = ()
 
 
 def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run_id: str | None = None) -> TrainResult:
@@ -127,6 +132,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         params=metadata["params"],
         trials=metadata["search"]["trials"],
         seconds=time.monotonic() - started,
+        diagnosis=tuple(metadata.get("diagnosis", ())),
     )
 
 
@@ -198,7 +204,7 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search", "card"})
+    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content
@@ -221,19 +227,9 @@ def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion
 
 def _list_metrics(metadata: Mapping[str, Any], version: ModelVersion) -> list[Metric]:
     return [
-        Metric(
-            scope="evaluation",
-            subject=model,
-            name=name,
-            value=figure["value"],
-            lower=figure["lower"],
-            upper=figure["upper"],
-            verdict="no_data" if figure["value"] is None else "info",
-            model_version=version.version,
-            details=version.training_set_version,
-        )
-        for model, figures in metadata["figures"].items()
-        for name, figure in figures.items()
+        *list_evaluation(metadata, version),
+        *list_importance(metadata, version),
+        *list_diagnosis(metadata, version),
     ]
 
 

@@ -132,6 +132,14 @@ CASES = [
         id="an impute of what is not derived",
     ),
     pytest.param(
+        {"estimator: lightgbm": "estimator: lightgbm\n  diagnosis: perhaps\n  diagnose: true"},
+        [
+            "63: model.diagnosis: found 'perhaps'; allowed: true or false",
+            "64: model.diagnose: unknown key; allowed: task, estimator, params, search, metric, early_stopping_rounds, levels, diagnosis, segment_by; did you mean 'diagnosis'?",
+        ],
+        id="a diagnosis that is neither on nor off",
+    ),
+    pytest.param(
         {"estimator: lightgbm": "estimator: lightgbm\n  levels: {at_most: 256, at_least: 0, others: rare}"},
         [
             "63: model.levels.at_least: found 0; allowed: a number from 1 up",

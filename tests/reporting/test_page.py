@@ -8,10 +8,15 @@ from reporting_facts import HOSTILE, make_facts, make_model, make_monitoring, pa
 
 from sparkml_ops.lake import Metric
 from sparkml_ops.reporting.facts import Facts, ModelCard
+from sparkml_ops.reporting.insight import ColumnImportance, DependencePoint, DiagnosisFacts, FindingFacts
 from sparkml_ops.reporting.page import render_html, render_json
 from sparkml_ops.reporting.verdicts import judge_stages
 
 EMPTY_PART = ("sources", "violations", "decisions", "slices", "newest_steps", "recent_steps", "tables")
+
+GROUPS = tuple(DependencePoint("level", HOSTILE, 9, None, at / 4 - 0.5) for at in range(4))
+IMPORTANCE = (ColumnImportance(HOSTILE, 1.0, groups=GROUPS), ColumnImportance("hour", 0.5))
+DIAGNOSIS = DiagnosisFacts((FindingFacts("few_days", "attention", HOSTILE, HOSTILE),), HOSTILE)
 
 
 def render(facts: Facts) -> str:
@@ -40,13 +45,38 @@ def test_page_loads_nothing_and_runs_nothing() -> None:
 
 
 def test_what_users_write_is_shown_as_text() -> None:
-    card = ModelCard(2, training_set=HOSTILE, estimator=HOSTILE, params={HOSTILE: HOSTILE}, weights=((HOSTILE, 1.0),))
+    card = ModelCard(
+        2,
+        training_set=HOSTILE,
+        estimator=HOSTILE,
+        params={HOSTILE: HOSTILE},
+        weights=((HOSTILE, 1.0),),
+        importance=IMPORTANCE,
+        diagnosis=DIAGNOSIS,
+    )
     drift = (Metric("drift", HOSTILE, "psi", 0.9, threshold=0.2, verdict="alert", details=HOSTILE),)
     facts = make_facts(HOSTILE, model=make_model(card=card), monitoring=make_monitoring(drift=drift))
     page = parse_page(render(facts))
     assert "script" not in {tag for tag, _ in page.tags}
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
     assert page.text.count("<script>alert") > 10
+
+
+def test_importance_of_a_version_takes_the_place_of_its_weights() -> None:
+    card = ModelCard(2, weights=(("a", 1.0),), importance=IMPORTANCE, importance_method="shap", importance_rows=20000)
+    text = parse_page(render(make_facts(model=make_model(card=card)))).text
+    assert "over 20,000 test rows: exact Shapley values" in text
+    assert "which way it moves the answer" in text
+    assert "Share of the gain in all splits" not in text
+
+
+def test_the_diagnosis_is_told_in_words() -> None:
+    found = FindingFacts("few_days", "attention", "few days to learn from", "take a longer time")
+    card = ModelCard(2, diagnosis=DiagnosisFacts((found,), "roc_auc by part: train 0.9."))
+    text = parse_page(render(make_facts(model=make_model(card=card)))).text
+    assert "▲ alert few days to learn from take a longer time roc_auc by part: train 0.9." in text
+    sound = replace(card, diagnosis=DiagnosisFacts((), ""))
+    assert "Nothing was found" in parse_page(render(make_facts(model=make_model(card=sound)))).text
 
 
 def test_states_are_told_by_word_and_sign_too() -> None:

@@ -8,10 +8,20 @@ from reporting_facts import HOSTILE
 
 from sparkml_ops.reporting.axes import WIDTH, Scale, fit_range, format_tick, list_ticks
 from sparkml_ops.reporting.curves import draw_calibration, draw_days, draw_shares
+from sparkml_ops.reporting.dependence import draw_dependence
 from sparkml_ops.reporting.facts import CalibrationPoint, DayFacts
+from sparkml_ops.reporting.insight import DependencePoint
 from sparkml_ops.reporting.plots import CUT_AT_LIMITS, Mark, draw_bars, draw_intervals
 
+TENTHS = [DependencePoint("range", f"up to {at}", 50, float(at) ** 5, at - 4.5) for at in range(10)]
+MISSING = DependencePoint("missing", "missing", 9, None, 6.0)
+LEVELS = [DependencePoint("level", "a level with quite a long name", 90 - at, None, 0.2 * at - 0.9) for at in range(20)]
+
 PLOTS = {
+    "dependence": draw_dependence("a", [*TENTHS, MISSING], title="t"),
+    "one tenth": draw_dependence("a", TENTHS[:1], title="t"),
+    "levels": draw_dependence("a", [MISSING, *LEVELS], title="t"),
+    "one level": draw_dependence("a", [DependencePoint("level", "x", 1, None, 0.0)], title="t"),
     "intervals": draw_intervals("a", [Mark("x", 0.7, 0.6, 0.8), Mark("y", 0.5, is_main=False)], title="t", limit=0.65),
     "one value": draw_intervals("a", [Mark("x", 0.0)], title="t"),
     "bars": draw_bars("a", [Mark("x", 3.0), Mark("y", 0.1)], title="t", limit=0.2),

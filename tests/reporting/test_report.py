@@ -272,3 +272,36 @@ def test_a_card_of_what_the_package_says() -> None:
     assert card.params == {"learning_rate": "0.1235"}
     assert card.reference_shares == pytest.approx((0.1,) * 10 + (0.0,) * 10)
     assert read_card(3, {}).calibration == ()
+
+
+def test_a_card_of_what_the_model_looks_at() -> None:
+    groups = [
+        {"kind": "range", "rows": 4, "mean_contribution": -0.2, "upper": 1.0, "mean_value": 0.5},
+        {"kind": "range", "rows": 4, "mean_contribution": 0.2, "lower": 1.0, "mean_value": 2.0},
+        {"kind": "missing", "rows": 2, "mean_contribution": 0.0},
+    ]
+    features = [{"name": "a", "importance": 0.2, "groups": groups}, {"name": "b", "importance": 0.1, "groups": []}]
+    card = read_card(3, {"explanation": {"method": "shap", "rows": 10, "features": features}})
+    assert (card.importance_method, card.importance_rows) == ("shap", 10)
+    assert [column.name for column in card.importance] == ["a", "b"]
+    assert [point.label for point in card.importance[0].groups] == ["up to 1.00", "above 1.00", "missing"]
+    assert card.importance[0].groups[1].contribution == 0.2
+
+
+def test_a_card_of_what_the_training_found() -> None:
+    found = {"finding": "few_days", "severity": "info", "sentence": "few days", "figures": {}, "advice": "take more"}
+    figures = {
+        "fit": {"metric": "roc_auc", "train": 0.9, "valid": 0.8, "test": None},
+        "curve": [{"rows": 500, "value": 0.7}, {"rows": 1000, "value": 0.8}],
+    }
+    told = read_card(3, {"diagnosis": [found], "diagnosis_figures": figures}).diagnosis
+    assert told is not None
+    assert [(one.severity, one.sentence) for one in told.findings] == [("info", "few days")]
+    assert told.told == (
+        "roc_auc by part: train 0.900, valid 0.800. Learning curve, fitted on so many rows of train and judged on valid: "
+        "500: 0.700, 1,000: 0.800."
+    )
+    assert read_card(3, {}).diagnosis is None
+    empty = read_card(3, {"diagnosis": []}).diagnosis
+    assert empty is not None
+    assert empty.told == "The rows are too few to measure anything else."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
@@ -120,8 +121,10 @@ def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
     figures = read_figures(trained["lake"])
     assert {(row["scope"], row["subject"]) for row in figures} == {
         ("evaluation", "candidate"), ("evaluation", "linear"), ("evaluation", "trivial"),
+        ("importance", "orders__amount"), ("importance", "orders__town"), ("importance", "hour"), ("diagnosis", "findings"),
+        *(("diagnosis", one["finding"]) for one in trained["result"].diagnosis),
     }  # fmt: skip
-    assert len(figures) == 15
+    assert len(figures) == 19 + sum(len(one["figures"]) for one in trained["result"].diagnosis)
     auc = next(row for row in figures if (row["subject"], row["name"]) == ("candidate", "roc_auc"))
     assert auc["lower"] < auc["value"] < auc["upper"]
     assert auc["model_version"] == 1
@@ -145,6 +148,33 @@ def test_words_of_the_card_train_nothing_anew(trained: dict[str, Any]) -> None:
     worded = make_use_case(trained["root"], card={"intended_use": "to plan", "limits": "none known"})
     assert hash_training(worded) == hash_training(trained["use_case"])
     assert train(worded, trained["lake"]).status == "skipped_duplicate"
+
+
+def test_the_version_says_what_it_looks_at(trained: dict[str, Any]) -> None:
+    explanation = trained["model"].metadata["explanation"]
+    assert (explanation["method"], explanation["rows"]) == ("shap", trained["training_set"].rows["test"])
+    columns = {column["name"]: column for column in explanation["features"]}
+    assert [*columns] == ["orders__amount", "orders__town", "hour"]
+    (ulm,) = (group for group in columns["orders__town"]["groups"] if group["level"] == "Ulm")
+    assert ulm["mean_contribution"] > 0.3
+    recorded = next(row for row in read_figures(trained["lake"]) if row["subject"] == "hour")
+    assert (recorded["name"], recorded["value"]) == ("mean_abs_shap", columns["hour"]["importance"])
+
+
+def test_the_training_is_diagnosed(trained: dict[str, Any]) -> None:
+    found = {one["finding"]: one for one in trained["result"].diagnosis}
+    assert list(found.values()) == trained["model"].metadata["diagnosis"]
+    assert found["constant_columns"]["sentence"].endswith("left out: always, nothing")
+    assert "hour" in found["useless_features"]["sentence"]
+    assert not {"no_signal", "under_fitting", "repeated_rows", "unstable_features", "harmful_features"} & set(found)
+    fit = trained["model"].metadata["diagnosis_figures"]["fit"]
+    assert fit["test"] == trained["result"].figures["candidate"]["roc_auc"]["value"]
+    assert fit["train"] > fit["valid"] > 0.6
+    rows = [point["rows"] for point in trained["model"].metadata["diagnosis_figures"]["curve"]]
+    assert rows == [112, 225, 450, 900]
+    alert = next(row for row in read_figures(trained["lake"]) if row["subject"] == "constant_columns")
+    assert (alert["name"], alert["value"], alert["verdict"]) == ("columns", 2.0, "info")
+    assert "To try: " in alert["details"]
 
 
 def test_nothing_is_left_in_the_scratch_folder(trained: dict[str, Any]) -> None:
@@ -183,7 +213,9 @@ def test_a_kill_just_after_registration_does_not_double_the_version(
             train(use_case, shop_lake)
     result = train(use_case, shop_lake)
     assert (result.status, result.model_version) == ("skipped_duplicate", 1)
-    assert len(read_figures(shop_lake)) == 15  # what the kill left out was made up for
+    scopes = [row["scope"] for row in read_figures(shop_lake)]  # what the kill left out was made up for
+    assert [scopes.count(scope) for scope in ("evaluation", "importance")] == [15, 3]
+    assert scopes.count("diagnosis") > 0
     statuses = [row["status"] for row in read_table(shop_lake, "runs").orderBy("started_at").collect()]
     assert statuses == ["failed", "succeeded"]
 
@@ -196,7 +228,78 @@ def test_another_configuration_gives_another_version(shop_lake: Lake, root: Path
     second = train(make_use_case(root, estimator=forest, metric="log_loss", **settings), shop_lake)
     assert (first.model_version, second.model_version) == (1, 2)
     assert second.figures["candidate"]["roc_auc"]["value"] > 0.6
-    assert len(read_figures(shop_lake)) == 30
+    figures = read_figures(shop_lake)
+    assert sum(row["scope"] == "evaluation" for row in figures) == 50
+    # a forest does not say what its columns add: they are shuffled instead
+    shuffled = {row["subject"]: row for row in figures if (row["scope"], row["model_version"]) == ("importance", 1)}
+    assert {row["name"] for row in shuffled.values()} == {"permutation_loss"}
+    assert shuffled["orders__amount"]["lower"] > 0 > shuffled["hour"]["lower"]
+
+
+def test_costs_choose_the_threshold_and_the_search_is_not_made_again(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    settings = {"search": {"max_trials": 2, "parallelism": 1}, "diagnosis": False}
+    first = train(make_use_case(root, **settings), shop_lake)
+    dear = {"false_positive": 1, "false_negative": 20}
+    second = train(make_use_case(root, costs=dear, **settings), shop_lake)
+    assert (first.model_version, second.model_version, second.params) == (1, 2, first.params)
+    assert read_table(shop_lake, "trials").count() == 2
+    evaluated = {
+        (row["model_version"], row["name"]): row["value"]
+        for row in read_figures(shop_lake)
+        if (row["scope"], row["subject"]) == ("evaluation", "candidate")
+    }
+    assert evaluated[1, "threshold"] == 0.5
+    assert 0 < evaluated[2, "threshold"] < 0.3
+    assert evaluated[2, "recall"] > evaluated[1, "recall"]
+    outcomes = ("true_positive", "false_positive", "false_negative", "true_negative")
+    wrong = evaluated[2, "false_positive"] + 20 * evaluated[2, "false_negative"]
+    assert evaluated[2, "cost_per_row"] == pytest.approx(wrong / sum(evaluated[2, name] for name in outcomes))
+
+
+def test_planted_faults_of_the_rows_are_found(shop_lake: Lake, root: Path) -> None:
+    decisions = make_decisions()
+    random = np.random.default_rng(2)
+    amount = random.normal(0, 1, len(decisions))
+    late = decisions["split"] != "train"
+    flipped = (random.random(len(decisions)) < 0.06) & late
+    decisions = decisions.assign(
+        label=((amount > 0) ^ flipped).astype(int), orders__amount=amount, hour=decisions["hour"] + 100 * late
+    )
+    again = decisions.sample(200, random_state=1).assign(customer=lambda rows: rows["customer"] + 1000)
+    write_training_set(shop_lake, pd.concat([decisions, again]))
+    result = train(make_use_case(root, search={"max_trials": 1, "parallelism": 1}), shop_lake)
+    found = {one["finding"]: one for one in result.diagnosis}
+    assert found["repeated_rows"]["figures"]["rows"] == (again["split"] == "train").sum()
+    assert "hour (" in found["unstable_features"]["sentence"]
+    doubtful = found["doubtful_labels"]
+    assert 0.02 < doubtful["figures"]["share"] < 0.08
+    assert doubtful["sentence"].count("customer=") == 5
+    assert "over_fitting" not in found
+
+
+def test_a_training_may_be_left_undiagnosed_and_goes_on_with_the_same_trials(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    quick = train(make_use_case(root, diagnosis=False), shop_lake)
+    assert quick.diagnosis == ()
+    assert {row["scope"] for row in read_figures(shop_lake)} == {"evaluation", "importance"}
+    told = train(make_use_case(root), shop_lake)
+    assert (told.model_version, told.params) == (2, quick.params)
+    assert told.diagnosis
+    assert read_table(shop_lake, "trials").count() == 3
+
+
+def test_a_diagnosis_that_fails_is_told_and_costs_no_model(
+    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError("a fit on a sample went wrong")
+
+    monkeypatch.setattr("sparkml_ops.training.diagnose.draw_curve", fail)
+    write_training_set(shop_lake, make_decisions())
+    result = train(make_use_case(root, search={"max_trials": 1, "parallelism": 1}), shop_lake)
+    assert (result.status, result.diagnosis) == ("trained", ())
+    assert "not diagnosed: ValueError: a fit on a sample went wrong" in caplog.text
 
 
 def test_features_that_say_nothing_are_told_and_not_hidden_by_what_comes_after(shop_lake: Lake, root: Path) -> None:

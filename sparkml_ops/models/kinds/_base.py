@@ -31,3 +31,7 @@ class EstimatorKind(Protocol):
     def find_contributions(self, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
         """What each encoded column adds to the log odds, shape (rows, encoded columns)."""
         ...
+
+    def count_contribution_steps(self, estimator: Any) -> int:
+        """How much work the contributions of one row are; the unit is a leaf of a tree."""
+        ...

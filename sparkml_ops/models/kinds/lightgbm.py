@@ -1,5 +1,6 @@
 """LightGBM boosters, in LightGBM's own text format."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.errors import ModelError
@@ -38,9 +39,9 @@ def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDA
     return np.asarray(estimator.predict(matrix, num_threads=1), dtype=np.float64)
 
 
-def has_contributions(estimator: Any) -> bool:  # noqa: ARG001
-    """Trees always say what each column adds."""
-    return True
+def has_contributions(estimator: Any) -> bool:
+    """Trees say what each column adds, unless their leaves are linear models, for which LightGBM has no answer."""
+    return str(estimator.params.get("linear_tree", 0)).lower() not in {"1", "true"}
 
 
 def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -49,3 +50,8 @@ def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArra
 
     with_base = np.asarray(estimator.predict(matrix, num_threads=1, pred_contrib=True), dtype=np.float64)
     return with_base[:, :-1]
+
+
+def count_contribution_steps(estimator: Any) -> int:
+    """Leaves of all trees: each is visited once for each row."""
+    return sum(int(leaves) for leaves in re.findall(r"^num_leaves=(\d+)", estimator.model_to_string(), re.MULTILINE))

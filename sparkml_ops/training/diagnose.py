@@ -1,0 +1,177 @@
+"""A training -> its diagnosis: measures on Spark and on the driver, then judges."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from pyspark.sql import functions as F
+
+from sparkml_ops.config.column_reads import list_personal_features
+from sparkml_ops.lake import Metric
+from sparkml_ops.models import PREDICTION, ModelVersion, predict_rows
+from sparkml_ops.models.package import predict_matrix
+from sparkml_ops.training.diagnosed_rows import Subject, measure_data, measure_shifts
+from sparkml_ops.training.diagnosis import Finding
+from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, FitFigures, SuspectFigures
+from sparkml_ops.training.findings_data import DOUBTFUL_LABELS, judge_data, judge_shifts, judge_suspects
+from sparkml_ops.training.findings_fit import judge_curve, judge_fit, judge_shuffled
+from sparkml_ops.training.judge import CANDIDATE, LINEAR, TRIVIAL, Judgement
+from sparkml_ops.training.matrix import Part
+from sparkml_ops.training.probes import (
+    LOOKED_ROWS,
+    Fitted,
+    Probe,
+    draw_curve,
+    find_suspects,
+    is_measurable,
+    measure_metric,
+    shuffle_columns,
+    suspect_thresholds,
+    take_evenly,
+)
+
+log = logging.getLogger(__name__)
+
+SHOWN_KEYS = 5
+
+
+def run_diagnosis(
+    subject: Subject, probe: Probe, judgement: Judgement, *, explained: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`diagnosis` and `diagnosis_figures` of the version's metadata; empty with `model.diagnosis: false`.
+
+    Where the estimator does not say what its columns add, their permutation importance is its `explanation`.
+    What cannot be measured is told in the log and ends nothing: the candidate is fitted and judged by then.
+
+    Args:
+        subject: The training.
+        probe: What the winner is.
+        judgement: The figures on test.
+        explained: What `explain_candidate` gave.
+    """
+    if not subject.use_case.model.diagnosis:
+        return {}
+    started = time.monotonic()
+    try:
+        figures, shuffled_rows = _measure(subject, probe, judgement, explained)
+    except Exception as error:  # noqa: BLE001  # whatever a fit on a small sample stumbles over, the candidate is good
+        log.warning("the training was not diagnosed: %s: %s", type(error).__name__, error)
+        return {}
+    findings = list_findings(figures)
+    log.info("%d findings in %.1f s", len(findings), time.monotonic() - started)
+    kept = {"diagnosis": [one.to_dict() for one in findings], "diagnosis_figures": figures.to_dict()}
+    if explained or not figures.shuffled:
+        return kept
+    return kept | {"explanation": _explain_by_shuffling(figures, shuffled_rows)}
+
+
+def list_findings(figures: DiagnosisFigures) -> list[Finding]:
+    """All findings, those that want attention first."""
+    found = [
+        *judge_data(figures.data),
+        *judge_fit(figures.fit),
+        *judge_curve(figures),
+        *judge_suspects(figures.suspects),
+        *judge_shifts(figures),
+        *judge_shuffled(figures),
+    ]
+    return sorted(found, key=lambda one: one.severity != "attention")
+
+
+def list_diagnosis(metadata: Mapping[str, Any], version: ModelVersion) -> list[Metric]:
+    """The findings for the table `metrics`, a row for each figure, and how many there are."""
+    if "diagnosis" not in metadata:
+        return []
+    rows = [("findings", "count", float(len(metadata["diagnosis"])), "info", version.training_set_version)]
+    for one in metadata["diagnosis"]:
+        verdict, told = (
+            "alert" if one["severity"] == "attention" else "info",
+            f"{one['sentence']}. To try: {one['advice']}",
+        )
+        rows += [(one["finding"], name, float(value), verdict, told) for name, value in one["figures"].items()]
+    return [
+        Metric("diagnosis", subject, name, value, verdict=verdict, model_version=version.version, details=details)
+        for subject, name, value, verdict, details in rows
+    ]
+
+
+def _measure(
+    subject: Subject, probe: Probe, judgement: Judgement, explained: Mapping[str, Any]
+) -> tuple[DiagnosisFigures, int]:
+    data, shifts = measure_data(subject), measure_shifts(subject)
+    limit, metric = subject.use_case.monitoring.drift.psi_over, probe.settings.metric
+    if not (is_measurable(probe.matrix.train) and is_measurable(probe.matrix.valid)):
+        return DiagnosisFigures(data, FitFigures(metric), shifts=shifts, shift_limit=limit), 0
+    curve, gain, fitted = draw_curve(probe)
+    importance = {one["name"]: one["importance"] for one in explained.get("explanation", {}).get("features", ())}
+    shuffled, rows = shuffle_columns(probe, fitted, importance=importance)
+    fit = measure_fit(probe, fitted, judgement)
+    return DiagnosisFigures(data, fit, curve, gain, shuffled, shifts, limit, _tell_suspects(subject, fitted)), rows
+
+
+def measure_fit(probe: Probe, fitted: Fitted, judgement: Judgement) -> FitFigures:
+    """The metric by part, beside the baselines."""
+    metric, train = probe.settings.metric, take_evenly(probe.matrix.train, LOOKED_ROWS)
+    answers = predict_matrix(fitted.model, np.asarray(train.features))
+    on_test = {name: one.metrics[metric].value for name, one in judgement.evaluations.items()}
+    return FitFigures(
+        metric=metric,
+        train=measure_metric(train.labels, answers, metric),
+        valid=measure_metric(fitted.valid.labels, fitted.answers, metric),
+        test=on_test.get(CANDIDATE),
+        linear=on_test.get(LINEAR),
+        trivial={
+            "train": _measure_trivial(train, metric),
+            "valid": _measure_trivial(fitted.valid, metric),
+            "test": on_test.get(TRIVIAL),
+        },
+    )
+
+
+def _measure_trivial(part: Part, metric: str) -> float | None:
+    return measure_metric(part.labels, np.full(len(part.labels), float(np.mean(part.labels))), metric)
+
+
+def _tell_suspects(subject: Subject, fitted: Fitted) -> SuspectFigures:
+    count, looked_at = len(find_suspects(fitted)), len(fitted.valid.labels)
+    keys = _find_keys(subject, fitted) if count / looked_at > DOUBTFUL_LABELS else []
+    return SuspectFigures(count, looked_at, keys)
+
+
+def _find_keys(subject: Subject, fitted: Fitted) -> list[str]:
+    """The keys of the rows that are contradicted most; the matrix has none, so the same model is asked once more on Spark."""
+    limits, dataset = suspect_thresholds(fitted), subject.use_case.dataset
+    scored = predict_rows(subject.rows.where("split = 'valid'"), fitted.model)
+    p, is_positive = F.col(PREDICTION), F.col("label") == 1
+    of_label = F.when(is_positive, p).otherwise(1 - p)
+    other = F.when(is_positive, limits["confident_negative"]).otherwise(limits["confident_positive"])
+    least = F.when(is_positive, limits["unlikely_positive"]).otherwise(limits["unlikely_negative"])
+    shown = [
+        name
+        for name in dict.fromkeys([*dataset.entity, dataset.timestamp])
+        if name not in list_personal_features(subject.use_case)
+    ]
+    found = scored.where((1 - of_label >= other) & (of_label <= least)).orderBy(
+        of_label, *(F.col(f"`{name}`") for name in shown)
+    )
+    told = [F.col(f"`{name}`").cast("string").alias(name) for name in shown]
+    return [
+        ", ".join(f"{name}={row[name]}" for name in shown) + f" (label {row['label']}, predicted {row[PREDICTION]:.2f})"
+        for row in found.select(*told, "label", PREDICTION).limit(SHOWN_KEYS).collect()
+    ]
+
+
+def _explain_by_shuffling(figures: DiagnosisFigures, rows: int) -> dict[str, Any]:
+    features: list[dict[str, Any]] = [
+        {
+            "name": one.column,
+            "importance": one.loss.value or 0.0,
+            "lower": one.loss.lower,
+            "upper": one.loss.upper,
+            "groups": [],
+        }
+        for one in figures.shuffled
+    ]
+    return {"method": "permutation", "rows": rows, "features": features}
