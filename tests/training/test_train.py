@@ -15,9 +15,11 @@ from sparkml_ops.lake import Lake, open_lake, read_table, table_version
 from sparkml_ops.models import (
     Reference,
     count_bins,
+    find_environment,
     find_version,
     list_aliases,
     list_versions,
+    load_environment,
     load_version,
     open_experiment,
     population_stability_index,
@@ -79,6 +81,9 @@ def test_the_version_says_where_it_came_from(trained: dict[str, Any]) -> None:
     assert version.write_id == metadata["write_id"]
     assert version.config_hash == metadata["config_hash"] != ""
     assert metadata["training_set"]["rows"] == trained["training_set"].rows
+    here = find_environment()
+    assert metadata["environment"] == {"python": here.python, "platform": here.platform, "hash": here.hash}
+    assert load_environment(trained["tracking"], version, expected_hash=metadata["environment"]["hash"]) == here
     assert list_aliases(trained["tracking"], "shop") == {}  # whether it serves is not for training to say
 
 
