@@ -73,10 +73,10 @@ def test_a_page_and_json_have_the_same_card(show: Card, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["returns@3"], 1, "Model 'returns' has no version 3. It has: version 1 (champion), 2."),
-        (["returns@0"], 1, "has no version 0"),
-        (["returns@challenger"], 1, "Model 'returns' has no alias 'challenger'"),
-        (["returns@" + "9" * 5000], 1, "has no alias '999"),
+        (["returns@3"], 2, "Model 'returns' has no version 3. It has: version 1 (champion), 2."),
+        (["returns@0"], 2, "has no version 0"),
+        (["returns@challenger"], 2, "Model 'returns' has no alias 'challenger'"),
+        (["returns@" + "9" * 5000], 2, "has no alias '999"),
         (["retruns@1"], 2, "there is no use case 'retruns'"),
         (["returns", "--html", "nowhere/card.html"], 2, "--html nowhere/card.html: cannot be written: No such file or directory"),
         (["returns", "--html", "."], 2, "--html .: cannot be written: Is a directory"),

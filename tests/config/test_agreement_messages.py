@@ -311,6 +311,22 @@ CASES = [
         id="a class without a weight",
     ),
     pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  costs: {false_positive: .inf, false_negativ: 2}"},
+        [
+            "65: model.costs.false_negativ: unknown key; allowed: false_positive, false_negative, true_positive, true_negative; did you mean 'false_negative'?",
+            "65: model.costs.false_negative: missing: of a positive row that was not taken for one",
+            "65: model.costs.false_positive: found inf; allowed: a finite number",
+        ],
+        id="costs of what is no outcome",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  costs: {false_positive: 1, false_negative: 5, true_positive: 6}"},
+        [
+            "65: model.costs: found {false_positive: 1, false_negative: 5, true_positive: 6}; allowed: a false_positive that costs more than a true_negative, a false_negative more than a true_positive"
+        ],
+        id="a mistake that costs less than being right",
+    ),
+    pytest.param(
         {"metric: roc_auc": "metric: roc_auc\n  class_weight: 3"},
         ["65: model.class_weight: found 3; allowed: balanced, or {0: a weight, 1: a weight}"],
         id="one class weight for both",

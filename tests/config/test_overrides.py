@@ -49,7 +49,7 @@ def test_overrides_reach_everything(project: Path) -> None:
     [
         ("scoring.treshold", "0.4", "--set scoring.treshold: unknown key; allowed: from, as_of, roles, threshold, hold_if, explain; did you mean 'threshold'?"),
         ("scoring.threshold", "high", "--set scoring.threshold: found 'high'; allowed: a number"),
-        ("scoring.threshold", "", "--set scoring.threshold: found nothing; allowed: a number"),
+        ("scoring.explain", "", "--set scoring.explain: found nothing; allowed: a whole number"),
         ("scoring.threshold", "[", "--set scoring.threshold: cannot be read: "),
         ("scoring.threshold", "!!python/name:os.system x", "--set scoring.threshold: the tag '!!python/name:os.system'; allowed: "),
         ("scoring.threshold", "\0", "--set scoring.threshold: cannot be read: a character that YAML does not allow: '\\x00'"),
