@@ -129,7 +129,7 @@ def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
         ("importance", "orders__amount"), ("importance", "orders__town"), ("importance", "hour"), ("diagnosis", "findings"),
         *(("diagnosis", one["finding"]) for one in trained["result"].diagnosis),
     }  # fmt: skip
-    assert len(figures) == 19 + sum(len(one["figures"]) for one in trained["result"].diagnosis)
+    assert len(figures) == 29 + sum(len(one["figures"]) for one in trained["result"].diagnosis)
     auc = next(row for row in figures if (row["subject"], row["name"]) == ("candidate", "roc_auc"))
     assert auc["lower"] < auc["value"] < auc["upper"]
     assert auc["model_version"] == 1
@@ -219,7 +219,7 @@ def test_a_kill_just_after_registration_does_not_double_the_version(
     result = train(use_case, shop_lake)
     assert (result.status, result.model_version) == ("skipped_duplicate", 1)
     scopes = [row["scope"] for row in read_figures(shop_lake)]  # what the kill left out was made up for
-    assert [scopes.count(scope) for scope in ("evaluation", "importance")] == [15, 3]
+    assert [scopes.count(scope) for scope in ("evaluation", "importance")] == [25, 3]
     assert scopes.count("diagnosis") > 0
     statuses = [row["status"] for row in read_table(shop_lake, "runs").orderBy("started_at").collect()]
     assert statuses == ["failed", "succeeded"]
@@ -248,7 +248,7 @@ def test_costs_choose_the_threshold_and_the_search_is_not_made_again(shop_lake: 
     dear = {"false_positive": 1, "false_negative": 20}
     second = train(make_use_case(root, costs=dear, **settings), shop_lake)
     assert (first.model_version, second.model_version, second.params) == (1, 2, first.params)
-    assert read_table(shop_lake, "trials").count() == 2
+    assert read_table(shop_lake, "trials").count() == 1
     evaluated = {
         (row["model_version"], row["name"]): row["value"]
         for row in read_figures(shop_lake)
