@@ -135,8 +135,14 @@ def map_matrix(folder: str) -> Matrix:
 
 
 def unmap_matrix(folder: str) -> None:
-    """Remove the files that `map_matrix` made on this machine; processes that have them mapped keep what they see."""
-    place = _locate_mapped(_open_files(folder).files)
+    """Remove the files that `map_matrix` made on this machine; processes that have them mapped keep what they see.
+
+    Nothing happens where no rows were written: what kept them from it is told, and not that they are missing.
+    """
+    try:
+        place = _locate_mapped(_open_files(folder).files)
+    except FileNotFoundError:
+        return
     shutil.rmtree(place, ignore_errors=True)
     place.with_name(f"{place.name}.lock").unlink(missing_ok=True)
 
