@@ -135,11 +135,14 @@ def map_matrix(folder: str) -> Matrix:
 
 
 def unmap_matrix(folder: str) -> None:
-    """Remove the files that `map_matrix` made on this machine; processes that have them mapped keep what they see."""
+    """Remove the files that `map_matrix` made on this machine; processes that have them mapped keep what they see.
+
+    Nothing happens where no rows were written: what kept them from it is told, and not that they are missing.
+    """
     try:
         place = _locate_mapped(_open_files(folder).files)
     except FileNotFoundError:
-        return  # nothing was written, perhaps because of an error that must not be hidden by this one
+        return
     shutil.rmtree(place, ignore_errors=True)
     place.with_name(f"{place.name}.lock").unlink(missing_ok=True)
 

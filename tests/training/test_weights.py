@@ -293,6 +293,14 @@ def test_a_wish_goes_through_the_whole_training(shop_lake: Lake, root: Path) -> 
     assert answers.mean() > labels["label"].mean() + 0.1  # positives count four times
 
 
+def test_a_refusal_is_told_as_it_is(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    with pytest.raises(TrainingError, match=r"model\.sample_weight: `customer - 3` gives .* below zero"):
+        train(make_use_case(root, sample_weight="customer - 3"), shop_lake)
+    with pytest.raises(ConfigError, match=r"model\.monotone: orders__town is text"):
+        train(make_use_case(root, monotone={"orders__town": "increasing"}), shop_lake)
+
+
 def list_hashes(root: Path, changes: Sequence[dict[str, Any]]) -> list[str]:
     return [hash_training(make_use_case(root, **change)) for change in changes]
 
