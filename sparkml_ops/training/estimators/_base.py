@@ -20,6 +20,7 @@ class FitSettings:
         seed: Fixes what is drawn.
         early_stopping_rounds: Boosting stops after so many rounds without gain on the tuning rows.
         categorical_positions: Positions of the matrix's columns that hold codes of levels.
+        threads: Of the last fit; None for all cores.
     """
 
     estimator: str
@@ -28,6 +29,7 @@ class FitSettings:
     seed: int
     early_stopping_rounds: int
     categorical_positions: Sequence[int]
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
