@@ -40,13 +40,11 @@ def list_withheld(use_case: UseCase) -> frozenset[str]:
     looked_up = {
         feature_name(view, column) for view in use_case.dataset.features for column in list_personal(use_case, view)
     }
-    named = {name.lower() for name in personal | looked_up}
-    derived = {
-        name
-        for name, sql in use_case.dataset.derived.items()
-        if named & {word.lower() for word in re.findall(r"\w+", sql)}
-    }
-    return personal | looked_up | derived
+    found = set(personal | looked_up)
+    for name, sql in use_case.dataset.derived.items():  # in their order: one may be made of those before it
+        if {one.lower() for one in found} & {word.lower() for word in re.findall(r"\w+", sql)}:
+            found.add(name)
+    return frozenset(found)
 
 
 def list_importance(metadata: Mapping[str, Any], version: ModelVersion) -> list[Metric]:

@@ -133,9 +133,10 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
 
 def hash_training(use_case: UseCase) -> str:
     """Hash of the configuration that training depends on, beside the training set."""
-    return hash_config(
-        use_case.model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    )
+    # Without the diagnosis where it is made, as it was before there was one: nobody has to train again because of it.
+    silent = {"diagnosis"} if use_case.model.diagnosis else set()
+    model = use_case.model.model_dump(mode="json", by_alias=True, exclude=silent)
+    return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
 
 
 def _train_version(commission: Commission, store: TrialStore, tracking: Tracking, experiment: str) -> ModelVersion:
