@@ -22,6 +22,7 @@ from sparkml_ops.reporting.insight import DependencePoint
 
 MAX_LEVELS = 10
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, WIDTH - 8, 14, 150
+_APART = 76  # room for the word below the dot of missing values, beside the last value
 _ROW, _NAME_LENGTH, _NAMES = 21, 16, 118
 
 
@@ -47,7 +48,7 @@ def tell_point(point: DependencePoint) -> str:
 def _draw_ranges(ranges: Sequence[DependencePoint], apart: Sequence[DependencePoint]) -> tuple[list[Markup], float]:
     low, high = fit_range([0.0, *(point.contribution for point in (*ranges, *apart))])
     up = Scale(low, high, _BOTTOM, _TOP)
-    end = _RIGHT - (46 if apart else 10)
+    end = _RIGHT - (_APART if apart else 20)
     across = Scale(0, max(len(ranges) - 1, 1), _LEFT + 14, end)
     places = [(across(at), up(point.contribution)) for at, point in enumerate(ranges)]
     parts = [
@@ -61,7 +62,7 @@ def _draw_ranges(ranges: Sequence[DependencePoint], apart: Sequence[DependencePo
     ]
     for point in apart:
         parts.append(
-            write_dot(_RIGHT - 18, up(point.contribution), style="dot other", told=tell_point(point), radius=4)
+            write_dot(_RIGHT - 21, up(point.contribution), style="dot other", told=tell_point(point), radius=4)
         )
         parts.append(write_text(_RIGHT, _BOTTOM + 16, "missing", style="tick", anchor="end"))
     shown = sorted({0, len(ranges) // 2, len(ranges) - 1})

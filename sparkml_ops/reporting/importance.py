@@ -11,6 +11,7 @@ from sparkml_ops.reporting.insight import ColumnImportance, DependencePoint
 from sparkml_ops.reporting.plots import Mark, draw_bars, draw_intervals
 
 MAX_IMPORTANT, MAX_DEPENDENCE = 15, 4
+LEAST_ROWS = 10  # of a range that is drawn: the mean of fewer is chance, as beyond all values that were trained on
 _METHODS = {
     "shap": "Mean size of what a column adds to or takes from the log odds, over {rows} test rows: exact Shapley values of the trees.",
     "linear": "Mean size of what a column adds to or takes from the log odds, over {rows} test rows: coefficient times distance from the mean.",

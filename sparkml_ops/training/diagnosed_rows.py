@@ -12,6 +12,7 @@ from sparkml_ops.features import TrainingSet
 from sparkml_ops.models import PREDICTION, Reference, count_bins, population_stability_index
 from sparkml_ops.training.diagnosis_figures import DataFigures, Shift
 
+ROWS_PER_BIN = 10  # with fewer, a bin that is empty by chance decides the whole index
 UPPER_END = 1.645  # of a normal distribution: one in twenty is above
 
 
@@ -56,7 +57,7 @@ def measure_data(subject: Subject) -> DataFigures:
 
 
 def measure_shifts(subject: Subject) -> list[Shift]:
-    """PSI of every column of valid and test against train.
+    """PSI of every column of valid and test against train; of parts with too few rows none.
 
     Of two samples of one distribution over B bins, PSI is about (1/n + 1/m) times a chi-square of B - 1 degrees of freedom
     (Yurdakul 2018, "Statistical properties of population stability index"); its upper 95 % end is what chance explains.
@@ -66,11 +67,11 @@ def measure_shifts(subject: Subject) -> list[Shift]:
     for part in ("valid", "test"):
         counted = count_bins(subject.rows.where(F.col("split") == part), features)
         for column in features.columns:
-            psi = population_stability_index(column.counts, counted[column.name])
-            if psi is not None:
+            counts = counted[column.name]
+            rows = (sum(column.counts), sum(counts))
+            psi = population_stability_index(column.counts, counts)
+            if psi is not None and min(rows) >= ROWS_PER_BIN * column.bins:
                 free = column.bins - 1
-                chance = (free + UPPER_END * math.sqrt(2 * free)) * (
-                    1 / sum(column.counts) + 1 / sum(counted[column.name])
-                )
+                chance = (free + UPPER_END * math.sqrt(2 * free)) * (1 / rows[0] + 1 / rows[1])
                 shifts.append(Shift(column.name, part, psi, chance))
     return shifts

@@ -34,3 +34,8 @@ def name_some(names: Sequence[str]) -> str:
     """`a, b`, or the first five and how many more."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
+
+
+def count_columns(count: int) -> str:
+    """`1 column`, `3 columns`."""
+    return f"{count:,} column{'' if count == 1 else 's'}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sparkml_ops.training.diagnosis import Finding, name_some
+from sparkml_ops.training.diagnosis import Finding, count_columns, name_some
 from sparkml_ops.training.diagnosis_figures import DataFigures, DiagnosisFigures, Shift, SuspectFigures
 
 EVENTS_TO_LEARN = 100  # rows of the rarer class in train: with fewer, half of the splits of a tree are chance
@@ -73,7 +73,7 @@ def _judge_columns(figures: DataFigures) -> Iterator[Finding]:
         yield Finding(
             "constant_columns",
             "info",
-            f"{len(names)} columns say nothing and are left out: {name_some(names)}",
+            f"{count_columns(len(names))} left out, missing or the same value in all training rows: {name_some(names)}",
             {"columns": len(names)},
             "look whether their views are filled for the time of the training rows, or take them out",
         )
@@ -84,7 +84,7 @@ def _judge_columns(figures: DataFigures) -> Iterator[Finding]:
         yield Finding(
             "missing_values",
             "info",
-            f"{len(sparse)} columns are missing in more than {MOSTLY_MISSING:.0%} of the training rows: {name_some(sparse)}",
+            f"{count_columns(len(sparse))} missing in more than {MOSTLY_MISSING:.0%} of the training rows: {name_some(sparse)}",
             {"columns": len(sparse), "highest_share": figures.missing[sparse[0]]},
             "look at ttl and available_after of their views, or whether keys match; take them out if that is how it is",
         )
@@ -101,7 +101,7 @@ def judge_shifts(figures: DiagnosisFigures) -> Iterator[Finding]:
         yield Finding(
             "unstable_features",
             "attention",
-            f"values of {len(moved)} columns have changed since train, PSI above {figures.shift_limit:g}: {told}",
+            f"values of {count_columns(len(moved))} have changed since train, PSI above {figures.shift_limit:g}: {told}",
             {"columns": len(moved), "highest_psi": next(iter(moved.values())).psi},
             "what is learned from them may not hold: use ratios or differences in place of levels and counts that grow, or a later train part",
         )

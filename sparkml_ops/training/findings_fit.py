@@ -6,7 +6,7 @@ Metrics are compared by what they gain over a trivial model, in shares, so that 
 from collections.abc import Iterator
 
 from sparkml_ops.models import HIGHER_IS_BETTER
-from sparkml_ops.training.diagnosis import Finding, name_some
+from sparkml_ops.training.diagnosis import Finding, count_columns, name_some
 from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, Estimate, FitFigures
 
 LOST = 0.5  # half of what was learned does not hold on other rows: the rest of the model is memory
@@ -87,7 +87,7 @@ def judge_shuffled(figures: DiagnosisFigures) -> Iterator[Finding]:
         yield Finding(
             "harmful_features",
             "attention",
-            f"on valid the model is better without {len(harmful)} columns: {name_some([one.column for one in harmful])}",
+            f"on valid the model is better without {count_columns(len(harmful))}: {name_some([one.column for one in harmful])}",
             {"columns": len(harmful), "worst": min(one.loss.value or 0.0 for one in harmful)},
             "take them out and train again: what they said in train does not hold later",
         )
@@ -95,7 +95,7 @@ def judge_shuffled(figures: DiagnosisFigures) -> Iterator[Finding]:
         yield Finding(
             "useless_features",
             "info",
-            f"{len(useless)} of {len(figures.shuffled)} columns show no use on valid: {name_some([one.column for one in useless])}",
+            f"{len(useless)} of {count_columns(len(figures.shuffled))} without use on valid: {name_some([one.column for one in useless])}",
             {"columns": len(useless)},
             "leave them out together and compare: a column that another one repeats shows no use alone either",
         )

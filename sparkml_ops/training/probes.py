@@ -1,14 +1,15 @@
 """A few fits on the mapped rows, to learn what the fit of the winner alone does not tell.
 
-They run on the driver with all its cores: its rows are mapped there for the last fit anyway, and as tasks of Spark each fit would have
-one core. All of them together are less than two fits of a trial, on at most `CURVE_ROWS` rows, and predictions of at most
-`SHUFFLED_PREDICTIONS` rows. The models are fitted on train alone, so that valid is new to them; the candidate has seen it.
+They run on the driver, side by side on all its cores and each with one thread: the rows are mapped there for the last fit anyway, so that
+nothing has to travel, neither rows nor models. All of them together are less than two fits of a trial, on at most `CURVE_ROWS` rows, and
+predictions of at most `SHUFFLED_PREDICTIONS` rows. The models are fitted on train alone, so that valid is new to them; the candidate has seen it.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 
 CURVE_SHARES = (0.125, 0.25, 0.5, 1.0)  # each point has twice the rows of the one before
 CURVE_ROWS = 200_000  # of the last point: the four fits are then 1.9 fits of so many rows, however many there are
+CURVE_VALUES = 20_000_000  # rows times columns of the last point: 160 MB
 LEAST_ROWS = 50  # of a part that is fitted on or judged by, as for the whole training
 LOOKED_ROWS = 20_000  # of train and valid that are predicted: a ROC AUC is then known to about half a percent
-SHUFFLED_PREDICTIONS = 2_000_000  # for all columns and repeats: some seconds of one core for a usual forest
+SHUFFLED_PREDICTIONS = 1_000_000  # for all columns and repeats: some seconds of one core for a usual forest
 SHUFFLED_COLUMNS = 200  # the least important ones: of the others nobody doubts the use
 REPEATS = 3
 BLOCKS = 20  # stretches of valid in time that are drawn together, as days are where a model is judged
@@ -52,9 +54,9 @@ class Probe:
     rounds: int
 
     def fit(self, rows: Part) -> PackagedModel:
-        """Fit on some rows."""
+        """Fit on some rows, with one thread."""
         estimator = find_estimator(self.settings.estimator)
-        fitted = estimator.fit_final(rows, self.settings, self.rounds)
+        fitted = estimator.fit_final(rows, replace(self.settings, threads=1), self.rounds)
         return PackagedModel("diagnosis", "binary", estimator.KIND, self.encoder, fitted)
 
 
@@ -91,23 +93,36 @@ def draw_curve(probe: Probe) -> tuple[list[CurvePoint], Estimate, Fitted]:
         The metric on valid by rows; by how much the last point is better than the one before it; the last point's model.
     """
     valid = take_evenly(probe.matrix.valid, LOOKED_ROWS)
-    most = min(len(probe.matrix.train.labels), CURVE_ROWS)
-    points, before, last = [], None, None
-    for share in CURVE_SHARES:
-        rows = take_evenly(probe.matrix.train, int(most * share))
-        if not is_measurable(rows):
-            continue
-        model = probe.fit(rows)
-        before, last = last, Fitted(model, valid, predict_matrix(model, np.asarray(valid.features)))
-        points.append(CurvePoint(len(rows.labels), measure_metric(valid.labels, last.answers, probe.settings.metric)))
-    if last is None:
+    train, metric = probe.matrix.train, probe.settings.metric
+    most = min(len(train.labels), CURVE_ROWS, CURVE_VALUES // max(train.features.shape[1], 1))
+    samples = [take_evenly(train, int(most * share)) for share in CURVE_SHARES]
+    samples = [sample for sample in samples if is_measurable(sample)]
+
+    def fit(sample: Part) -> Fitted:
+        model = probe.fit(sample)
+        return Fitted(model, valid, predict_matrix(model, np.asarray(valid.features)))
+
+    with open_threads() as pool:  # the largest first: it takes longest
+        fitted = list(pool.map(fit, reversed(samples)))[::-1]
+    if not fitted:
         raise ValueError(f"no sample of train has {LEAST_ROWS} rows of both classes: ask is_measurable before")
-    gain = (
-        Estimate(None)
-        if before is None
-        else estimate_gain(valid, before.answers, last.answers, metric=probe.settings.metric)
-    )
-    return points, gain, last
+    points = [
+        CurvePoint(len(sample.labels), measure_metric(valid.labels, one.answers, metric))
+        for sample, one in zip(samples, fitted, strict=True)
+    ]
+    if len(fitted) == 1:
+        return points, Estimate(None), fitted[-1]
+    return points, estimate_gain(valid, fitted[-2].answers, fitted[-1].answers, metric=metric), fitted[-1]
+
+
+@contextmanager
+def open_threads() -> Iterator[ThreadPoolExecutor]:
+    """A thread for each core, in which numerical libraries use no further ones."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # Kinds set the limit of one thread themselves; done from several threads at a time, the last would leave it behind.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        yield pool
 
 
 def measure_metric(labels: "NDArray[np.float64]", answers: "NDArray[np.float64]", metric: str) -> float | None:
@@ -164,10 +179,7 @@ def shuffle_columns(probe: Probe, fitted: Fitted, *, importance: Mapping[str, fl
         loss = estimate_gain(valid, worse, base, metric=probe.settings.metric, repeats=REPEATS)
         return Shuffled(names[at], loss)
 
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    # Kinds set the limit of one thread themselves; done from several threads at a time, the last would leave it behind.
-    with threadpool_limits(limits=1), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with open_threads() as pool:
         losses = list(pool.map(shuffle, chosen))
     return sorted(losses, key=lambda one: -(one.loss.value or 0.0)), len(valid.labels)
 

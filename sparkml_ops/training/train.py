@@ -137,8 +137,11 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
 
 
 def hash_training(use_case: UseCase) -> str:
-    """Hash of the configuration that training depends on, beside the training set; words for the card are none of it."""
-    model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"})
+    """Hash of the configuration that training depends on, beside the training set: of what is said otherwise than by default.
+
+    So a new release changes none. Words for the card are none of it.
+    """
+    model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"}, exclude_defaults=True)
     return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
 
 

@@ -1,15 +1,19 @@
 """Each finding on data in which it was planted, and none of them on data in which nothing is wrong."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
-from sparkml_ops.models import FeatureEncoder
+from sparkml_ops.models import FeatureEncoder, fit_reference
 from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.models.score_arrays import count_arrays
 from sparkml_ops.training.diagnose import list_findings
+from sparkml_ops.training.diagnosed_rows import Subject, measure_shifts
 from sparkml_ops.training.diagnosis import Finding
 from sparkml_ops.training.diagnosis_figures import (
     CurvePoint,
@@ -32,6 +36,7 @@ from sparkml_ops.training.probes import (
     shuffle_columns,
     take_evenly,
 )
+from tests.training.conftest import make_use_case
 
 DATA = DataFigures(
     rows={"train": 6000, "valid": 2000, "test": 2000}, positives={"train": 2000, "valid": 700, "test": 700},
@@ -200,3 +205,17 @@ def test_findings_are_plain_values() -> None:
     assert one.to_dict() == {
         "finding": "few_days", "severity": "info", "sentence": "few days", "figures": {"days_train": 3}, "advice": "take more",
     }  # fmt: skip
+
+
+def test_a_few_rows_do_not_tell_of_a_shift(spark: SparkSession, tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    parts = ["train"] * 600 + ["valid"] * 300 + ["test"] * 30
+    frame = pd.DataFrame({"split": parts, "same": random.normal(0, 1, 930), "moved": random.normal(0, 1, 930)})
+    frame.loc[600:, "moved"] += 2
+    rows = spark.createDataFrame(frame)
+    reference = fit_reference(rows.where("split = 'train'"), ["same", "moved"])
+    shifts = measure_shifts(Subject(make_use_case(tmp_path), None, rows, reference, {}))  # type: ignore[arg-type]
+    assert [(one.column, one.part) for one in shifts] == [("same", "valid"), ("moved", "valid")]
+    assert shifts[0].psi < shifts[0].chance < 0.15
+    (found,) = list_findings(replace(HEALTHY, shifts=shifts))
+    assert "values of 1 column have changed since train, PSI above 0.2: moved (valid" in found.sentence

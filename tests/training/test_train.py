@@ -169,7 +169,7 @@ def test_the_version_says_what_it_looks_at(trained: dict[str, Any]) -> None:
 def test_the_training_is_diagnosed(trained: dict[str, Any]) -> None:
     found = {one["finding"]: one for one in trained["result"].diagnosis}
     assert list(found.values()) == trained["model"].metadata["diagnosis"]
-    assert found["constant_columns"]["sentence"].endswith("left out: always, nothing")
+    assert found["constant_columns"]["sentence"].endswith("training rows: always, nothing")
     assert "hour" in found["useless_features"]["sentence"]
     assert not {"no_signal", "under_fitting", "repeated_rows", "unstable_features", "harmful_features"} & set(found)
     fit = trained["model"].metadata["diagnosis_figures"]["fit"]

@@ -24,6 +24,7 @@ class FitSettings:
         class_weight: How much the rows of each class count, beside the weights that rows have themselves.
         directions: Of each column of the matrix: 1 where the prediction may only rise with it, -1 where it may only fall, 0
             where it is free; empty where all are.
+        threads: Of the last fit; None for all cores.
     """
 
     estimator: str
@@ -34,6 +35,7 @@ class FitSettings:
     categorical_positions: Sequence[int]
     class_weight: ClassWeight | None = None
     directions: Sequence[int] = ()
+    threads: int | None = None
 
 
 @dataclass(frozen=True)

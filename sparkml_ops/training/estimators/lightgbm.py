@@ -95,7 +95,7 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given; `deterministic` keeps the trees the same for any number of threads."""
     import lightgbm
 
-    params = _complete_params(settings, threads=len(os.sched_getaffinity(0)))
+    params = _complete_params(settings, threads=settings.threads or len(os.sched_getaffinity(0)))
     params.pop("num_iterations", None)
     data = _bin_rows(weigh_part(rows, settings.class_weight), params, settings.categorical_positions)
     return lightgbm.train(params, data, rounds)
