@@ -60,7 +60,8 @@ def list_personal_features(use_case: "UseCase") -> frozenset[str]:
         personal |= {feature_name(view, column) for column in list_personal(use_case, view)}
     known = {name.lower() for name in by_name | personal}
     for name, sql in use_case.dataset.derived.items():
-        if any(read.lower() in known for read in _names(sql)):
+        # Of what cannot be read nobody knows that it holds none.
+        if known and any(read == "?" or read.lower() in known for read in _names(sql)):
             personal.add(name)
             known.add(name.lower())
     return frozenset(personal)
