@@ -51,6 +51,14 @@ from sparkml_ops.models.operating_point import (
     recorded_threshold,
 )
 from sparkml_ops.models.package import PackagedModel, load_package, predict_matrix, save_package
+from sparkml_ops.models.recorded import (
+    MOST_LISTED,
+    RecordedFigure,
+    RecordedTraining,
+    list_trainings,
+    order_trainings,
+    read_training,
+)
 from sparkml_ops.models.reference import (
     ColumnReference,
     Reference,
@@ -77,6 +85,7 @@ __all__ = [
     "DEFAULT_THRESHOLD",
     "HIGHER_IS_BETTER",
     "LINEAR",
+    "MOST_LISTED",
     "PREDICTION",
     "REASONS",
     "SHAP",
@@ -96,6 +105,8 @@ __all__ = [
     "ModelVersion",
     "OperatingPoint",
     "PackagedModel",
+    "RecordedFigure",
+    "RecordedTraining",
     "Reference",
     "RunFigures",
     "SliceResult",
@@ -122,6 +133,7 @@ __all__ = [
     "keep_card",
     "list_aliases",
     "list_nested",
+    "list_trainings",
     "list_versions",
     "load_environment",
     "load_package",
@@ -132,10 +144,12 @@ __all__ = [
     "log_text",
     "measure_operating_point",
     "open_experiment",
+    "order_trainings",
     "population_stability_index",
     "predict_matrix",
     "predict_rows",
     "prepare_tracking",
+    "read_training",
     "recorded_threshold",
     "register_model",
     "reopen_run",
