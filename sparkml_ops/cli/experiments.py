@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sparkml_ops.cli.experiment_lines import describe_trainings
-from sparkml_ops.cli.options import Json, UseCaseName, load
+from sparkml_ops.cli.experiment_lines import describe_comparison, describe_trainings
+from sparkml_ops.cli.options import Json, UseCaseName, load, open_both, split_version
 from sparkml_ops.cli.output import print_result
+from sparkml_ops.errors import ConfigError
 
 _HELP_OPTIONS = ["-h", "--help"]
 _MOST_LISTED = 50  # as `models.MOST_LISTED`, which is not imported for --help
@@ -66,3 +67,45 @@ def list_experiments(
 
     found = list_trainings(prepare_tracking(loaded.environment), loaded.name, last=last, order=sort.value)
     return print_result(found, as_json=as_json, lines=lambda: describe_trainings(found, loaded.name))
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    use_case: UseCaseName,
+    old: Annotated[str, typer.Argument(help="A version: its number, an alias, or latest.", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="Another, which is held against it.", metavar="NEW")],
+    *,
+    score: Annotated[
+        bool,
+        typer.Option(
+            "--score/--no-score", help="Ask both on the same test rows, in Spark; or tell only what is recorded."
+        ),
+    ] = True,
+    as_json: Json = False,
+) -> int:
+    """Say what differs between two trainings, and whether one is better on the same rows.
+
+    Data, features, parameters, configuration and environment as they were recorded, and the figures side by side. Then both
+    are asked on the test rows of the newer one's training set, unless the other was fitted on some of them.
+
+    Examples:
+        sparkml-ops experiments compare flights 3 latest
+
+        sparkml-ops experiments compare flights champion 5 --no-score
+    """
+    asked = [split_version(use_case, text) for text in (old, new)]
+    if asked[0] == asked[1]:
+        raise ConfigError(f"{old} and {new}: expected two versions, found the same one twice")
+    loaded, lake = open_both(use_case, context.obj) if score else (load(use_case, context.obj), None)
+    from sparkml_ops.models import find_version, prepare_tracking
+    from sparkml_ops.training import compare_trainings
+
+    tracking = prepare_tracking(loaded.environment)
+    versions = [find_version(tracking, loaded.name, version=one.version, alias=one.alias) for one in asked]
+    if versions[0].version == versions[1].version:
+        raise ConfigError(
+            f"{old} and {new} are both version {versions[0].version} of {loaded.name}: expected two versions"
+        )
+    found = compare_trainings(tracking, *versions, lake=lake)
+    return print_result(found, as_json=as_json, lines=lambda: describe_comparison(found, loaded.name))

@@ -37,6 +37,7 @@ class RecordedTraining:
         trained_at: When, ISO 8601 in UTC.
         training_set: The version of the training set.
         content_hash: Hash of its rows: only figures of the same rows can be ranked.
+        definition_hash: Hash of its definition.
         rows: Its rows by part.
         estimator: As the YAML names it.
         trials: Trials of the search.
@@ -60,6 +61,7 @@ class RecordedTraining:
     trained_at: str | None = None
     training_set: str = ""
     content_hash: str | None = None
+    definition_hash: str | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
     estimator: str | None = None
     trials: int | None = None
@@ -122,6 +124,7 @@ def describe_recorded(
         _describe_registered(version),
         trained_at=metadata.get("trained_at") or _tell_created(version),
         content_hash=rows.get("content_hash"),
+        definition_hash=rows.get("definition_hash"),
         rows=rows.get("rows") or {},
         estimator=metadata.get("estimator"),
         trials=search.get("trials"),
