@@ -20,6 +20,7 @@ from sparkml_ops.models.evaluation import (
     evaluate_all,
 )
 from sparkml_ops.models.experiments import (
+    LearnedRows,
     RunFigures,
     close_abandoned_runs,
     finish_run,
@@ -27,6 +28,7 @@ from sparkml_ops.models.experiments import (
     log_document,
     log_figures,
     log_file,
+    log_learned_rows,
     log_text,
     open_experiment,
     reopen_run,
@@ -102,6 +104,7 @@ __all__ = [
     "FeatureEncoder",
     "Figure",
     "InstalledEnvironment",
+    "LearnedRows",
     "ModelVersion",
     "OperatingPoint",
     "PackagedModel",
@@ -141,6 +144,7 @@ __all__ = [
     "log_document",
     "log_figures",
     "log_file",
+    "log_learned_rows",
     "log_text",
     "measure_operating_point",
     "open_experiment",
