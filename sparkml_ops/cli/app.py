@@ -11,6 +11,7 @@ from sparkml_ops.cli import (
     card,
     contract,
     datasets,
+    experiments,
     features,
     ingest,
     inspect,
@@ -116,6 +117,7 @@ for verb in (
     app.command()(verb)
 app.add_typer(features.app, name="features")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(contract.app, name="contract")
 app.add_typer(online.app, name="online")

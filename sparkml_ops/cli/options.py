@@ -67,6 +67,21 @@ def split_model(text: str) -> NamedModel:
         raise typer.BadParameter(
             f"expected NAME@VERSION with a number, an alias or latest, such as flights@3 or flights@champion, found {text!r}"
         )
+    return _read_version(name, version)
+
+
+def split_version(name: str, version: str) -> NamedModel:
+    """A version of a model whose use case is said already.
+
+    Raises:
+        BadParameter: It is no number, no alias, and not `latest`.
+    """
+    if not _VERSION.fullmatch(version):
+        raise typer.BadParameter(f"expected a number, an alias or latest, such as 3 or champion, found {version!r}")
+    return _read_version(name, version)
+
+
+def _read_version(name: str, version: str) -> NamedModel:
     if version.isdigit() and len(version) <= _MOST_DIGITS:
         return NamedModel(name, version=int(version))
     return NamedModel(name) if version == "latest" else NamedModel(name, alias=version)

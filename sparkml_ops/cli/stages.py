@@ -181,7 +181,7 @@ def monitor(
 
 
 def report(context: typer.Context, use_case: UseCaseName, *, as_json: Json = False) -> int:
-    """Write the summary page, and the page of the feature views, anew from the tables.
+    """Write the summary page, and the pages of feature views and experiments, anew from the tables.
 
     Examples:
         sparkml-ops report flights
@@ -190,4 +190,8 @@ def report(context: typer.Context, use_case: UseCaseName, *, as_json: Json = Fal
     from sparkml_ops.reporting import report as write_page
 
     result = write_page(loaded, lake)
-    return print_result(result, as_json=as_json, lines=lambda: [str(result.path), str(result.features_path)])
+    return print_result(
+        result,
+        as_json=as_json,
+        lines=lambda: [str(path) for path in (result.path, result.features_path, result.experiments_path)],
+    )

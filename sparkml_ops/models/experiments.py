@@ -1,5 +1,6 @@
 """Runs in MLflow: one for each training, and one nested in it for each trial."""
 
+import json
 import logging
 import math
 import os
@@ -35,6 +36,25 @@ class RunFigures:
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     tags: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LearnedRows:
+    """The rows that a run learned from, as MLflow's pages show a dataset.
+
+    Attributes:
+        name: The version of the training set.
+        digest: Hash of its rows.
+        table: The table with them.
+        table_version: Its Delta version.
+        rows: Rows by part.
+    """
+
+    name: str
+    digest: str
+    table: str
+    table_version: int
+    rows: Mapping[str, int]
 
 
 def open_experiment(tracking: Tracking, name: str) -> str:
@@ -119,6 +139,22 @@ def log_figures(tracking: Tracking, run: str, figures: RunFigures) -> None:
     tracking.client.log_batch(run, metrics=metrics, params=params[:MAX_PARAMS_PER_CALL], tags=tags)
     for start in range(MAX_PARAMS_PER_CALL, len(params), MAX_PARAMS_PER_CALL):
         tracking.client.log_batch(run, params=params[start : start + MAX_PARAMS_PER_CALL])
+
+
+def log_learned_rows(tracking: Tracking, run: str, learned: LearnedRows) -> None:
+    """Note what a run learned from; a second time for the same run changes nothing."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = {"delta_table_name": learned.table, "delta_table_version": learned.table_version}
+    dataset = Dataset(
+        name=learned.name,
+        digest=learned.digest,
+        source_type="delta_table",
+        source=json.dumps(source),
+        profile=json.dumps({"num_rows": sum(learned.rows.values()), **learned.rows}),
+    )
+    context = InputTag("mlflow.data.context", "training")
+    tracking.client.log_inputs(run, [DatasetInput(dataset, [context])])
 
 
 def log_file(tracking: Tracking, run: str, path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables -> the summary page of a use case, the page of its feature views, and their figures as JSON. It reads tables and writes none."""
+"""Tables -> the summary page of a use case, the pages of its feature views and experiments, and their figures as JSON. It reads tables and writes none."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from sparkml_ops.catalog import read_view_stories
 from sparkml_ops.errors import SetupError
 from sparkml_ops.lake import Lake
 from sparkml_ops.reporting.candidates import find_champion, list_slices, read_decisions, read_model
+from sparkml_ops.reporting.experiment_page import render_experiments_html, render_experiments_json
 from sparkml_ops.reporting.facts import Facts
 from sparkml_ops.reporting.feature_page import FeatureFacts, render_features_html, render_features_json
 from sparkml_ops.reporting.learning import list_sources, list_violations, read_training_set
@@ -20,6 +21,7 @@ from sparkml_ops.reporting.ledger import read_newest_steps, read_recent_steps, r
 from sparkml_ops.reporting.page import render_html, render_json
 from sparkml_ops.reporting.published import find_last_look, list_alerts, read_scoring
 from sparkml_ops.reporting.rows import read_metrics
+from sparkml_ops.reporting.searched import read_experiments
 from sparkml_ops.reporting.verdicts import judge_stages
 
 if TYPE_CHECKING:
@@ -38,17 +40,19 @@ class ReportResult:
         path: the page.
         json_path: the same figures as JSON.
         features_path: the page of the feature views; its figures are in `features.json` beside it.
+        experiments_path: the page of trainings and of the newest search; its figures are in `experiments.json` beside it.
         status: ok, attention (a stage wants to be looked at) or no_data.
     """
 
     path: Path
     json_path: Path
     features_path: Path
+    experiments_path: Path
     status: str
 
 
 def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> ReportResult:
-    """Write the summary page of a use case, and that of its feature views, anew from its tables.
+    """Write the summary page of a use case, and those of its feature views and experiments, anew from its tables.
 
     Args:
         use_case: whose page.
@@ -62,7 +66,11 @@ def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Rep
     facts = read_facts(use_case, lake, run_id=run_id)
     verdicts = judge_stages(facts)
     views = read_feature_facts(use_case, lake, written_at=facts.written_at)
+    is_trained = facts.model.newest is not None
+    experiments = read_experiments(use_case, lake, written_at=facts.written_at, is_trained=is_trained)
     texts = {
+        "experiments.json": render_experiments_json(experiments),
+        "experiments.html": render_experiments_html(experiments),
         "features.json": render_features_json(views),
         "features.html": render_features_html(views),
         "summary.json": render_json(facts, verdicts),
@@ -72,7 +80,13 @@ def report(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Rep
     logger.info("summary page of %s: %s", use_case.name, folder / "summary.html")
     statuses = {verdict.status for verdict in verdicts}
     worst = next((status for status in ("attention", "no_data") if status in statuses), "ok")
-    return ReportResult(folder / "summary.html", folder / "summary.json", folder / "features.html", worst)
+    return ReportResult(
+        folder / "summary.html",
+        folder / "summary.json",
+        folder / "features.html",
+        folder / "experiments.html",
+        worst,
+    )
 
 
 def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) -> Facts:

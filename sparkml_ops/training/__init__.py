@@ -1,6 +1,15 @@
 """Search space, distributed tuning, evaluation -> a registered candidate."""
 
+from sparkml_ops.training.compare import TrainingComparison, compare_trainings
 from sparkml_ops.training.reproduce import ReproduceResult, reproduce
 from sparkml_ops.training.train import TrainResult, hash_training, train
 
-__all__ = ["ReproduceResult", "TrainResult", "hash_training", "reproduce", "train"]
+__all__ = [
+    "ReproduceResult",
+    "TrainResult",
+    "TrainingComparison",
+    "compare_trainings",
+    "hash_training",
+    "reproduce",
+    "train",
+]

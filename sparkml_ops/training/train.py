@@ -22,6 +22,7 @@ from sparkml_ops.models import (
     list_versions,
     load_version,
     log_figures,
+    log_learned_rows,
     open_experiment,
     prepare_tracking,
     register_model,
@@ -39,7 +40,7 @@ from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_usable
 from sparkml_ops.training.search import drop_refused
-from sparkml_ops.training.trial_runs import log_outcome, make_trial_logger
+from sparkml_ops.training.trial_runs import describe_learned, log_outcome, make_trial_logger
 from sparkml_ops.training.trial_store import TrialStore
 from sparkml_ops.training.trials import Trial
 
@@ -160,6 +161,7 @@ def _train_version(commission: Commission, store: TrialStore, tracking: Tracking
     with _finish_run(tracking, run):
         try:
             log_figures(tracking, run, RunFigures(tags=commission.origin | {SEARCH_TAG: store.search_id}))
+            log_learned_rows(tracking, run, describe_learned(commission.training_set))
             log_trial = make_trial_logger(tracking, experiment, parent=run, before=before)
 
             def keep(trial: Trial) -> None:

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sparkml_ops.models import RunFigures, Tracking, finish_run, list_nested, log_document, log_figures, start_run
+from sparkml_ops.features import TrainingSet
+from sparkml_ops.models import (
+    LearnedRows,
+    RunFigures,
+    Tracking,
+    finish_run,
+    list_nested,
+    log_document,
+    log_figures,
+    start_run,
+)
 from sparkml_ops.training.trials import Trial
 
 STATUSES: dict[str, Any] = {"ok": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
@@ -38,6 +48,11 @@ def make_trial_logger(
         if f"trial {trial.number}" not in written:
             log_trial(trial)
     return log_trial
+
+
+def describe_learned(made: TrainingSet) -> LearnedRows:
+    """A training set as MLflow notes it."""
+    return LearnedRows(made.version, made.content_hash, made.table, made.table_version, made.rows)
 
 
 def log_outcome(tracking: Tracking, run: str, metadata: dict[str, Any]) -> None:

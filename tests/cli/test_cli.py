@@ -19,6 +19,7 @@ VERBS = sorted(command.callback.__name__ for command in app.registered_commands 
 GROUPED = [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
 GROUPED += [("features", verb) for verb in ("build", "plan", "backfill", "list", "show", "search")]
 GROUPED += [("datasets", verb) for verb in ("list", "show", "diff", "recreate", "export")]
+GROUPED += [("experiments", verb) for verb in ("list", "compare")]
 GROUPED += [("contract", verb) for verb in ("export", "infer", "diff")]
 GROUPED += [("online", verb) for verb in ("publish", "serve", "check")]
 HEAVY = ("pyspark", "mlflow", "pandas", "numpy", "lightgbm", "sklearn", "hyperopt")
@@ -143,6 +144,13 @@ def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["experiments", "nothing"], "there is no use case 'nothing'"),
+        (["experiments", "lst", "flights"], "No such command 'lst'. Did you mean 'list'?"),
+        (["experiments", "flights", "--sort", "best"], "'best' is not one of 'metric', 'time'"),
+        (["experiments", "flights", "--last", "0"], "greater than or equal to 1"),
+        (["experiments", "compare", "flights", "1"], "Missing argument 'NEW'"),
+        (["experiments", "compare", "flights", "1", "2.0"], "expected a number, an alias or latest"),
+        (["experiments", "compare", "flights", "3", "3"], "expected two versions"),
         (["runn"], "No such command 'runn'. Did you mean 'run', 'runs'?"),
         (["run"], "Missing argument 'USE_CASE'"),
         (["run", "flights", "--from", "nope"], "'nope' is not one of"),

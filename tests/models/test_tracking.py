@@ -10,11 +10,13 @@ import pytest
 
 from sparkml_ops.errors import SetupError
 from sparkml_ops.models import (
+    LearnedRows,
     RunFigures,
     Tracking,
     close_abandoned_runs,
     finish_run,
     log_figures,
+    log_learned_rows,
     open_experiment,
     prepare_tracking,
     start_run,
@@ -116,3 +118,13 @@ def test_runs_of_a_killed_process_are_closed_and_those_of_living_ones_kept(track
     assert statuses == {"mine": "RUNNING", "done": "FINISHED", "parent": "KILLED", "trial": "KILLED"}
     assert tracking.client.get_run(mine).info.end_time is None
     assert close_abandoned_runs(tracking, experiment) == []
+
+
+def test_what_a_run_learned_from_is_noted_once(tracking: Tracking) -> None:
+    run = start_run(tracking, open_experiment(tracking, "shop"), name="train")
+    learned = LearnedRows("ts-1", "0123456789abcdef", "training_set_ts_1", 3, {"train": 6, "test": 2})
+    for _ in range(2):  # a search that was killed goes on with the same run
+        log_learned_rows(tracking, run, learned)
+    (noted,) = tracking.client.get_run(run).inputs.dataset_inputs
+    assert (noted.dataset.name, noted.dataset.digest) == ("ts-1", "0123456789abcdef")
+    assert noted.dataset.profile == '{"num_rows": 8, "train": 6, "test": 2}'

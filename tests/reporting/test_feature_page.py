@@ -60,7 +60,7 @@ def test_the_page_is_well_formed_loads_nothing_and_links_to_itself_and_the_summa
     ids = [str(attrs["id"]) for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     links = {str(attrs["href"]) for _, attrs in page.tags if "href" in attrs}
-    assert links == {"summary.html", "#spending", "#visits"}
+    assert links == {"summary.html", "experiments.html", "#spending", "#visits"}
     drawn = [attrs for tag, attrs in page.tags if tag == "svg" and attrs.get("role") == "img"]
     assert len(drawn) == 2
     assert all(name in ids for attrs in drawn for name in str(attrs["aria-labelledby"]).split())

@@ -213,6 +213,8 @@ def test_a_report_moves_no_table_and_leaves_no_other_file(use_case: UseCase, sho
     again = report(use_case, shop)
     assert read_versions(shop) == before
     assert sorted(path.name for path in again.path.parent.iterdir()) == [
+        "experiments.html",
+        "experiments.json",
         "features.html",
         "features.json",
         "summary.html",
@@ -251,11 +253,43 @@ def test_a_page_that_fails_leaves_the_old_one(use_case: UseCase, shop: Lake, mon
         report(use_case, replace(shop), run_id="r2")
     assert path.read_text() == before
     assert sorted(file.name for file in path.parent.iterdir()) == [
+        "experiments.html",
+        "experiments.json",
         "features.html",
         "features.json",
         "summary.html",
         "summary.json",
     ]
+
+
+def test_the_newest_search_is_told_each_trial_as_it_ended_last(shop: Lake, tmp_path: Path) -> None:
+    trials = [
+        ("early", 0, "ok", 0.5, 0.55, 0),
+        ("late", 1, "ok", 0.3, 0.7, 6),
+        ("late", 0, "cancelled", None, None, 1),
+        ("late", 0, "ok", 0.4, 0.6, 3),
+        ("late", 2, "failed", None, None, 5),
+        ("late", 3, "cancelled", None, None, 9),
+    ]
+    rows = [
+        (search, number, status, loss, {} if auc is None else {"roc_auc": auc}, f'{{"num_leaves": {number}}}',
+         "Traceback\nValueError: no" if status == "failed" else None, SCORED_AT + timedelta(minutes=minutes), "ts-1")
+        for search, number, status, loss, auc, minutes in trials
+    ]  # fmt: skip
+    schema = (
+        "search_id string, number int, status string, loss double, metrics map<string, double>, params string, cause string, "
+        "ended_at timestamp, training_set string"
+    )
+    append_once(shop, "trials", shop.spark.createDataFrame(rows, schema), write_id="t1")
+    result = report(make_use_case(tmp_path), shop)
+    found = json.loads(result.experiments_path.with_suffix(".json").read_text())["facts"]
+    assert [(one["number"], one["figure"], one["cause"]) for one in found["trials"]] == [
+        (0, 0.6, None), (1, 0.7, None), (2, None, "ValueError: no"),
+    ]  # fmt: skip
+    assert (found["metric"], found["training_set"], found["trainings"]) == ("roc_auc", "ts-1", [])
+    page = parse_page(result.experiments_path.read_text())
+    assert "3 trials on training set ts-1 , 1 failed" in page.text
+    assert "script" not in {tag for tag, _ in page.tags}
 
 
 def test_a_card_of_what_the_package_says() -> None:

@@ -43,7 +43,9 @@ def make_decisions(rows: int = 1500, seed: int = 0) -> pd.DataFrame:
     return frame.astype({"orders__amount": object, "nothing": object}).where(frame.notna(), None)
 
 
-def write_training_set(lake: Lake, decisions: pd.DataFrame, version: str = "ts-0123456789ab") -> TrainingSet:
+def write_training_set(
+    lake: Lake, decisions: pd.DataFrame, version: str = "ts-0123456789ab", *, content: str = "c"
+) -> TrainingSet:
     rows = lake.spark.createDataFrame(decisions, SCHEMA)
     commit = append_once(lake, training_set_table(version), rows, write_id=version)
     counted = {part: int((decisions["split"] == part).sum()) for part in ("train", "valid", "test")}
@@ -52,7 +54,7 @@ def write_training_set(lake: Lake, decisions: pd.DataFrame, version: str = "ts-0
     described = TrainingSet(
         version=version, table=commit.table, table_version=commit.version, inputs={"clean_orders": 0}, rows=counted,
         positives=positives, left_out={}, feature_columns=FEATURES, definition="{}", definition_hash="d",
-        content_hash="c", as_of=now, newest=now, run_id="r", created_at=now,
+        content_hash=content, as_of=now, newest=now, run_id="r", created_at=now,
     )  # fmt: skip
     listed = lake.spark.createDataFrame([to_row(described)], TRAINING_SETS_SCHEMA)
     append_once(lake, TRAINING_SETS, listed, write_id=version)

@@ -1,5 +1,6 @@
 """A training set goes in, one registered candidate comes out, however often it is asked for."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,15 @@ def test_mlflow_has_the_training_and_its_trials(trained: dict[str, Any]) -> None
     assert parent.data.metrics["candidate_roc_auc"] == result.figures["candidate"]["roc_auc"]["value"]
     assert parent.data.tags["training_set_version"] == trained["training_set"].version
     assert "figures.json" in [file.path for file in client.list_artifacts(result.mlflow_run_id)]
+
+
+def test_mlflow_shows_what_the_run_learned_from(trained: dict[str, Any]) -> None:
+    client, made = trained["tracking"].client, trained["training_set"]
+    (noted,) = client.get_run(trained["result"].mlflow_run_id).inputs.dataset_inputs
+    assert (noted.dataset.name, noted.dataset.digest) == (made.version, made.content_hash)
+    assert [(tag.key, tag.value) for tag in noted.tags] == [("mlflow.data.context", "training")]
+    assert json.loads(noted.dataset.source)["delta_table_version"] == made.table_version
+    assert json.loads(noted.dataset.profile) == {"num_rows": 1500, **made.rows}
 
 
 def test_the_lake_has_the_run_and_its_figures(trained: dict[str, Any]) -> None:
