@@ -100,7 +100,7 @@ def test_an_sklearn_class_is_fitted_behind_its_preparation(folder: str, rows: Pa
             [],
             r"cannot be imported: .*No module named 'somebody'.* workers too \(spark-submit --py-files",
         ),
-        ("pandas.io.Nothing", [], "cannot be imported: AttributeError"),
+        ("lightgbm.LGBMClasifier", [], "cannot be imported: AttributeError: .*Did you mean 'LGBMClassifier'"),
         ("tests.training.own_trainers.Untagged", [], "SPARKML_OPS_TRUSTED_PACKAGES"),
     ],
 )

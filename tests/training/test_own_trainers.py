@@ -1,6 +1,7 @@
 """A user's own trainer is given what its `fit` names and nothing else; what it lacks or answers wrongly is said with its name."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,15 @@ import pytest
 
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, ModelError, TrainingError
+from sparkml_ops.lake import Lake
+from sparkml_ops.models import find_version, load_version, prepare_tracking
 from sparkml_ops.models.kinds import own as own_kind
 from sparkml_ops.training.attempts import TrialTask, try_params
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.matrix import Matrix, Part
+from sparkml_ops.training.train import train
 from tests.training import own_trainers
+from tests.training.conftest import make_decisions, make_use_case, write_training_set
 
 HERE = "tests.training.own_trainers"
 SETTINGS = FitSettings(f"{HERE}.Shares", {}, "roc_auc", 3, 10, [1])
@@ -23,7 +28,7 @@ def _trust(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARKML_OPS_TRUSTED_PACKAGES", "tests")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def matrix(monkeypatch: pytest.MonkeyPatch) -> Matrix:
     random = np.random.default_rng(0)
     features = np.column_stack([random.normal(size=300), random.integers(0, 5, 300)])
@@ -52,6 +57,7 @@ def test_fit_is_given_what_it_names(matrix: Matrix) -> None:
     assert heavy["weight"][labels == 1].sum() == pytest.approx(heavy["weight"][labels == 0].sum())
 
 
+@pytest.mark.usefixtures("matrix")
 def test_parameters_go_to_the_constructor() -> None:
     assert try_trainer("Shares", params={"bins": 4})["metrics"] != try_trainer("Shares", params={"bins": 2})["metrics"]
 
@@ -109,6 +115,7 @@ def test_a_file_that_names_something_else_is_not_read(head: bytes, told: str) ->
     assert told in str(raised.value)
 
 
+@pytest.mark.usefixtures("matrix")
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -128,6 +135,7 @@ def test_answers_that_are_no_probabilities_end_the_trial_with_the_name_of_the_cl
     assert told in cause
 
 
+@pytest.mark.usefixtures("matrix")
 @pytest.mark.parametrize(
     ("name", "told"),
     [
@@ -165,3 +173,14 @@ def test_one_class_alone_is_refused(matrix: Matrix) -> None:
     alone = replace(matrix.rows, labels=np.ones(300))
     with pytest.raises(TrainingError, match="need both classes; all 300 rows have the label 1"):
         find_estimator(SETTINGS.estimator).fit_final(alone, SETTINGS, 0)
+
+
+def test_a_trainer_goes_through_the_whole_training(shop_lake: Lake, root: Path) -> None:
+    write_training_set(shop_lake, make_decisions())
+    search = {"max_trials": 2, "parallelism": 1, "space": {"bins": {"choice": [4, 12]}}}
+    wishes: dict[str, Any] = {"estimator": f"{HERE}.SavedShares", "params": {"least": 0.01}, "search": search}
+    result = train(make_use_case(root, class_weight="balanced", **wishes), shop_lake)
+    tracking = prepare_tracking(make_use_case(root).environment)
+    model = load_version(tracking, find_version(tracking, "shop", version=result.model_version))
+    assert (model.kind, model.estimator.bins, result.trials) == ("own", result.params["bins"], 2)
+    assert result.figures["candidate"]["roc_auc"]["value"] > 0.6

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -78,7 +80,8 @@ def list_known(estimator: str) -> list[str]:
     named = [name for name, one in inspect.signature(found).parameters.items() if one.kind is not one.VAR_KEYWORD]
     if not hasattr(found, "get_params") or list_required(found):
         return named
-    return [*named, *(name for name in sorted(found().get_params()) if name not in named)]
+    made: Any = found()
+    return [*named, *(name for name in sorted(made.get_params()) if name not in named)]
 
 
 def list_required(found: Any) -> list[str]:
@@ -149,4 +152,8 @@ def _tell_absent(estimator: str, error: Exception) -> str:
     told = f"model.estimator: {estimator} cannot be imported: {type(error).__name__}: {_shorten(error)}."
     if package in EXTRAS and isinstance(error, ModuleNotFoundError):
         return f"{told} It needs an extra: pip install 'sparkml-ops[{package}]'"
-    return f"{told} {WHERE}"
+    if not isinstance(error, AttributeError):
+        return f"{told} {WHERE}"
+    module, name = re.split(r"[.:](?=\w+$)", estimator)
+    near = get_close_matches(name, dir(sys.modules.get(module)), n=1)
+    return f"{told} Did you mean {near[0]!r}?" if near else told
