@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
 from sparkml_ops.config.model import Model
+from sparkml_ops.config.search import Search
 from sparkml_ops.errors import ConfigError, ModelError, TrainingError
 from sparkml_ops.lake import Lake
 from sparkml_ops.models import find_version, load_version, prepare_tracking
@@ -15,6 +17,7 @@ from sparkml_ops.models.kinds import own as own_kind
 from sparkml_ops.training.attempts import TrialTask, try_params
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.matrix import Matrix, Part
+from sparkml_ops.training.search import run_search
 from sparkml_ops.training.train import train
 from tests.training import own_trainers
 from tests.training.conftest import make_decisions, make_use_case, write_training_set
@@ -184,3 +187,19 @@ def test_a_trainer_goes_through_the_whole_training(shop_lake: Lake, root: Path) 
     model = load_version(tracking, find_version(tracking, "shop", version=result.model_version))
     assert (model.kind, model.estimator.bins, result.trials) == ("own", result.params["bins"], 2)
     assert result.figures["candidate"]["roc_auc"]["value"] > 0.6
+
+
+def test_a_worker_without_the_module_says_so(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers were started without this folder on their path, as those of a cluster are."""
+    (tmp_path / "only_on_the_driver.py").write_text(f"from {HERE} import Shares\n\nclass Here(Shares):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    estimator = "only_on_the_driver.Here"
+    assert find_estimator(estimator).KIND == "own"
+    task = TrialTask("nowhere", replace(SETTINGS, estimator=estimator))
+    search = Search.model_validate({"max_trials": 1, "parallelism": 1, "space": {"bins": {"choice": [4]}}})
+    with pytest.raises(TrainingError) as raised:
+        run_search(task, search, spark, before=[], on_finished=lambda _: None)
+    assert "only_on_the_driver.Here cannot be imported: ModuleNotFoundError" in str(raised.value)
+    assert "on each of Spark's workers too (spark-submit --py-files" in str(raised.value)

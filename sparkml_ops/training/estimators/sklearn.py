@@ -95,6 +95,9 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Fit on the weighted training rows, judge on the tuning rows, each of which counts once."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    find_named(
+        settings.estimator
+    )  # that it is not on this worker is to be told first, and not after the rows were mapped
     matrix = _load_matrix(folder)
     require_both_classes(matrix.valid.labels, "to tune on")
     with threadpool_limits(limits=1):
