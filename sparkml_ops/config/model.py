@@ -83,8 +83,8 @@ class Model(Section):
     task: Literal["binary"]
     estimator: str = Field(
         default="lightgbm",
-        pattern=r"^(lightgbm|[A-Za-z_]\w*(\.\w+)+)$",
-        description="lightgbm, or the dotted path of an sklearn-compatible class",
+        pattern=r"^(lightgbm|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*)$",
+        description="lightgbm, or the dotted path of a class, or package.module:function that returns an estimator",
     )
     params: dict[str, Any] = Field(default={}, description="parameters that are not searched")
     search: Search = Search()

@@ -10,6 +10,7 @@ from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, St
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.encoder import find_kind
 from sparkml_ops.models.kinds import find_estimator_kind
+from sparkml_ops.models.kinds.trust import adopt_named_packages, list_named_packages
 from sparkml_ops.models.package import (
     PackagedModel,
     digest_package,
@@ -74,8 +75,13 @@ def _check_rows(rows: DataFrame, model: PackagedModel, added: list[str]) -> None
 def ship_model(spark: SparkSession, model: PackagedModel) -> Callable[[], PackagedModel]:
     """A function that gives the model to a task: it travels to each worker once, and is parsed there once."""
     files = dump_package(model)
-    digest, shipped = digest_package(files), spark.sparkContext.broadcast(files)
-    return lambda: _load_once(digest, lambda: shipped.value)
+    digest, shipped, trusted = digest_package(files), spark.sparkContext.broadcast(files), list_named_packages()
+
+    def load() -> PackagedModel:
+        adopt_named_packages(trusted)
+        return _load_once(digest, lambda: shipped.value)
+
+    return load
 
 
 def _make_scorer(

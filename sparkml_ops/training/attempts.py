@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sparkml_ops.errors import TrainingError
+from sparkml_ops.errors import SparkMLOpsError, TrainingError
 from sparkml_ops.training.estimators import FitSettings, find_estimator, find_loss
 
 MAX_CAUSE_LENGTH = 2000
@@ -46,6 +46,8 @@ def try_params(task: TrialTask, params: Mapping[str, Any]) -> dict[str, Any]:
         outcome |= {"loss": loss, "metrics": dict(fit.metrics), "rounds": fit.rounds}
     except MemoryError:
         outcome["cause"] = _tell_memory(task.memory_gb)
+    except SparkMLOpsError as error:  # the user's to mend: no traceback says more
+        outcome["cause"] = " ".join(str(error).split())[:MAX_CAUSE_LENGTH]
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the cause
         is_memory = "bad_alloc" in str(error) or "cannot allocate" in str(error).lower()
         outcome["cause"] = _tell_memory(task.memory_gb) if is_memory else traceback.format_exc()[-MAX_CAUSE_LENGTH:]

@@ -114,7 +114,7 @@ def test_what_comes_from_the_environment_is_never_shown(project: Path, monkeypat
     assert "hunter2" not in "\n".join(lines)
     hidden = "a value from the environment, which is not shown"
     assert (
-        f"conf/shop.yml:62: model.estimator: {hidden}; allowed: lightgbm, or the dotted path of an sklearn-compatible class"
+        f"conf/shop.yml:62: model.estimator: {hidden}; allowed: lightgbm, or the dotted path of a class, or package.module:function that returns an estimator"
         in lines
     )
     assert (

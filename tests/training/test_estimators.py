@@ -95,7 +95,13 @@ def test_an_sklearn_class_is_fitted_behind_its_preparation(folder: str, rows: Pa
         (FOREST, ["n_estimator"], "Did you mean 'n_estimators'"),
         ("sklearn.ensemble.RandomWood", [], "cannot be imported"),
         ("sklearn.linear_model.Ridge", [], "has no predict_proba"),
-        ("somebody.Else", [], "SPARKML_OPS_TRUSTED_PACKAGES"),
+        (
+            "somebody.Else",
+            [],
+            r"cannot be imported: .*No module named 'somebody'.* workers too \(spark-submit --py-files",
+        ),
+        ("lightgbm.LGBMClasifier", [], "cannot be imported: AttributeError: .*Did you mean 'LGBMClassifier'"),
+        ("tests.training.own_trainers.Untagged", [], "SPARKML_OPS_TRUSTED_PACKAGES"),
     ],
 )
 def test_what_cannot_be_trained_is_said(estimator: str, names: list[str], message: str) -> None:

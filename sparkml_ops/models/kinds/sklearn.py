@@ -1,26 +1,20 @@
 """scikit-learn estimators and what keeps to their interface, in skops' format: no pickle, named types only."""
 
-import os
 import re
 import zipfile
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.errors import ModelError
+from sparkml_ops.models.kinds.trust import TRUST_VARIABLE, list_trusted_packages
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 FILE_NAME = "model.skops"
-TRUSTED_PACKAGES = ("sklearn", "numpy", "scipy", "collections", "lightgbm", "xgboost")
-TRUST_VARIABLE = "SPARKML_OPS_TRUSTED_PACKAGES"
-"""Environment variable with further packages, separated by commas, whose classes may be read from a model file."""
-
-
-def list_trusted_packages() -> tuple[str, ...]:
-    """Packages whose classes may be read from a model file."""
-    named = os.environ.get(TRUST_VARIABLE, "").split(",")
-    return (*TRUSTED_PACKAGES, *(name.strip() for name in named if name.strip()))
+TRUSTED_TYPES = ("functools.partial",)
+"""Of packages that are not trusted as a whole; the function that is bound is a type of its own, and looked at too."""
 
 
 def dump_estimator(estimator: Any) -> bytes:
@@ -43,7 +37,7 @@ def load_estimator(content: bytes) -> Any:
         named = skops.io.get_untrusted_types(data=content)
     except zipfile.BadZipFile as error:
         raise ModelError(f"The skops model file is damaged: {error}") from error
-    refused = sorted(name for name in named if name.split(".")[0] not in list_trusted_packages())
+    refused = list_refused(named)
     if refused:
         raise ModelError(
             f"The model file holds types of packages that are not trusted: {', '.join(refused[:5])}. "
@@ -51,6 +45,12 @@ def load_estimator(content: bytes) -> Any:
             f"{TRUST_VARIABLE} if the model is yours."
         )
     return skops.io.loads(content, trusted=named)
+
+
+def list_refused(types: Iterable[str]) -> list[str]:
+    """Those of some types, named with their package, that are not read from a model file."""
+    trusted = list_trusted_packages()
+    return sorted(name for name in types if name.split(".")[0] not in trusted and name not in TRUSTED_TYPES)
 
 
 def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -64,8 +64,8 @@ def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDA
 
 
 def has_contributions(estimator: Any) -> bool:
-    """Only a linear model behind a pipeline says what each column adds."""
-    return hasattr(estimator, "steps") and hasattr(estimator[-1], "coef_")
+    """Only a linear model says what each column adds, behind steps whose columns each come from one column of the matrix."""
+    return hasattr(estimator, "steps") and hasattr(estimator[-1], "coef_") and _find_origins(estimator) is not None
 
 
 def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -73,12 +73,10 @@ def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArra
     import numpy as np
     from scipy import sparse
 
-    inputs = [f"x{position}" for position in range(matrix.shape[1])]
+    origins = _find_origins(estimator) or []
     prepared = sparse.csr_matrix(estimator[:-1].transform(matrix))
-    names = estimator[:-1].get_feature_names_out(inputs)
-    origin = [int(re.search(r"x(\d+)", name.split("__")[-1])[1]) for name in names]  # type: ignore[index]
     weights = sparse.csr_matrix(
-        (np.ravel(estimator[-1].coef_), (np.arange(len(names)), origin)), shape=(len(names), matrix.shape[1])
+        (np.ravel(estimator[-1].coef_), (np.arange(len(origins)), origins)), shape=(len(origins), matrix.shape[1])
     )
     return np.asarray((prepared @ weights).todense(), dtype=np.float64)
 
@@ -86,3 +84,14 @@ def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArra
 def count_contribution_steps(estimator: Any) -> int:
     """One multiplication for each coefficient, which is next to nothing."""
     return int(estimator[-1].coef_.size)
+
+
+def _find_origins(estimator: Any) -> list[int] | None:
+    """Column of the matrix that each prepared column comes from; None where steps mix columns or do not tell."""
+    try:
+        inputs = [f"x{position}" for position in range(estimator.n_features_in_)]
+        names = estimator[:-1].get_feature_names_out(inputs)
+    except (AttributeError, ValueError, TypeError):
+        return None
+    found = [re.fullmatch(r"x(\d+)(_[^ ^]*)?", name.split("__")[-1]) for name in names]
+    return None if None in found else [int(match[1]) for match in found if match is not None]

@@ -10,6 +10,7 @@ from typing import Any
 from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import require_both_classes
 from sparkml_ops.training.matrix import Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
 
@@ -95,6 +96,7 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given; `deterministic` keeps the trees the same for any number of threads."""
     import lightgbm
 
+    require_both_classes(rows.labels, "to fit on")
     params = _complete_params(settings, threads=settings.threads or len(os.sched_getaffinity(0)))
     params.pop("num_iterations", None)
     data = _bin_rows(weigh_part(rows, settings.class_weight), params, settings.categorical_positions)
@@ -138,6 +140,8 @@ def _load_binned(
     The rows to tune on have no weights: figures and the end of boosting are those of rows that count once each.
     """
     matrix = map_matrix(folder)
+    require_both_classes(matrix.train.labels, "to fit on")
+    require_both_classes(matrix.valid.labels, "to tune on")
     params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
     train = _bin_rows(weigh_part(matrix.train, class_weight), params, categorical)
     return train, _bin_rows(replace(matrix.valid, weights=None), params, categorical, like=train)

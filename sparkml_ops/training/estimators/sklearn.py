@@ -1,26 +1,39 @@
-"""scikit-learn classifiers and whatever keeps to their interface, behind a pipeline that prepares the matrix."""
+"""scikit-learn classifiers, pipelines, and whatever keeps to their interface."""
 
-import difflib
-import importlib
 import inspect
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from sparkml_ops.config.model import Model
-from sparkml_ops.errors import ConfigError
-from sparkml_ops.models.kinds.sklearn import TRUST_VARIABLE, list_trusted_packages
+from sparkml_ops.errors import ConfigError, TrainingError
+from sparkml_ops.models.kinds import sklearn as kind
+from sparkml_ops.models.kinds.trust import TRUST_VARIABLE
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import measure_answers, require_both_classes
+from sparkml_ops.training.estimators.named import (
+    find_named,
+    list_known,
+    list_required,
+    make_estimator,
+    refuse_unknown,
+)
+from sparkml_ops.training.estimators.preparation import (
+    fill_empty,
+    prepare_columns,
+    spread_directions,
+    takes_matrix,
+    takes_sparse,
+    tell_levels,
+)
 from sparkml_ops.training.matrix import Matrix, Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 KIND = "sklearn"
 DIRECTIONS = "monotonic_cst"
+OF_CLASSES = ("class_weight", "scale_pos_weight", "is_unbalance")
 CAN_HEED_DIRECTIONS = (
     "lightgbm",
     "sklearn.ensemble.HistGradientBoostingClassifier",
@@ -31,83 +44,92 @@ CAN_HEED_DIRECTIONS = (
 
 
 def check_params(estimator: str, names: Sequence[str]) -> None:
-    """Refuse a class that cannot be had, that gives no probabilities, or whose models could not be read back.
+    """Refuse what cannot be had, gives no probabilities, or makes models that could not be read back.
 
     Raises:
         ConfigError: Says which, with the nearest known parameter.
     """
-    package = estimator.split(".", 1)[0]
-    if package not in list_trusted_packages():
-        raise ConfigError(
-            f"Models of the package {package!r} would not be read back: it is not trusted. If it is yours, name it in "
-            f"the environment variable {TRUST_VARIABLE}, here and where the model is used."
-        )
-    known = inspect.signature(_find_class(estimator)).parameters
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError(
-                f"{estimator} has no parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
-            )
+    found = find_named(estimator)
+    if inspect.isclass(found):
+        require_trusted([f"{found.__module__}.{found.__qualname__}"])
+        if not callable(getattr(found, "predict_proba", None)):
+            raise ConfigError(f"model.estimator: {estimator} has no predict_proba, so it gives no probabilities.")
+    refuse_unknown(estimator, names, list_known(estimator))
+    if not inspect.isclass(found) or not list_required(found):
+        _require_storable(estimator, make_estimator(estimator, {}))
 
 
 def check_wishes(model: Model, names: Sequence[str]) -> None:
-    """Refuse wishes that the class cannot heed, and parameters that say the same a second time.
+    """Refuse wishes that cannot be heeded, and parameters that say the same a second time.
 
     Raises:
         ConfigError: Says which wish, and who could heed it.
     """
-    found = _find_class(model.estimator)
+    made = make_estimator(model.estimator, model.params)
+    if set(names) <= set(model.params) and not hasattr(made, "predict_proba"):
+        raise ConfigError(
+            f"model.estimator: {model.estimator} has no predict_proba with these parameters, so it gives no probabilities."
+        )
     weighed = [key for key in ("class_weight", "sample_weight") if getattr(model, key) is not None]
-    if weighed and "sample_weight" not in inspect.signature(found.fit).parameters:
+    if weighed and name_weights(made) is None:
         raise ConfigError(
             f"model.{weighed[0]}: {model.estimator} takes no weights of rows: its fit has no argument sample_weight. Take "
             "another estimator, such as lightgbm, or leave the weights out."
         )
-    if model.monotone and DIRECTIONS not in inspect.signature(found).parameters:
+    if model.monotone and not _has_parameter(made, DIRECTIONS):
         raise ConfigError(
             f"model.monotone: {model.estimator} cannot keep a direction: it has no parameter {DIRECTIONS}. These can: "
             f"{', '.join(CAN_HEED_DIRECTIONS)}."
         )
-    for key, name in (("class_weight", "class_weight"), ("monotone", DIRECTIONS)):
-        if getattr(model, key) and name in names:
-            raise ConfigError(
-                f"{model.estimator}: the parameter {name!r} would say a second time what model.{key} says: keep one of "
-                "the two."
-            )
+    second = {"class_weight": OF_CLASSES, "monotone": (DIRECTIONS,)}
+    for key, twice in second.items():
+        for name in names:
+            if getattr(model, key) and name.rpartition("__")[2] in twice:
+                raise ConfigError(
+                    f"{model.estimator}: the parameter {name!r} would say a second time what model.{key} says: keep one of "
+                    "the two."
+                )
 
 
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Fit on the weighted training rows, judge on the tuning rows, each of which counts once."""
-    from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    find_named(
+        settings.estimator
+    )  # that it is not on this worker is to be told first, and not after the rows were mapped
     matrix = _load_matrix(folder)
+    require_both_classes(matrix.valid.labels, "to tune on")
     with threadpool_limits(limits=1):
         fitted = fit_final(matrix.train, settings, 0)
-        probabilities = fitted.predict_proba(matrix.valid.features)[:, 1]
-    judges = {"roc_auc": roc_auc_score, "pr_auc": average_precision_score, "log_loss": log_loss}
-    labels = matrix.valid.labels
-    return TrialFit(metrics={name: float(judge(labels, probabilities)) for name, judge in judges.items()}, rounds=0)
+        answers = kind.predict_probabilities(fitted, np.asarray(matrix.valid.features))
+    return TrialFit(metrics=measure_answers(matrix.valid.labels, answers), rounds=0)
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: ARG001  # it has no rounds
-    """Fit a pipeline: missing values filled, numbers scaled, levels one column each, then the classifier."""
-    from sklearn.pipeline import make_pipeline
+    """Fit on the matrix as it is where the estimator handles that, else a pipeline with our preparation before it.
 
-    found = _find_class(settings.estimator)
-    seed = {"random_state": settings.seed} if "random_state" in inspect.signature(found).parameters else {}
-    classifier = found(**{**seed, **settings.params})
-    preparation = prepare_columns(
-        rows.features.shape[1], settings.categorical_positions, sparse=_takes_sparse(classifier)
-    )
-    prepared = preparation.fit_transform(rows.features)
-    if any(settings.directions):
-        classifier.set_params(**{DIRECTIONS: _spread_directions(preparation, settings)})
+    Raises:
+        TrainingError: There is one class only, or the estimator refuses the rows or its parameters.
+    """
+    require_both_classes(rows.labels, "to fit on")
+    positions, features = list(settings.categorical_positions), np.asarray(rows.features)
+    made = make_estimator(settings.estimator, settings.params, positions=positions, seed=settings.seed)
     weights = weigh_part(rows, settings.class_weight).weights
-    weighed = {} if weights is None else {"sample_weight": weights}
-    classifier.fit(prepared, rows.labels.astype(np.int64), **weighed)
-    return make_pipeline(preparation, classifier)
+    weighed = {} if weights is None else {str(name_weights(made)): weights}
+    labels = rows.labels.astype(np.int64)
+    try:
+        if not takes_matrix(settings.estimator, made):
+            return _fit_prepared(made, rows, settings, weighed)
+        if inspect.isclass(find_named(settings.estimator)):
+            tell_levels(made, positions, features.shape[1], settings.params)
+            features = fill_empty(features)
+        if any(settings.directions):
+            made.set_params(**{DIRECTIONS: list(settings.directions)})
+        return made.fit(features, labels, **weighed)
+    except ValueError as error:
+        said = " ".join(str(error).split())[:500]
+        raise TrainingError(f"{settings.estimator} could not be fitted: {said}") from error
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noqa: ARG001
@@ -115,55 +137,61 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noq
     return {}
 
 
-def prepare_columns(width: int, categorical: Sequence[int], *, sparse: bool = True) -> Any:
-    """Median for missing numbers, then zero mean and unit variance; one column per level, and one for missing ones.
+def name_weights(made: Any) -> str | None:
+    """The argument of `fit` for weights of rows: a pipeline passes them on to its last step; None where there is none."""
+    prefix = ""
+    while getattr(made, "steps", None):
+        name, made = made.steps[-1]
+        prefix += f"{name}__"
+    fit = getattr(made, "fit", None)
+    has_weights = fit is not None and "sample_weight" in inspect.signature(fit).parameters
+    return f"{prefix}sample_weight" if has_weights else None
 
-    Args:
-        width: Columns of the matrix.
-        categorical: Positions of those that hold codes of levels.
-        sparse: Whether the prepared matrix may be sparse, as it is where there are many levels.
+
+def require_trusted(types: Sequence[str]) -> None:
+    """Refuse types of packages that no model would be read back with.
+
+    Raises:
+        ConfigError: Says which variable to name the package in.
     """
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    numbers = [position for position in range(width) if position not in set(categorical)]
-    scaled = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
-    spread = make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0), OneHotEncoder(handle_unknown="ignore"))
-    parts = [("numbers", scaled, numbers), ("levels", spread, list(categorical))]
-    return ColumnTransformer(parts, sparse_threshold=0.3 if sparse else 0)
+    refused = kind.list_refused(types)
+    if refused:
+        raise ConfigError(
+            f"Models of the package {refused[0].split('.')[0]!r} would not be read back: it is not trusted ({refused[0]}). "
+            f"If it is yours, name it in the environment variable {TRUST_VARIABLE}, here and where the model is used."
+        )
 
 
-def _spread_directions(preparation: Any, settings: FitSettings) -> "NDArray[np.int64]":
-    """The directions by the columns that come out of the preparation.
+def _require_storable(estimator: str, made: Any) -> None:
+    import skops.io
 
-    Numbers come in their order, scaled by a positive factor, which keeps a direction; columns of levels have none.
-    """
-    width = max(part.stop for part in preparation.output_indices_.values())
-    categorical = set(settings.categorical_positions)
-    numbers = [direction for at, direction in enumerate(settings.directions) if at not in categorical]
-    spread = np.zeros(width, dtype=np.int64)
-    spread[preparation.output_indices_["numbers"]] = numbers
-    return spread
-
-
-def _takes_sparse(classifier: Any) -> bool:
-    """Whether it fits sparse matrices; those that keep to sklearn's interface without its tags are taken at their word."""
-    from sklearn.utils import get_tags
-
-    return not hasattr(classifier, "__sklearn_tags__") or bool(get_tags(classifier).input_tags.sparse)
-
-
-def _find_class(estimator: str) -> Any:
-    module, _, name = estimator.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"model.estimator: {estimator} cannot be imported: {error}") from error
-    if not callable(getattr(found, "predict_proba", None)):
-        raise ConfigError(f"model.estimator: {estimator} has no predict_proba, so it gives no probabilities.")
-    return found
+        content = kind.dump_estimator(made)
+        require_trusted(skops.io.get_untrusted_types(data=content))
+        kind.load_estimator(content)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"model.estimator: {estimator} cannot be stored without running code, and so not be read back: "
+            f"{type(error).__name__}: {error}. Steps must be classes, and functions with names of their own, not lambdas."
+        ) from error
+
+
+def _fit_prepared(made: Any, rows: Part, settings: FitSettings, weighed: dict[str, Any]) -> Any:
+    from sklearn.pipeline import make_pipeline
+
+    positions = settings.categorical_positions
+    preparation = prepare_columns(rows.features.shape[1], positions, sparse=takes_sparse(made))
+    prepared = preparation.fit_transform(rows.features)
+    if any(settings.directions):
+        made.set_params(**{DIRECTIONS: spread_directions(preparation, settings.directions, positions)})
+    made.fit(prepared, rows.labels.astype(np.int64), **weighed)
+    return make_pipeline(preparation, made)
+
+
+def _has_parameter(made: Any, name: str) -> bool:
+    return hasattr(made, "get_params") and name in made.get_params(deep=False)
 
 
 @lru_cache(maxsize=1)
