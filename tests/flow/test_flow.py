@@ -210,7 +210,7 @@ def test_sql_and_runs_answer_in_json(project: Project, cli: Cli) -> None:
         (("sql", "flights", "SELECT nope FROM runs"), 2, "Spark refuses this query"),
         (("sql", "flights", "SELECT * FROM nothing_here"), 1, "has no table nothing_here"),
         (("score", "flights", "--batch", "../up"), 2, "is no batch name"),
-        (("promote", "flights", "--version", "99"), 1, "has no version 99"),
+        (("promote", "flights", "--version", "99"), 2, "has no version 99"),
     ],
 )
 def test_a_wrong_question_gets_a_clear_answer(cli: Cli, arguments: tuple[str, ...], code: int, message: str) -> None:
