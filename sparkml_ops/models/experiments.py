@@ -177,6 +177,12 @@ def finish_run(tracking: Tracking, run: str, status: RunStatus, *, ended_at: dat
     tracking.client.set_terminated(run, status=status, end_time=_to_milliseconds(ended_at or datetime.now(UTC)))
 
 
+def complete_run(tracking: Tracking, run: str) -> None:
+    """End a run as FINISHED whose outcome is there, though its process was killed before it could say so."""
+    if tracking.client.get_run(run).info.status != "FINISHED":
+        finish_run(tracking, run, "FINISHED")
+
+
 def close_abandoned_runs(tracking: Tracking, experiment: str) -> list[str]:
     """Mark runs as KILLED that a dead process of this host has left RUNNING.
 

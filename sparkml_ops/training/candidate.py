@@ -97,7 +97,9 @@ def make_candidate(
     threshold = pick_threshold(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
     judgement = judge_candidate(use_case, rows, candidate, folder=folder, threshold=threshold)
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
-    explained = explain_candidate(use_case, rows, candidate, reference=reference)
+    explained = explain_candidate(
+        use_case, rows, candidate, reference=reference, known=commission.training_set.rows.get("test", 0)
+    )
     probe = Probe(map_matrix(folder), encoder, replace(settings, params=best.params), best.rounds)
     subject = Subject(use_case, commission.training_set, rows, reference, chosen.left_out)
     diagnosed = run_diagnosis(subject, probe, judgement, explained=explained)

@@ -8,12 +8,20 @@ from sparkml_ops.models import ModelVersion
 from sparkml_ops.training.judge import CANDIDATE
 
 
+def gather_figures(metadata: Mapping[str, Any]) -> dict[str, dict[str, Mapping[str, float | None]]]:
+    """Figures of the part test, by model; among the candidate's its threshold, the outcomes and what they are worth."""
+    figures = {model: dict(found) for model, found in metadata["figures"].items()}
+    point = metadata.get("operating_point")
+    if point is not None:
+        told = {"threshold": point["threshold"]["value"], **point["outcomes"]}
+        counted = {name: {"value": float(value), "lower": None, "upper": None} for name, value in told.items()}
+        figures[CANDIDATE] |= counted | point["figures"]
+    return figures
+
+
 def list_evaluation(metadata: Mapping[str, Any], version: ModelVersion) -> Iterator[Metric]:
-    """Figures of the part test, by model; and the threshold of the candidate, its outcomes and what they are worth."""
-    point = metadata["operating_point"]
-    told = {"threshold": point["threshold"]["value"], **point["outcomes"]}
-    counted = {name: {"value": float(value), "lower": None, "upper": None} for name, value in told.items()}
-    for model, figures in [*metadata["figures"].items(), (CANDIDATE, counted | point["figures"])]:
+    """What `gather_figures` gives, for the table `metrics`."""
+    for model, figures in gather_figures(metadata).items():
         for name, figure in figures.items():
             yield Metric(
                 scope="evaluation",

@@ -15,7 +15,7 @@ NAMES = {"shap": "mean_abs_shap", "linear": "mean_abs_shap", "permutation": "per
 
 
 def explain_candidate(
-    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, reference: Reference
+    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, reference: Reference, known: int
 ) -> dict[str, Any]:
     """`explanation` of the version's metadata; empty when the estimator does not say what its columns add.
 
@@ -24,10 +24,11 @@ def explain_candidate(
         rows: The rows of the training set, of which some of the part test are drawn.
         candidate: The fitted model.
         reference: The bins of the training rows.
+        known: How many rows the part test has.
     """
     test = rows.where("split = 'test'")
     identity = list(dict.fromkeys([*use_case.dataset.entity, use_case.dataset.timestamp]))
-    drawn = draw_rows(test, identity, known=test.count(), most=choose_sample_size(candidate))
+    drawn = draw_rows(test, identity, known=known, most=choose_sample_size(candidate))
     explanation = explain_model(drawn, candidate, reference, withhold=list_personal_features(use_case))
     return {} if explanation is None else {"explanation": explanation.to_dict()}
 

@@ -36,6 +36,7 @@ from sparkml_ops.models import (
     prepare_tracking,
 )
 from sparkml_ops.training.candidate import fit_model, judge_candidate, pick_threshold, prepare_rows
+from sparkml_ops.training.evaluated import gather_figures
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.recipe import apply_recipe, describe_settings
 from sparkml_ops.training.remade import (
@@ -174,7 +175,7 @@ def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: Pack
         again = fit_model(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
         threshold = pick_threshold(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
         judgement = judge_candidate(asked, rows, again, folder=folder, threshold=threshold)
-        figures = compare_figures(metadata["figures"], judgement.to_dict()["figures"])
+        figures = compare_figures(gather_figures(metadata), gather_figures(judgement.to_dict()))
         return _Remade(again, compare_predictions(rows, recorded, again), figures)
 
 

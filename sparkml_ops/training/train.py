@@ -17,6 +17,7 @@ from sparkml_ops.models import (
     RunFigures,
     Tracking,
     close_abandoned_runs,
+    complete_run,
     finish_run,
     keep_card,
     list_versions,
@@ -114,6 +115,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         before = _find_registered(tracking, commission)
         store = TrialStore(lake, _name_search(use_case, described), run, described.version)
         version = before or _train_version(commission, store, tracking, experiment)
+        complete_run(tracking, version.run_id)
         model = load_version(tracking, version)
         keep_card(tracking, version, write_card(version, model))
         metadata = dict(model.metadata)

@@ -355,6 +355,28 @@ def test_no_training_set_is_said(shop_lake: Lake, root: Path) -> None:
         train(make_use_case(root), shop_lake)
 
 
+def test_a_run_whose_version_is_there_is_finished_by_the_next_training(
+    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_case = make_use_case(root, diagnosis=False)
+    write_training_set(shop_lake, make_decisions())
+    register = train.__globals__["register_model"]
+
+    def register_and_die(*arguments: Any, **keywords: Any) -> None:
+        register(*arguments, **keywords)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setitem(train.__globals__, "register_model", register_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(use_case, shop_lake)
+    client = prepare_tracking(use_case.environment).client
+    run = find_version(prepare_tracking(use_case.environment), "shop").run_id
+    assert client.get_run(run).info.status == "KILLED"
+    assert train(use_case, shop_lake).status == "skipped_duplicate"
+    assert client.get_run(run).info.status == "FINISHED"
+
+
 def _interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 

@@ -244,14 +244,21 @@ def test_wishes_that_cannot_be_heeded_are_said_before_anything_starts(keys: dict
     assert told in str(raised.value)
 
 
+def find_refusal(model: Model) -> str | None:
+    try:
+        find_estimator(model.estimator).check_wishes(model, list(model.params))
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 def test_wishes_that_can_be_heeded_are_not_refused() -> None:
-    for estimator in CAN_HEED_DIRECTIONS:
-        model = make_model(
-            estimator=estimator, class_weight="balanced", sample_weight="x", monotone={"x": "increasing"}
-        )
-        find_estimator(estimator).check_wishes(model, [])
+    wishes = {"class_weight": "balanced", "sample_weight": "x", "monotone": {"x": "increasing"}}
+    asked = [make_model(estimator=estimator, **wishes) for estimator in CAN_HEED_DIRECTIONS]
     alone = make_model(params={"scale_pos_weight": 2, "linear_tree": True})
-    find_estimator("lightgbm").check_wishes(alone, list(alone.params))
+    assert [find_refusal(model) for model in (*asked, alone)] == [None] * (len(asked) + 1)
+    both = make_model(params={"scale_pos_weight": 2}, class_weight="balanced")
+    assert "a second time" in (find_refusal(both) or "")  # what is found where there is something to find
 
 
 @pytest.mark.parametrize(
