@@ -33,6 +33,7 @@ _BESIDE = (LABEL, IS_VALID, TIME, TIE, WEIGHT)
 _MAPPED = ("features", "labels", "fitted")
 _WEIGHTS = "weights.npy"  # only where rows have weights
 _KEPT_SECONDS = 86_400
+_ROWS_AT_ONCE, _BUFFER_BYTES = 16_384, 262_144  # that are read at once; bytes are of each column
 
 
 @dataclass(frozen=True)
@@ -184,29 +185,50 @@ def _locate_mapped(files: Sequence[str]) -> Path:
 
 
 def _make_mapped(files: "Dataset", place: Path) -> None:
-    beside = {name: files.to_table([name]).column(0).to_numpy() for name in _BESIDE if name in files.schema.names}
-    order = np.lexsort((beside[TIE], beside[TIME], beside[IS_VALID]))
-    names = [name for name in files.schema.names if name not in _BESIDE]
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.arange(len(order))
+    import pyarrow as pa
+
     making = place.with_name(f"{place.name}.{os.getpid()}")
     making.mkdir()
     try:
-        features = np.lib.format.open_memmap(making / "features.npy", "w+", np.float64, (len(order), len(names)))
+        position = _write_beside(files, making)
+        names = [name for name in files.schema.names if name not in _BESIDE]
+        features = np.lib.format.open_memmap(making / "features.npy", "w+", np.float64, (len(position), len(names)))
         at = 0
-        for batch in files.to_batches(columns=names):
+        for batch in _read_in_pieces(files, names):
             there = position[at : at + batch.num_rows]
             for column, name in enumerate(names):
                 features[there, column] = batch.column(name).to_numpy(zero_copy_only=False)
             at += batch.num_rows
         features.flush()
-        np.save(making / "labels.npy", beside[LABEL][order])
-        if WEIGHT in beside:
-            np.save(making / _WEIGHTS, beside[WEIGHT][order])
-        np.save(making / "fitted.npy", np.int64((~beside[IS_VALID]).sum()))
         making.rename(place)
     finally:
         shutil.rmtree(making, ignore_errors=True)
+        pa.default_memory_pool().release_unused()  # or this process would keep it for good
+
+
+def _write_beside(files: "Dataset", folder: Path) -> "NDArray[np.int64]":
+    """Write what is not the features; gives the place of each row of the files, in their order."""
+    beside = {name: files.to_table([name]).column(0).to_numpy() for name in _BESIDE if name in files.schema.names}
+    order = np.lexsort((beside[TIE], beside[TIME], beside[IS_VALID]))
+    np.save(folder / "labels.npy", beside[LABEL][order])
+    if WEIGHT in beside:
+        np.save(folder / _WEIGHTS, beside[WEIGHT][order])
+    np.save(folder / "fitted.npy", np.int64((~beside[IS_VALID]).sum()))
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    return position
+
+
+def _read_in_pieces(files: "Dataset", columns: Sequence[str]) -> "Iterator[pa.RecordBatch]":
+    """A few rows at a time, in the order of the files. Arrow's datasets hold whole row groups, and several of them ahead: a second copy."""
+    import pyarrow.parquet as pq
+
+    for path in files.files:
+        with (
+            files.filesystem.open_input_file(path) as file,
+            pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False) as rows,
+        ):
+            yield from rows.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False)
 
 
 def _remove_old(folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 
 from sparkml_ops.config.load import load_use_case
 from sparkml_ops.config.sql import read_expression
@@ -30,8 +31,8 @@ SEED, RESAMPLES = 2013, 200
 Floats = NDArray[np.float64]
 
 
-def read_rows(folder: Path) -> tuple[UseCase, list[str], dict[str, tuple[Floats, Floats]], list[int]]:
-    """The use case, the encoded columns, features and labels of `fit` and `test`, and which columns hold codes."""
+def make_flights(folder: Path) -> tuple[UseCase, DataFrame, list[str]]:
+    """The use case, and the rows and the feature columns of its training set, made from the files."""
     shutil.copytree(PROJECT / "conf", folder / "conf")
     land = [sys.executable, str(PROJECT / "jobs" / "land_flights.py"), str(folder / "data" / "landing")]
     subprocess.run(land, check=True, cwd=folder, stdout=subprocess.DEVNULL)
@@ -40,8 +41,13 @@ def read_rows(folder: Path) -> tuple[UseCase, list[str], dict[str, tuple[Floats,
     ingest(use_case, lake)
     build_features(use_case, lake)
     made = create_training_set(use_case, lake)
-    rows = read_training_set(lake, made.version)
-    _, encoder = prepare_encoder(use_case, rows, made.feature_columns)
+    return use_case, read_training_set(lake, made.version), made.feature_columns
+
+
+def read_rows(folder: Path) -> tuple[UseCase, list[str], dict[str, tuple[Floats, Floats]], list[int]]:
+    """The use case, the encoded columns, features and labels of `fit` and `test`, and which columns hold codes."""
+    use_case, rows, feature_columns = make_flights(folder)
+    _, encoder = prepare_encoder(use_case, rows, feature_columns)
     by_part = {}
     for part, wanted in {"fit": ("train", "valid"), "test": ("test",)}.items():
         table = rows.where(rows["split"].isin(*wanted)).orderBy(*use_case.dataset.key).toArrow().combine_chunks()

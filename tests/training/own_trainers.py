@@ -119,6 +119,32 @@ class Curious(Shares):
         super().fit(features, labels)
 
 
+class Stops(Shares):
+    """Finds in a trial how many bins are best, and leaves that."""
+
+    found: Any = 5
+
+    def fit(self, features, labels, *, rounds=None) -> None:  # type: ignore[override]
+        self.rounds_ = self.found if rounds is None else rounds
+        super().fit(features, labels)
+
+
+class StopsNowhere(Stops):
+    found = 0
+
+
+class StopsByWord(Stops):
+    found = "soon"
+
+
+class StopsAlone(Shares):
+    """Leaves rounds that its fit would not take."""
+
+    def fit(self, features, labels) -> None:
+        self.rounds_ = 5
+        super().fit(features, labels)
+
+
 class Forgetful(SavedShares):
     def save(self) -> bytes:
         return json.dumps([self.bins, self.least, self.edges.tolist(), (self.shares / 2).tolist()]).encode()

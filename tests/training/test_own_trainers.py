@@ -60,6 +60,14 @@ def test_fit_is_given_what_it_names(matrix: Matrix) -> None:
     assert heavy["weight"][labels == 1].sum() == pytest.approx(heavy["weight"][labels == 0].sum())
 
 
+@pytest.mark.parametrize(("name", "rounds"), [("Stops", 5), ("Shares", 0)])
+def test_the_rounds_of_a_trial_go_to_the_last_fit(name: str, rounds: int, matrix: Matrix) -> None:
+    estimator, settings = find_estimator(f"{HERE}.{name}"), replace(SETTINGS, estimator=f"{HERE}.{name}")
+    assert estimator.fit_trial("anywhere", settings).rounds == rounds
+    last = estimator.fit_final(matrix.rows, settings, 9 if rounds else 0)
+    assert getattr(last, "rounds_", None) == (9 if rounds else None)
+
+
 @pytest.mark.usefixtures("matrix")
 def test_parameters_go_to_the_constructor() -> None:
     assert try_trainer("Shares", params={"bins": 4})["metrics"] != try_trainer("Shares", params={"bins": 2})["metrics"]
@@ -143,6 +151,12 @@ def test_answers_that_are_no_probabilities_end_the_trial_with_the_name_of_the_cl
     ("name", "told"),
     [
         ("Breaks", "Breaks could not be fitted: KeyError: 'wind' (own_trainers.py, line "),
+        ("StopsNowhere", "StopsNowhere left rounds_ = 0; expected a whole number from 1 on."),
+        ("StopsByWord", "StopsByWord left rounds_ = 'soon'; expected a whole number from 1 on."),
+        (
+            "StopsAlone",
+            "its fit does not ask for rounds: the last fit would not heed them. Add the argument rounds=None.",
+        ),
         ("Forgetful", "Forgetful answers otherwise once it is stored and read back"),
         ("Wordy", "Wordy.save returned str; expected bytes"),
         ("Gone", "cannot be imported: AttributeError: module 'tests.training.own_trainers' has no attribute 'Gone'"),

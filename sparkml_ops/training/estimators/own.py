@@ -21,7 +21,9 @@ from sparkml_ops.training.weights import weigh_part
 
 KIND = "own"
 IN_TRIALS = ("valid_features", "valid_labels")
-GIVEN = ("sample_weight", *IN_TRIALS, "categorical_positions", "seed")
+GIVEN = ("sample_weight", *IN_TRIALS, "categorical_positions", "seed", "rounds")
+FOUND_ROUNDS = "rounds_"
+"""Attribute in which a trial's trainer leaves how many rounds were best; the last fit, which has no tuning rows, is given them."""
 PROVEN_ROWS = 100  # that a stored trainer must answer as before; a lost weight shows in a few
 
 
@@ -91,12 +93,12 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
         features = np.asarray(matrix.valid.features)
         answers = kind.predict_probabilities(fitted, features)
         _require_kept(fitted, features[:PROVEN_ROWS], answers[:PROVEN_ROWS])
-    return TrialFit(metrics=measure_answers(matrix.valid.labels, answers), rounds=0)
+    return TrialFit(metrics=measure_answers(matrix.valid.labels, answers), rounds=_read_rounds(fitted))
 
 
-def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: ARG001  # it has no rounds
-    """Fit on all given rows; there are none to tune on."""
-    return _fit(rows, settings, valid=None)
+def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
+    """Fit on all given rows, with the rounds that a trial left; there are none to tune on."""
+    return _fit(rows, settings, valid=None, rounds=rounds or None)
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noqa: ARG001
@@ -104,11 +106,31 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noq
     return {}
 
 
-def _fit(rows: Part, settings: FitSettings, *, valid: Part | None) -> Any:
+def _read_rounds(fitted: Any) -> int:
+    """0 where a trainer has none.
+
+    Raises:
+        TrainingError: What it left is no number of rounds, or its fit does not ask for it.
+    """
+    found = getattr(fitted, FOUND_ROUNDS, None)
+    if found is None:
+        return 0
+    name = kind.name_class(type(fitted))
+    if isinstance(found, bool) or not isinstance(found, int | np.integer) or found < 1:
+        raise TrainingError(f"{name} left {FOUND_ROUNDS} = {found!r}; expected a whole number from 1 on.")
+    if "rounds" not in inspect.signature(type(fitted).fit).parameters:
+        raise TrainingError(
+            f"{name} left {FOUND_ROUNDS} = {found}, but its fit does not ask for rounds: the last fit would not heed them. "
+            "Add the argument rounds=None."
+        )
+    return int(found)
+
+
+def _fit(rows: Part, settings: FitSettings, *, valid: Part | None, rounds: int | None = None) -> Any:
     require_both_classes(rows.labels, "to fit on")
     found = find_named(settings.estimator)
     asked = inspect.signature(found.fit).parameters
-    offered = _offer(weigh_part(rows, settings.class_weight), settings, valid)
+    offered = _offer(weigh_part(rows, settings.class_weight), settings, valid) | {"rounds": rounds}
     try:
         trainer = found(**settings.params)
         trainer.fit(
