@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,11 +101,18 @@ def load(name: str, shared: Shared) -> "UseCase":
     return load_use_case(name, env=shared.env, conf_dir=shared.conf_dir, overrides=split_overrides(shared.overrides))
 
 
-def open_both(name: str, shared: Shared, *, views: Iterable[str] | None = None) -> "tuple[UseCase, Lake]":
-    """Load a use case, then start Spark: a wrong file, or a view that is not there, is told within a second."""
+def open_both(
+    name: str,
+    shared: Shared,
+    *,
+    views: Iterable[str] | None = None,
+    check: "Callable[[UseCase], object]" = lambda _: None,
+) -> "tuple[UseCase, Lake]":
+    """Load a use case, then start Spark: a wrong file, a view that is not there, or what `check` refuses, is told before that."""
     use_case = load(name, shared)
     for view in views or ():
         use_case.require_view(view)
+    check(use_case)
     from sparkml_ops.lake import open_lake
 
     lake = open_lake(use_case)

@@ -49,9 +49,10 @@ def train(
 
         sparkml-ops --set model.search.max_trials=40 train flights
     """
-    loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.training import check_model
     from sparkml_ops.training import train as fit
 
+    loaded, lake = open_both(use_case, context.obj, check=lambda loaded: check_model(loaded.model))
     result = fit(loaded, lake, training_set=training_set, run_id=run_id)
     head = f"{result.model_name} version {result.model_version} ({result.status}), {result.trials} trials, {result.seconds:.0f} s"
     metrics = list(result.figures["candidate"])

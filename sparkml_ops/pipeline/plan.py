@@ -10,7 +10,7 @@ from sparkml_ops.lake import Lake, StepRun
 from sparkml_ops.monitoring import hash_monitoring
 from sparkml_ops.pipeline.known import Known, read_known
 from sparkml_ops.pipeline.steps import STAGES, Step, list_steps
-from sparkml_ops.training import hash_training
+from sparkml_ops.training import check_model, hash_training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,11 +56,15 @@ def plan(use_case: "UseCase", lake: Lake, *, from_stage: str | None = None, to_s
 
     Raises:
         ContractError: landed files changed after they were ingested.
+        ConfigError: the model is to be trained and cannot be, by what is said of it.
         SetupError: no files at a source's path.
     """
     last = STAGES.index(to_stage) if to_stage else len(STAGES)
     steps = [step for step in list_steps(use_case) if STAGES.index(step.stage) <= last]
-    return decide_plan(use_case, steps, read_known(use_case, lake, steps), from_stage=from_stage)
+    decided = decide_plan(use_case, steps, read_known(use_case, lake, steps), from_stage=from_stage)
+    if any(planned.runs for planned in decided.steps if planned.step.stage == "train"):
+        check_model(use_case.model)  # before hours of work that ends there
+    return decided
 
 
 def decide_plan(use_case: "UseCase", steps: "Sequence[Step]", known: Known, *, from_stage: str | None = None) -> Plan:

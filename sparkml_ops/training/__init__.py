@@ -1,5 +1,6 @@
 """Search space, distributed tuning, evaluation -> a registered candidate."""
 
+from sparkml_ops.training.check import check_model
 from sparkml_ops.training.compare import TrainingComparison, compare_trainings
 from sparkml_ops.training.reproduce import ReproduceResult, reproduce
 from sparkml_ops.training.train import TrainResult, hash_training, train
@@ -8,6 +9,7 @@ __all__ = [
     "ReproduceResult",
     "TrainResult",
     "TrainingComparison",
+    "check_model",
     "compare_trainings",
     "hash_training",
     "reproduce",

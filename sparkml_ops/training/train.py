@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sparkml_ops.config.model import Model
-from sparkml_ops.config.search import list_params
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.features import TrainingSet, describe_training_set, read_training_set
 from sparkml_ops.lake import Lake, Metric, code_version, new_run_id, record_metrics, record_step
@@ -32,12 +30,11 @@ from sparkml_ops.models import (
     write_card,
 )
 from sparkml_ops.training.candidate import Commission, make_candidate
+from sparkml_ops.training.check import check_model
 from sparkml_ops.training.diagnose import list_diagnosis
-from sparkml_ops.training.estimators import find_estimator
 from sparkml_ops.training.evaluated import list_evaluation
 from sparkml_ops.training.explained import list_importance
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
-from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_usable
 from sparkml_ops.training.search import drop_refused
@@ -101,8 +98,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         SetupError: MLflow cannot be reached.
     """
     started, run = time.monotonic(), run_id or new_run_id()
-    _check_estimator(use_case.model)
-    open_proposer(use_case.model.search)
+    check_model(use_case.model)
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
         step.read(described.table, described.table_version, sum(described.rows.values()))
@@ -146,13 +142,6 @@ def hash_training(use_case: UseCase) -> str:
     """
     model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"}, exclude_defaults=True)
     return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
-
-
-def _check_estimator(model: Model) -> None:
-    """Whether the estimator is there, has these parameters, and can heed what is wished: all that needs no Spark."""
-    estimator, names = find_estimator(model.estimator), [*model.params, *list_params(model.search.space)]
-    estimator.check_params(model.estimator, names)
-    estimator.check_wishes(model, names)
 
 
 def _train_version(commission: Commission, store: TrialStore, tracking: Tracking, experiment: str) -> ModelVersion:

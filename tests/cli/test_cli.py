@@ -271,3 +271,17 @@ def test_a_table_lays_numbers_to_the_right() -> None:
         "bb    1000",
         "c        -",
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("model.estimator=nowhere.Model", "cannot be imported"),
+        ("model.params.num_leafs=3", "LightGBM has no parameter 'num_leafs'."),
+    ],
+)
+def test_a_model_that_cannot_be_trained_is_refused_before_spark_starts(setting: str, told: str) -> None:
+    result = call("--set", setting, "train", "flights")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert told in result.stderr
+    assert "log level" not in result.stderr

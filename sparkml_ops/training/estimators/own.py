@@ -4,7 +4,7 @@
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -148,8 +148,8 @@ def _fit(rows: Part, settings: FitSettings, *, valid: Part | None, rounds: int |
     return trainer
 
 
-def _offer(rows: Part, settings: FitSettings, valid: Part | None) -> Mapping[str, Any]:
-    given = {
+def _offer(rows: Part, settings: FitSettings, valid: Part | None) -> dict[str, Any]:
+    given: dict[str, Any] = {
         "sample_weight": rows.weights,
         "categorical_positions": list(settings.categorical_positions),
         "seed": settings.seed,
