@@ -28,13 +28,14 @@ from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.diagnose import run_diagnosis
 from sparkml_ops.training.diagnosed_rows import Subject
 from sparkml_ops.training.directions import find_directions
-from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.estimators import FitSettings, find_cluster_estimator, find_estimator
 from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import Judgement, judge_models
-from sparkml_ops.training.matrix import Part, map_matrix, write_matrix
+from sparkml_ops.training.matrix import map_matrix, write_matrix
 from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
+from sparkml_ops.training.sampled import keep_sample
 from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trials import Trial, find_best
 from sparkml_ops.training.weights import compile_weight
@@ -133,6 +134,8 @@ def prepare_rows(
     personal = list_personal_features(use_case)
     weight = None if weigh is None else compile_weight(rows, weigh, key=dataset.key_columns(), withhold=personal)
     write_matrix(rows, encoder, folder, timestamp=dataset.timestamp, identity=identity, weight=weight)
+    if find_cluster_estimator(use_case.model.estimator) is not None:
+        keep_sample(rows.sparkSession, folder)
     return chosen, encoder
 
 
@@ -140,7 +143,7 @@ def fit_model(
     use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
 ) -> PackagedModel:
     """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared."""
-    return _fit_part(use_case, encoder, map_matrix(folder).rows, params=params, rounds=rounds)
+    return _fit_rows(use_case, encoder, folder, params=params, rounds=rounds)
 
 
 def pick_threshold(
@@ -149,17 +152,28 @@ def pick_threshold(
     """Where costs are declared, the threshold of least cost on `valid`, of a model that was fitted on `train` alone; else 0.5."""
     if use_case.model.costs is None:
         return Threshold()
-    costs, matrix = use_case.model.costs.model_dump(), map_matrix(folder)
-    fitted = _fit_part(use_case, encoder, matrix.train, params=params, rounds=rounds)
-    return Threshold(choose_threshold(predict_matrix(fitted, matrix.valid.features), matrix.valid.labels, costs), costs)
+    costs, valid = use_case.model.costs.model_dump(), map_matrix(folder).valid
+    fitted = _fit_rows(use_case, encoder, folder, params=params, rounds=rounds, with_valid=False)
+    return Threshold(choose_threshold(predict_matrix(fitted, valid.features), valid.labels, costs), costs)
 
 
-def _fit_part(
-    use_case: UseCase, encoder: FeatureEncoder, part: Part, *, params: Mapping[str, Any], rounds: int
+def _fit_rows(
+    use_case: UseCase,
+    encoder: FeatureEncoder,
+    folder: str,
+    *,
+    params: Mapping[str, Any],
+    rounds: int,
+    with_valid: bool = True,
 ) -> PackagedModel:
     estimator = find_estimator(use_case.model.estimator)
+    of_cluster = find_cluster_estimator(use_case.model.estimator)
     settings = replace(make_settings(use_case, encoder), params=params)
-    fitted = estimator.fit_final(part, settings, rounds)
+    if of_cluster is None:
+        matrix = map_matrix(folder)
+        fitted = estimator.fit_final(matrix.rows if with_valid else matrix.train, settings, rounds)
+    else:
+        fitted = of_cluster.fit_stored(folder, settings, rounds, with_valid=with_valid)
     return PackagedModel(use_case.name, use_case.model.task, estimator.KIND, encoder, fitted)
 
 

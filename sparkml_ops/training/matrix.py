@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LABEL, IS_VALID, TIME, TIE, WEIGHT = "_label", "_is_valid", "_time", "_tie", "_weight"
 _BESIDE = (LABEL, IS_VALID, TIME, TIE, WEIGHT)
 """Columns beside the features, named as no feature is; the last is there only where rows have weights."""
+SAMPLE = "_sample"
+"""The folder within, which Spark passes over, with the rows that are mapped where not all are (`sampled.py`)."""
 _MAPPED = ("features", "labels", "fitted")
 _WEIGHTS = "weights.npy"  # only where rows have weights
 _KEPT_SECONDS = 86_400
@@ -175,6 +177,9 @@ def _open_files(folder: str) -> "Dataset":
     import pyarrow.dataset as ds
 
     filesystem, path = _find_files(folder)
+    sample = filesystem.get_file_info(f"{path}/{SAMPLE}")
+    if sample.type.name == "Directory":
+        path = sample.path
     return ds.dataset(path, format="parquet", filesystem=filesystem)
 
 

@@ -1,5 +1,7 @@
 """Trials on Spark: each is a job of one task, started from a thread of its own, that can be stopped alone.
 
+Where the estimator is one of the whole cluster, a trial is that thread, and all jobs that it starts.
+
 Hyperopt's own SparkTrials hides why a trial failed, cannot go on after a kill, and takes seconds beside each fit.
 """
 
@@ -12,6 +14,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.training.attempts import MAX_CAUSE_LENGTH, TrialTask, try_params
+from sparkml_ops.training.estimators import find_cluster_estimator
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,8 +72,23 @@ class TrialRunner:
         self._pool.shutdown(wait=True)
 
     def _run(self, number: int, params: dict[str, Any]) -> dict[str, Any]:
-        started, context, task, attempt = time.time(), self.spark.sparkContext, self.task, try_params
-        context.setJobGroup(self._group(number), f"trial {number}", interruptOnCancel=True)
+        started, is_of_cluster = time.time(), find_cluster_estimator(self.task.settings.estimator) is not None
+        self.spark.sparkContext.setJobGroup(self._group(number), f"trial {number}", interruptOnCancel=True)
+        with self._limit_time(number):
+            outcome = self._try_here(number, params) if is_of_cluster else self._send(number, params)
+        if number in self._stopped and "loss" not in outcome:
+            outcome["cause"] = self._stopped[number]
+        return {"started": started, "ended": time.time(), **outcome}
+
+    def _try_here(self, number: int, params: dict[str, Any]) -> dict[str, Any]:
+        """Fit and judge by jobs that this thread starts; what memory they take the driver does not know."""
+        if number in self._stopped:
+            return {"cause": self._stopped[number]}
+        return try_params(self.task, params) | {"peak_mb": None}
+
+    def _send(self, number: int, params: dict[str, Any]) -> dict[str, Any]:
+        """Fit and judge in one task."""
+        context, task, attempt = self.spark.sparkContext, self.task, try_params
 
         def run(_: Iterable[int]) -> Iterator[dict[str, Any]]:
             from pyspark import TaskContext
@@ -81,17 +99,14 @@ class TrialRunner:
                 return
             yield attempt(task, params)
 
-        with self._limit_time(number):
-            try:
-                # The one number has to be read: Spark would end the worker with the task, and start one anew for the next.
-                outcome: dict[str, Any] = (
-                    context.parallelize([number], 1).mapPartitions(lambda rows: run(list(rows))).collect()[0]
-                )
-            except Exception as error:  # noqa: BLE001  # what Spark reports is the trial's cause
-                outcome = {"cause": _tell(str(error))}
-        if number in self._stopped and "loss" not in outcome:
-            outcome["cause"] = self._stopped[number]
-        return {"started": started, "ended": time.time(), **outcome}
+        try:
+            # The one number has to be read: Spark would end the worker with the task, and start one anew for the next.
+            outcome: dict[str, Any] = (
+                context.parallelize([number], 1).mapPartitions(lambda rows: run(list(rows))).collect()[0]
+            )
+        except Exception as error:  # noqa: BLE001  # what Spark reports is the trial's cause
+            return {"cause": _tell(str(error))}
+        return outcome
 
     @contextmanager
     def _limit_time(self, number: int) -> Iterator[None]:
@@ -110,7 +125,9 @@ class TrialRunner:
 
     def _stop(self, number: int, why: str) -> None:
         self._stopped.setdefault(number, why)
-        self.spark.sparkContext.cancelJobGroup(self._group(number))
+        # Jobs that its thread has yet to start are cancelled too: a fit of the whole cluster is many, one after the other.
+        context: Any = self.spark.sparkContext._jsc  # noqa: SLF001  # pyspark has no name for it
+        context.sc().cancelJobGroupAndFutureJobs(self._group(number))
 
     def _group(self, number: int) -> str:
         return f"{self._name}-{number}"

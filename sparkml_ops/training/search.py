@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sparkml_ops.config.search import Search
 from sparkml_ops.errors import TrainingError
 from sparkml_ops.training.attempts import TrialTask
+from sparkml_ops.training.estimators import find_cluster_estimator
 from sparkml_ops.training.proposers import Proposer, open_proposer
 from sparkml_ops.training.runner import TrialRunner
 from sparkml_ops.training.space import Draw, decode_draw
@@ -61,7 +62,7 @@ def run_search(
     runner = TrialRunner(
         spark,
         task,
-        parallelism=choose_parallelism(search, spark.sparkContext.defaultParallelism),
+        parallelism=_choose_at_a_time(task, search, spark.sparkContext.defaultParallelism),
         seconds=None if search.trial_timeout is None else search.trial_timeout.total_seconds(),
     )
     try:
@@ -89,6 +90,13 @@ def choose_parallelism(search: Search, slots: int) -> int:
             *(chosen, search.parallelism, slots, search.max_trials),
         )
     return chosen
+
+
+def _choose_at_a_time(task: TrialTask, search: Search, slots: int) -> int:
+    """Trials of the whole cluster run one at a time, or as many as are asked for: they share its slots among them."""
+    if find_cluster_estimator(task.settings.estimator) is None:
+        return choose_parallelism(search, slots)
+    return search.parallelism if "parallelism" in search.model_fields_set else 1
 
 
 class _Course:

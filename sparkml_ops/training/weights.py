@@ -35,7 +35,9 @@ def weigh_part(part: Part, class_weight: ClassWeight | None) -> Part:
     """
     if class_weight is None:
         return part
-    by_class = _balance(part.labels) if class_weight == "balanced" else _list_weights(class_weight)
+    positives = float(part.labels.sum())
+    counts = np.array([len(part.labels) - positives, positives])
+    by_class = balance_classes(counts) if class_weight == "balanced" else list_weights(class_weight)
     weights = by_class[part.labels.astype(np.int64)]
     return replace(part, weights=weights if part.weights is None else weights * part.weights)
 
@@ -118,12 +120,12 @@ def _name_classes(labels: list[int]) -> str:
     return "both classes" if len(labels) > 1 else f"class {labels[0]}"
 
 
-def _balance(labels: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    positives = float(labels.sum())
-    counts = np.array([len(labels) - positives, positives])
-    balanced: NDArray[np.float64] = len(labels) / (2 * np.maximum(counts, 1))
+def balance_classes(counts: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Weights by which both classes count alike, of rows by class; shape (2,)."""
+    balanced: NDArray[np.float64] = counts.sum() / (2 * np.maximum(counts, 1))
     return balanced
 
 
-def _list_weights(class_weight: ClassWeights) -> "NDArray[np.float64]":
+def list_weights(class_weight: ClassWeights) -> "NDArray[np.float64]":
+    """Weights of the classes 0 and 1."""
     return np.array([class_weight.negative, class_weight.positive])

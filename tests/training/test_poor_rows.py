@@ -1,6 +1,5 @@
 """Rows that nobody would wish for: each estimator gives a model of them, or one sentence why not."""
 
-import importlib.util
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +23,8 @@ PARAMS: dict[str, dict[str, Any]] = {
     "sklearn.linear_model.LogisticRegression": {},
     f"{HERE}:make_levels": {},
     f"{HERE}.Shares": {},
-} | ({"xgboost.XGBClassifier": {"n_estimators": 5}} if importlib.util.find_spec("xgboost") else {})
+    "xgboost.XGBClassifier": {"n_estimators": 5},
+}
 EVERY = pytest.mark.parametrize("name", PARAMS)
 
 

@@ -1,10 +1,10 @@
 """Estimators by kind: one file each, all with the functions of `_base.EstimatorKind`."""
 
 from sparkml_ops.errors import ModelError
-from sparkml_ops.models.kinds import lightgbm, own, sklearn
+from sparkml_ops.models.kinds import lightgbm, mllib, own, sklearn
 from sparkml_ops.models.kinds._base import EstimatorKind
 
-KINDS: dict[str, EstimatorKind] = {"lightgbm": lightgbm, "own": own, "sklearn": sklearn}
+KINDS: dict[str, EstimatorKind] = {"lightgbm": lightgbm, "mllib": mllib, "own": own, "sklearn": sklearn}
 
 
 def find_estimator_kind(name: str) -> EstimatorKind:

@@ -78,6 +78,14 @@ class Estimator(Protocol):
         ...
 
 
+class ClusterEstimator(Estimator, Protocol):
+    """Fits one kind of model by jobs of the whole cluster, which are started from the driver: `fit_trial` too."""
+
+    def fit_stored(self, folder: str, settings: FitSettings, rounds: int, *, with_valid: bool) -> Any:
+        """Fit on the rows of a matrix folder where they lie, with or without those to tune on; `fit_final` takes samples alone."""
+        ...
+
+
 def find_loss(metric: str, value: float) -> float:
     """What a search minimises."""
     return 1.0 - value if metric in HIGHER_IS_BETTER else value

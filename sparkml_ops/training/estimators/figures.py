@@ -17,8 +17,18 @@ def require_both_classes(labels: "NDArray[np.float64]", purpose: str) -> None:
         TrainingError: Says which class is there alone.
     """
     positives = float(np.sum(labels))
-    if positives in (0.0, float(len(labels))):
-        found = f"all {len(labels)} rows have the label {int(positives > 0)}" if len(labels) else "there are none"
+    require_classes(np.array([len(labels) - positives, positives]), purpose)
+
+
+def require_classes(counts: "NDArray[np.float64]", purpose: str) -> None:
+    """As `require_both_classes`, of rows that were counted by class.
+
+    Raises:
+        TrainingError: Says which class is there alone.
+    """
+    rows = int(counts.sum())
+    if not counts.all():
+        found = f"all {rows} rows have the label {int(counts[1] > 0)}" if rows else "there are none"
         raise TrainingError(f"The rows {purpose} need both classes; {found}. Change dataset.split or dataset.label.")
 
 

@@ -1,0 +1,176 @@
+"""Encoded rows where `write_matrix` has left them, for fits that Spark makes: none of them comes to the driver."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sparkml_ops.config.model import ClassWeight
+from sparkml_ops.errors import TrainingError
+from sparkml_ops.models import PREDICTION, EncodedColumn, FeatureEncoder, PackagedModel, predict_rows
+from sparkml_ops.models.evaluation import evaluate_counts
+from sparkml_ops.models.score_counts import count_scores
+from sparkml_ops.training.estimators.figures import measure_answers, require_classes
+from sparkml_ops.training.matrix import IS_VALID, LABEL, TIE, TIME, WEIGHT, Part
+from sparkml_ops.training.weights import balance_classes, list_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROW_WEIGHT = "_counts"
+"""The column of `weigh`, named as no feature is."""
+VALUES_PER_PARTITION = (
+    2_000_000  # 16 MB: so many are summed in well under a second, and a model of fewer needs no cluster
+)
+MOST_PARTITIONS = 10_000
+EXACT_ROWS = 200_000
+"""Tuning rows whose figures are exact: label and answer of so many are 3 MB on the driver. Those of more are counted on Spark by bins of
+the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other."""
+_COUNTS = 2  # classes
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows with the columns x0, x1, … and beside them label, weight, part, and what their order is made from.
+
+    Attributes:
+        rows: The rows.
+        width: Encoded columns.
+        counts: Rows by class, shape (2,).
+    """
+
+    rows: DataFrame
+    width: int
+    counts: "NDArray[np.float64]"
+
+    @property
+    def names(self) -> list[str]:
+        """Of the encoded columns."""
+        return [f"x{position}" for position in range(self.width)]
+
+    def take(self, where: Column, counts: "NDArray[np.float64]") -> "StoredRows":
+        """Some of the rows, of which the classes were counted before."""
+        return StoredRows(self.rows.where(where), self.width, counts)
+
+    def count_partitions(self) -> int:
+        """Into how many they are dealt: by their number alone, so that another cluster gives the same model."""
+        values = float(self.counts.sum()) * max(self.width, 1)
+        return max(1, min(math.ceil(values / VALUES_PER_PARTITION), MOST_PARTITIONS))
+
+    def deal(self, partitions: int) -> DataFrame:
+        """The rows dealt out by a hash of theirs and in the order of time: always the same ones side by side."""
+        beside = [name for name in (TIME, TIE, LABEL, IS_VALID, WEIGHT, ROW_WEIGHT) if name in self.rows.columns]
+        return self.rows.repartition(partitions, TIE).sortWithinPartitions(*beside)
+
+    def weigh(self, class_weight: ClassWeight | None, *, tuned: bool = False) -> "StoredRows":
+        """With a column of what each row counts, where rows or classes have weights; rows to tune on count once if they are among them."""
+        if class_weight is None and WEIGHT not in self.rows.columns:
+            return self
+        of_class = np.ones(_COUNTS)
+        if class_weight is not None:
+            of_class = balance_classes(self.counts) if class_weight == "balanced" else list_weights(class_weight)
+        weight = F.when(F.col(LABEL) == 1, float(of_class[1])).otherwise(float(of_class[0]))
+        if WEIGHT in self.rows.columns:
+            weight = weight * F.col(WEIGHT)
+        if tuned:
+            weight = F.when(F.col(IS_VALID), 1.0).otherwise(weight)
+        return StoredRows(self.rows.withColumn(ROW_WEIGHT, weight), self.width, self.counts)
+
+
+def open_stored(folder: str) -> tuple[StoredRows, StoredRows, StoredRows]:
+    """All rows of a matrix folder, those to fit on, and those to tune on.
+
+    Raises:
+        TrainingError: The rows to fit on have one class only.
+    """
+    rows = find_session().read.parquet(folder)
+    width = sum(name.startswith("x") for name in rows.columns)
+    counted = {(row[0], int(row[1])): row[2] for row in rows.groupBy(IS_VALID, LABEL).count().collect()}
+    train, valid = (np.array([counted.get((part, label), 0) for label in (0, 1)], float) for part in (False, True))
+    require_classes(train, "to fit on")
+    every = StoredRows(rows, width, train + valid)
+    return every, every.take(~F.col(IS_VALID), train), every.take(F.col(IS_VALID), valid)
+
+
+def store_part(part: Part) -> StoredRows:
+    """Some rows of this machine as rows of Spark; for a look at a sample, not for training.
+
+    Raises:
+        TrainingError: They have one class only.
+    """
+    import pyarrow as pa
+
+    counts = np.bincount(part.labels.astype(np.int64), minlength=_COUNTS)[:_COUNTS].astype(float)
+    require_classes(counts, "to fit on")
+    order, width = np.arange(len(part.labels)), part.features.shape[1]
+    columns: dict[str, Any] = {f"x{at}": np.asarray(part.features[:, at]) for at in range(width)}
+    columns |= {LABEL: part.labels, IS_VALID: np.zeros(len(order), bool), TIME: order, TIE: order}
+    columns |= {} if part.weights is None else {WEIGHT: part.weights}
+    return StoredRows(find_session().createDataFrame(pa.table(columns)), width, counts)
+
+
+def measure_stored(valid: StoredRows, kind: str, fitted: Any) -> dict[str, float]:
+    """The figures of the tuning rows, asked on Spark in the packaged form; each counts once.
+
+    Raises:
+        TrainingError: They have one class only.
+    """
+    require_classes(valid.counts, "to tune on")
+    encoder = FeatureEncoder(tuple(EncodedColumn(name, "numeric") for name in valid.names))
+    asked = predict_rows(valid.rows, PackagedModel("trial", "binary", kind, encoder, fitted))
+    if valid.counts.sum() > EXACT_ROWS:
+        (counts,) = count_scores(asked, label=LABEL, predictions=[PREDICTION], block=F.lit(0))
+        figures = {name: figure.value for name, figure in evaluate_counts(counts, seed=0).metrics.items()}
+        return {name: float(figures[name] or 0.0) for name in ("roc_auc", "pr_auc", "log_loss")}
+    answers = asked.select(TIME, TIE, LABEL, PREDICTION).toPandas().sort_values([TIME, TIE, LABEL])
+    return measure_answers(answers[LABEL].to_numpy(), answers[PREDICTION].to_numpy())
+
+
+def find_session() -> SparkSession:
+    """The session that runs here.
+
+    Raises:
+        TrainingError: It is one of Spark Connect, or there is none.
+    """
+    from pyspark.errors import PySparkException
+    from pyspark.sql.utils import is_remote
+
+    if is_remote():
+        raise TrainingError(
+            "MLlib and xgboost.spark are trained by jobs of this process's own Spark, and this session is one of Spark "
+            "Connect, which has no sparkContext. Start it without spark.remote (SPARK_REMOTE), or take lightgbm."
+        )
+    try:
+        return SparkSession.active()
+    except PySparkException as error:
+        raise TrainingError("No Spark session runs in this process: fits on Spark start from the driver.") from error
+
+
+@contextmanager
+def tell_failures(estimator: str) -> Iterator[None]:
+    """Turn what Spark, MLlib or XGBoost refuse in this block into one sentence.
+
+    Raises:
+        TrainingError: Says what.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError, ValueError, TypeError, RuntimeError) as error:
+        raise TrainingError(f"{estimator} could not be fitted: {_shorten(str(error))}") from error
+
+
+def _shorten(said: str) -> str:
+    """The line that says most: of a stack trace the last cause."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
+    telling: Sequence[str] = [
+        line for line in lines if "Error: " in line or "Check failed" in line or "Caused by" in line
+    ]
+    return (list(telling[-1:]) or lines or ["it did not say why"])[0][:500]
