@@ -32,10 +32,11 @@ from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import Judgement, judge_models
-from sparkml_ops.training.matrix import Part, map_matrix, write_matrix
+from sparkml_ops.training.matrix import Matrix, Part, map_matrix, write_matrix
 from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.search import run_search
+from sparkml_ops.training.segments import GlobalFits, fit_family, with_segments
 from sparkml_ops.training.trials import Trial, find_best
 from sparkml_ops.training.weights import compile_weight
 
@@ -43,6 +44,14 @@ log = logging.getLogger(__name__)
 
 TRAIN = "split = 'train'"
 WEIGHS = "it weighs the rows (model.sample_weight)"
+
+
+@dataclass(frozen=True)
+class Winner:
+    """What the search has found best: parameters, and rounds of boosting."""
+
+    params: Mapping[str, Any]
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,8 @@ def make_candidate(
     trials = run_search(task, model.search, rows.sparkSession, before=before, on_finished=on_finished)
     best = find_best(trials)
     log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
-    candidate = fit_model(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
-    threshold = pick_threshold(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
+    found = Winner(best.params, best.rounds)
+    candidate, threshold, segments = fit_winner(use_case, rows, encoder, found, folder=folder)
     judgement = judge_candidate(use_case, rows, candidate, folder=folder, threshold=threshold)
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     explained = explain_candidate(
@@ -102,7 +111,7 @@ def make_candidate(
     )
     probe = Probe(map_matrix(folder), encoder, replace(settings, params=best.params), best.rounds)
     subject = Subject(use_case, commission.training_set, rows, reference, chosen.left_out)
-    diagnosed = run_diagnosis(subject, probe, judgement, explained=explained)
+    diagnosed = run_diagnosis(subject, probe, judgement.of_global(), explained=explained)
     metadata = {
         **describe_training(commission, chosen, trials),
         "period": measure_period(rows, use_case.dataset.timestamp),
@@ -110,6 +119,7 @@ def make_candidate(
         "environment": find_environment().summarize(),
         **diagnosed,
         **explained,
+        **segments,
         **judgement.to_dict(),
         "column_weights": find_estimator(model.estimator).weigh_columns(candidate.estimator, encoder.encoded_columns),
         "reference": reference.to_dict(),
@@ -132,26 +142,40 @@ def prepare_rows(
     identity = [column for column in dataset.entity if column != dataset.timestamp]
     personal = list_personal_features(use_case)
     weight = None if weigh is None else compile_weight(rows, weigh, key=dataset.key_columns(), withhold=personal)
+    rows = with_segments(rows, use_case.model.segment_by)
     write_matrix(rows, encoder, folder, timestamp=dataset.timestamp, identity=identity, weight=weight)
     return chosen, encoder
 
 
-def fit_model(
-    use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
-) -> PackagedModel:
-    """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared."""
-    return _fit_part(use_case, encoder, map_matrix(folder).rows, params=params, rounds=rounds)
+def fit_winner(
+    use_case: UseCase, rows: DataFrame, encoder: FeatureEncoder, winner: Winner, *, folder: str
+) -> tuple[PackagedModel, Threshold, dict[str, Any]]:
+    """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared.
+
+    Returns:
+        The model, with those of segments where such are asked for; its threshold; and `segments` of the metadata.
+    """
+    matrix, params = map_matrix(folder), winner.params
+    model = _fit_part(use_case, encoder, matrix.rows, params=params, rounds=winner.rounds)
+    if use_case.model.costs is None and use_case.model.segment_by is None:
+        return model, Threshold(), {}
+    fits = GlobalFits(
+        model, _fit_part(use_case, encoder, matrix.train, params=params, rounds=winner.rounds), winner.rounds
+    )
+    settings = replace(make_settings(use_case, encoder), params=params)
+    family = fit_family(use_case, rows, fits, settings, folder=folder)
+    return family.model, _pick_threshold(use_case, family.on_train, matrix), dict(family.facts)
 
 
-def pick_threshold(
-    use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
-) -> Threshold:
-    """Where costs are declared, the threshold of least cost on `valid`, of a model that was fitted on `train` alone; else 0.5."""
+def _pick_threshold(use_case: UseCase, on_train: PackagedModel, matrix: Matrix) -> Threshold:
+    """Where costs are declared, the threshold of least cost on `valid`, of what was fitted on `train` alone; else 0.5."""
     if use_case.model.costs is None:
         return Threshold()
-    costs, matrix = use_case.model.costs.model_dump(), map_matrix(folder)
-    fitted = _fit_part(use_case, encoder, matrix.train, params=params, rounds=rounds)
-    return Threshold(choose_threshold(predict_matrix(fitted, matrix.valid.features), matrix.valid.labels, costs), costs)
+    costs, served = use_case.model.costs.model_dump(), None
+    if on_train.family is not None and matrix.segments is not None:
+        served = on_train.family.find_members(matrix.segments.groups())[matrix.fitted :]
+    answers = predict_matrix(on_train, matrix.valid.features, served)
+    return Threshold(choose_threshold(answers, matrix.valid.labels, costs), costs)
 
 
 def _fit_part(

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, StructField, StructType
+from pyspark.sql.types import DoubleType, StringType, StructField, StructType
 
 from sparkml_ops.models import FeatureEncoder
+from sparkml_ops.models.segments import SegmentKind, find_segment_kind, read_texts
+from sparkml_ops.training.mapped_segments import PREFIX, MappedSegments, load_segments, save_segments
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,10 +57,12 @@ class Matrix:
     Attributes:
         rows: All rows.
         fitted: How many of them are to fit on.
+        segments: Which rows are of which segment, where models per segment are asked for.
     """
 
     rows: Part
     fitted: int
+    segments: MappedSegments | None = None
 
     @property
     def train(self) -> Part:
@@ -83,7 +87,7 @@ def write_matrix(
     """Encode the rows of the splits train and valid and write them as float64, with what their order is made from.
 
     Args:
-        rows: Rows of a training set.
+        rows: Rows of a training set; columns named as `with_segments` names them go along as texts.
         encoder: Fitted on the training rows.
         folder: Where to write; what is there is replaced.
         timestamp: The column with the moment, by which rows are ordered when they are read. What it leaves open a hash of
@@ -93,6 +97,7 @@ def write_matrix(
         weight: How much a row counts; None where each counts once.
     """
     features = [F.col(f"`{name}`") for name in encoder.feature_columns]
+    segments = {name: find_segment_kind(rows.schema[name].dataType) for name in rows.columns if name.startswith(PREFIX)}
     needed = rows.where(F.col("split").isin("train", "valid")).select(
         *features,
         F.col("label").cast("double").alias(LABEL),
@@ -100,15 +105,17 @@ def write_matrix(
         F.unix_micros(F.col(f"`{timestamp}`").cast("timestamp")).alias(TIME),
         F.xxhash64(*(F.col(f"`{name}`") for name in identity), *features).alias(TIE),
         *([] if weight is None else [weight.cast("double").alias(WEIGHT)]),
+        *segments,
     )
     names = [f"x{position}" for position in range(len(encoder.encoded_columns))]
     encoded = StructType([StructField(name, DoubleType()) for name in names])
 
     def encode(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         for batch in batches:
-            yield _encode_batch(batch, encoder, names)
+            yield _encode_batch(batch, encoder, names, segments)
 
     kept = StructType([needed.schema[name] for name in _BESIDE if name in needed.columns])
+    kept = StructType([*kept, *(StructField(name, StringType()) for name in segments)])
     needed.mapInArrow(encode, StructType([*encoded, *kept])).write.mode("overwrite").parquet(folder)
 
 
@@ -131,7 +138,8 @@ def map_matrix(folder: str) -> Matrix:
             _make_mapped(files, place)
     features, labels, fitted = (np.load(place / f"{name}.npy", mmap_mode="r") for name in _MAPPED)
     weighed = place / _WEIGHTS
-    return Matrix(Part(features, labels, np.load(weighed, mmap_mode="r") if weighed.exists() else None), int(fitted))
+    rows = Part(features, labels, np.load(weighed, mmap_mode="r") if weighed.exists() else None)
+    return Matrix(rows, int(fitted), load_segments(place))
 
 
 def unmap_matrix(folder: str) -> None:
@@ -160,14 +168,20 @@ def locate_scratch(root: str, name: str) -> str:
     return f"{base}/_scratch/{name}"
 
 
-def _encode_batch(batch: "pa.RecordBatch", encoder: FeatureEncoder, names: list[str]) -> "pa.RecordBatch":
+def _encode_batch(
+    batch: "pa.RecordBatch",
+    encoder: FeatureEncoder,
+    names: list[str],
+    segments: Mapping[str, SegmentKind | None],
+) -> "pa.RecordBatch":
     import pyarrow as pa
 
     matrix = np.asfortranarray(encoder.encode_batch(batch))
     arrays = [pa.array(matrix[:, position]) for position in range(len(names))]
     beside = [name for name in _BESIDE if name in batch.schema.names]
     arrays += [batch.column(name) for name in beside]
-    return pa.RecordBatch.from_arrays(arrays, names=[*names, *beside])
+    arrays += [read_texts(batch.column(name), kind or "text") for name, kind in segments.items()]
+    return pa.RecordBatch.from_arrays(arrays, names=[*names, *beside, *segments])
 
 
 def _open_files(folder: str) -> "Dataset":
@@ -186,7 +200,7 @@ def _locate_mapped(files: Sequence[str]) -> Path:
 def _make_mapped(files: "Dataset", place: Path) -> None:
     beside = {name: files.to_table([name]).column(0).to_numpy() for name in _BESIDE if name in files.schema.names}
     order = np.lexsort((beside[TIE], beside[TIME], beside[IS_VALID]))
-    names = [name for name in files.schema.names if name not in _BESIDE]
+    names = [name for name in files.schema.names if name not in _BESIDE and not name.startswith(PREFIX)]
     position = np.empty(len(order), dtype=np.int64)
     position[order] = np.arange(len(order))
     making = place.with_name(f"{place.name}.{os.getpid()}")
@@ -203,7 +217,9 @@ def _make_mapped(files: "Dataset", place: Path) -> None:
         np.save(making / "labels.npy", beside[LABEL][order])
         if WEIGHT in beside:
             np.save(making / _WEIGHTS, beside[WEIGHT][order])
-        np.save(making / "fitted.npy", np.int64((~beside[IS_VALID]).sum()))
+        fitted = int((~beside[IS_VALID]).sum())
+        np.save(making / "fitted.npy", np.int64(fitted))
+        save_segments(files, order, beside[TIME], place=making, fitted=fitted)
         making.rename(place)
     finally:
         shutil.rmtree(making, ignore_errors=True)

@@ -41,6 +41,7 @@ from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_usable
 from sparkml_ops.training.search import drop_refused
+from sparkml_ops.training.segments import require_segments
 from sparkml_ops.training.trial_runs import describe_learned, log_outcome, make_trial_logger
 from sparkml_ops.training.trial_store import TrialStore
 from sparkml_ops.training.trials import Trial
@@ -102,6 +103,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
     """
     started, run = time.monotonic(), run_id or new_run_id()
     _check_estimator(use_case.model)
+    require_segments(use_case)
     open_proposer(use_case.model.search)
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
@@ -211,7 +213,7 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis"})
+    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis", "segment_by"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content

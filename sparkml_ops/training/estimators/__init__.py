@@ -1,9 +1,9 @@
 """Estimators that can be trained: one file each, all with the functions of `_base.Estimator`."""
 
 from sparkml_ops.training.estimators import lightgbm, own, sklearn
-from sparkml_ops.training.estimators._base import Estimator, FitSettings, TrialFit, find_loss
+from sparkml_ops.training.estimators._base import Estimator, FitSettings, JudgedFit, TrialFit, find_loss
 
-__all__ = ["Estimator", "FitSettings", "TrialFit", "find_estimator", "find_loss"]
+__all__ = ["Estimator", "FitSettings", "JudgedFit", "TrialFit", "find_estimator", "find_loss"]
 
 
 def find_estimator(name: str) -> Estimator:
