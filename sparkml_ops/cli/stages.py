@@ -52,7 +52,7 @@ def train(
     from sparkml_ops.training import check_model
     from sparkml_ops.training import train as fit
 
-    loaded, lake = open_both(use_case, context.obj, check=lambda loaded: check_model(loaded.model))
+    loaded, lake = open_both(use_case, context.obj, check=check_model)
     result = fit(loaded, lake, training_set=training_set, run_id=run_id)
     head = f"{result.model_name} version {result.model_version} ({result.status}), {result.trials} trials, {result.seconds:.0f} s"
     metrics = list(result.figures["candidate"])

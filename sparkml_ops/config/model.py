@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from sparkml_ops.config.search import Search
+from sparkml_ops.config.segments import SegmentBy
 from sparkml_ops.config.types import Identifier, Number, Section, SqlText
 
 METRICS = {
@@ -107,4 +108,6 @@ class Model(Section):
     diagnosis: bool = Field(
         default=True, description="say in words what is wrong with a training; less than two more fits"
     )
-    segment_by: None = Field(default=None, description="one model for all rows; models per segment are not built yet")
+    segment_by: SegmentBy | None = Field(
+        default=None, description="a model per segment where it is better than that of all rows; else one for all"
+    )

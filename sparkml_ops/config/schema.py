@@ -15,6 +15,8 @@ _SHORT_FORMS = {
     "Expectation": "a rule over one row, in SQL",
 }
 """Sections that may be written as one text."""
+_LISTS = {"SegmentBy": "columns"}
+"""Sections that may be written as one text, or as the list that is this key of theirs."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -35,6 +37,13 @@ def model_schema(model: type[BaseModel]) -> Schema:
             text = {"type": "string", "minLength": 1, "description": meaning}
             described = {key: section[key] for key in ("title", "description")}
             schema["$defs"][name] = {**described, "anyOf": [text, _drop(_drop(section, "title"), "description")]}
+    for name, key in _LISTS.items():
+        section = schema.get("$defs", {}).get(name)
+        if section is not None:
+            described = {key: section[key] for key in ("title", "description")}
+            several = section["properties"][key]
+            forms = [several["items"], several, _drop(_drop(section, "title"), "description")]
+            schema["$defs"][name] = {**described, "anyOf": forms}
     return schema
 
 

@@ -12,6 +12,7 @@ from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_
 from sparkml_ops.config.model import ClassWeights
 from sparkml_ops.config.places import KeyPath
 from sparkml_ops.config.schema import Schema, allowed_keys, model_schema, schemas_at, use_case_schema
+from sparkml_ops.config.segments import SegmentBy
 from sparkml_ops.config.sources import Expectation
 from sparkml_ops.config.types import IDENTIFIER_PATTERN, Relation
 from sparkml_ops.config.use_case import UseCase
@@ -49,6 +50,7 @@ _RELATION = "a table's name, a query (select …), {sql: …}, or {python: packa
 _SHORT_FORMS: Mapping[type[BaseModel], str] = {
     Expectation: "a rule over one row, or {rule: …, on_violation: …}",
     ClassWeights: "balanced, or {0: a weight, 1: a weight}",
+    SegmentBy: "a column, a list of columns, or {columns: […], minimum_rows: …, minimum_gain: …, confidence: …}",
     EventLabel: "SQL over one row, or events that tell it: {from: …, entity: …, timestamp: …, within: …, value: …}",
 }
 """Sections that may be written as one text."""

@@ -1,6 +1,6 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
-from sparkml_ops.models.bulk import PREDICTION, REASONS, predict_rows
+from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, predict_rows
 from sparkml_ops.models.card import write_card
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
 from sparkml_ops.models.environment import (
@@ -91,6 +91,7 @@ __all__ = [
     "MOST_LISTED",
     "PREDICTION",
     "REASONS",
+    "SEGMENT",
     "SHAP",
     "CalibrationGroup",
     "ColumnExplanation",

@@ -8,17 +8,18 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, StructType
 
 from sparkml_ops.errors import ModelError
+from sparkml_ops.models.digests import digest_package
 from sparkml_ops.models.encoder import find_kind
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.kinds.trust import adopt_named_packages, list_named_packages
 from sparkml_ops.models.package import (
     PackagedModel,
-    digest_package,
     dump_package,
     parse_package,
     predict_matrix,
     rank_contributions,
 )
+from sparkml_ops.models.segments import find_segment_kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,13 +28,15 @@ log = logging.getLogger(__name__)
 
 PREDICTION = "prediction"
 REASONS = "reasons"
+SEGMENT = "segment"
 REASONS_TYPE = ArrayType(StructType([StructField("feature", StringType()), StructField("contribution", DoubleType())]))
+JOINED_ROWS = 65_536
 MODELS_PER_WORKER = 4  # champion, challenger and two baselines at most meet in one job
 _LOADED: dict[str, PackagedModel] = {}
 """Models of this Python worker, by digest: tasks come and go, the worker stays."""
 
 
-def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0) -> DataFrame:
+def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0, segment: bool = False) -> DataFrame:
     """Add each row's `prediction`: the probability of the positive class; float64, never null.
 
     Columns are found by name. The answers do not depend on how the rows are spread over partitions. The model travels
@@ -43,21 +46,26 @@ def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0) -> 
         rows: Rows with the model's feature columns, and any others, which are kept.
         model: The model.
         explain: How many of the strongest reasons to add per row as `reasons`; none with 0.
+        segment: Whether to add `segment`: whose model served the row, `global` where that of all rows did; null of a model
+            that has none per segment.
 
     Raises:
         ModelError: Columns are missing, have the wrong type, or would be overwritten; said before any job. Later, while
             the rows are computed, the job itself fails when the model answers with what is no probability.
     """
     added = [StructField(PREDICTION, DoubleType())] + ([StructField(REASONS, REASONS_TYPE)] if explain else [])
+    added += [StructField(SEGMENT, StringType())] if segment else []
     _check_rows(rows, model, [field.name for field in added])
     if explain and not find_estimator_kind(model.kind).has_contributions(model.estimator):
         log.warning("model %s (%s) does not say what its columns add: reasons are null", model.name, model.kind)
-    score = _make_scorer(ship_model(rows.sparkSession, model), explain)
+    score = _make_scorer(ship_model(rows.sparkSession, model), explain, segment=segment)
     return rows.mapInArrow(score, StructType([*rows.schema.fields, *added]))
 
 
 def _check_rows(rows: DataFrame, model: PackagedModel, added: list[str]) -> None:
     model.encoder.check_columns(rows.columns)
+    if model.family is not None:
+        model.family.check_columns(rows.columns)
     taken = sorted(set(added) & set(rows.columns))
     if taken:
         raise ModelError(
@@ -67,6 +75,11 @@ def _check_rows(rows: DataFrame, model: PackagedModel, added: list[str]) -> None
         f"{column.name} is {rows.schema[column.name].dataType.simpleString()}, trained as {column.kind}"
         for column in model.encoder.columns
         if find_kind(rows.schema[column.name].dataType) != column.kind
+    ]
+    wrong += [
+        f"{column.name} is {rows.schema[column.name].dataType.simpleString()}, segments were told by a {column.kind}"
+        for column in (model.family.columns if model.family else ())
+        if find_segment_kind(rows.schema[column.name].dataType) != column.kind
     ]
     if wrong:
         raise ModelError(f"Columns do not have the type that model {model.name} was trained with: {'; '.join(wrong)}.")
@@ -85,12 +98,12 @@ def ship_model(spark: SparkSession, model: PackagedModel) -> Callable[[], Packag
 
 
 def _make_scorer(
-    load: Callable[[], PackagedModel], explain: int
+    load: Callable[[], PackagedModel], explain: int, *, segment: bool
 ) -> Callable[[Iterable["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]:
     def score(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         model = load()
-        for batch in batches:
-            yield _score_batch(batch, model, explain)
+        for batch in batches if model.family is None else _join_batches(batches):
+            yield _score_batch(batch, model, explain, segment=segment)
 
     return score
 
@@ -103,26 +116,50 @@ def _load_once(digest: str, read_files: Callable[[], dict[str, bytes]]) -> Packa
     return _LOADED[digest]
 
 
-def _score_batch(batch: "pa.RecordBatch", model: PackagedModel, explain: int) -> "pa.RecordBatch":
+def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
+    """Batches of about `JOINED_ROWS` rows: each segment is asked once for each batch, however few rows it has there."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(part.num_rows for part in held) >= JOINED_ROWS:
+            yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+            held = []
+    if held:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches()
+
+
+def _score_batch(batch: "pa.RecordBatch", model: PackagedModel, explain: int, *, segment: bool) -> "pa.RecordBatch":
     import pyarrow as pa
 
     matrix = model.encoder.encode_batch(batch)
-    columns: list[Any] = [*batch.columns, pa.array(predict_matrix(model, matrix), type=pa.float64())]
+    served = None if model.family is None else model.family.serve_batch(batch)
+    columns: list[Any] = [*batch.columns, pa.array(predict_matrix(model, matrix, served), type=pa.float64())]
     names = [*batch.schema.names, PREDICTION]
     if explain:
-        columns.append(_explain_matrix(matrix, model, explain))
+        columns.append(_explain_matrix(matrix, model, explain, served))
         names.append(REASONS)
+    if segment:
+        columns.append(_name_segments(model, served, len(matrix)))
+        names.append(SEGMENT)
     return pa.RecordBatch.from_arrays(columns, names=names)
 
 
-def _explain_matrix(matrix: Any, model: PackagedModel, top: int) -> "pa.Array":
+def _name_segments(model: PackagedModel, served: Any, rows: int) -> "pa.Array":
+    import pyarrow as pa
+
+    return pa.nulls(rows, pa.string()) if model.family is None else model.family.name_members(served)
+
+
+def _explain_matrix(matrix: Any, model: PackagedModel, top: int, served: Any) -> "pa.Array":
     import numpy as np
     import pyarrow as pa
 
     struct = pa.struct([("feature", pa.string()), ("contribution", pa.float64())])
     if not len(matrix) or not find_estimator_kind(model.kind).has_contributions(model.estimator):
         return pa.nulls(len(matrix), pa.list_(struct))
-    positions, contributions = rank_contributions(model, matrix, top)
+    positions, contributions = rank_contributions(model, matrix, top, served)
     names = np.asarray(model.encoder.encoded_columns, dtype=object)[positions.ravel()]
     pairs = pa.StructArray.from_arrays(
         [pa.array(names, type=pa.string()), pa.array(contributions.ravel(), type=pa.float64())], fields=list(struct)

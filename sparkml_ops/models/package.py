@@ -1,11 +1,12 @@
 """The packaged model: an estimator that knows its feature columns and answers with probabilities.
 
-On disk it is a folder of two files: `package.json` and the estimator in its own format. No pickle anywhere.
+On disk it is a folder: `package.json`, the estimator in its own format, and one file of all models per segment where there are such.
+No pickle anywhere.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparkml_ops.errors import ModelError
+from sparkml_ops.models.digests import digest_package
 from sparkml_ops.models.encoder import FeatureEncoder
+from sparkml_ops.models.family import SEGMENTS_FILE, Family, parse_family, split_rows
 from sparkml_ops.models.kinds import find_estimator_kind
+from sparkml_ops.models.segments import GLOBAL
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 PACKAGE_FILE = "package.json"
-FORMAT_VERSION = 2  # 2: a column may have a level for all others
+FORMAT_VERSION = 3  # 2: a column may have a level for all others; 3: there may be models per segment
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class PackagedModel:
         encoder: Feature columns -> matrix.
         estimator: The native estimator.
         metadata: Plain values: training set, configuration hash, figures, reference histograms, versions.
+        family: Models per segment; rows of no segment that has one are for the estimator. None where there are none.
     """
 
     name: str
@@ -43,15 +48,21 @@ class PackagedModel:
     encoder: FeatureEncoder
     estimator: Any = field(compare=False, repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    family: Family | None = None
 
     @property
     def feature_columns(self) -> list[str]:
-        """Columns that rows must have."""
+        """Columns that the estimator learned from."""
         return self.encoder.feature_columns
+
+    @property
+    def needed_columns(self) -> list[str]:
+        """Columns that rows must have: the features, and those by which segments are told."""
+        return list(dict.fromkeys([*self.feature_columns, *(self.family.segment_columns if self.family else [])]))
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
         """Probability of the positive class for each row, shape (rows,)."""
-        return predict_matrix(self, self.encoder.encode_frame(frame))
+        return predict_matrix(self, self.encoder.encode_frame(frame), self._serve(frame))
 
     def explain(self, frame: "pd.DataFrame", top: int) -> list[list[tuple[str, float]]]:
         """The `top` columns that move each row's log odds most: (column, contribution), strongest first.
@@ -62,23 +73,61 @@ class PackagedModel:
         kind = find_estimator_kind(self.kind)
         if not kind.has_contributions(self.estimator):
             raise ModelError(f"Model {self.name} ({self.kind}) does not say what its columns add.")
-        positions, contributions = rank_contributions(self, self.encoder.encode_frame(frame), top)
+        matrix = self.encoder.encode_frame(frame)
+        positions, contributions = rank_contributions(self, matrix, top, self._serve(frame))
         names = self.encoder.encoded_columns
         return [
             [(names[position], float(value)) for position, value in zip(*row, strict=True)]
             for row in zip(positions, contributions, strict=True)
         ]
 
+    def find_segments(self, frame: "pd.DataFrame") -> list[str]:
+        """The segment whose model serves each row, or `global`."""
+        served = self._serve(frame)
+        if self.family is None or served is None:
+            return [GLOBAL] * len(frame)
+        names: list[str] = self.family.name_members(served).to_pylist()
+        return names
 
-def predict_matrix(model: PackagedModel, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    def _serve(self, frame: "pd.DataFrame") -> "NDArray[np.int64] | None":
+        return None if self.family is None else self.family.serve_frame(frame)
+
+
+def predict_matrix(
+    model: PackagedModel, matrix: "NDArray[np.float64]", served: "NDArray[np.int64] | None" = None
+) -> "NDArray[np.float64]":
     """Ask the estimator, and refuse impossible answers.
+
+    Args:
+        model: The model.
+        matrix: The encoded rows.
+        served: Which model of its family serves each row; None asks the model of all rows for each.
 
     Raises:
         ModelError: Another number of answers than rows, or answers that are no probabilities.
     """
+    answers = np.empty(len(matrix), dtype=np.float64)
+    for estimator, rows in _deal_rows(model, matrix, served):
+        answers[rows] = _ask_estimator(model, estimator, matrix[rows])
+    return answers
+
+
+def _deal_rows(
+    model: PackagedModel, matrix: "NDArray[np.float64]", served: "NDArray[np.int64] | None"
+) -> Iterator[tuple[Any, Any]]:
+    """Each estimator that is asked, and its rows; none where there are no rows."""
     if not len(matrix):
-        return np.empty(0, dtype=np.float64)
-    probabilities = find_estimator_kind(model.kind).predict_probabilities(model.estimator, matrix)
+        return
+    if model.family is None or served is None:
+        yield model.estimator, slice(None)
+        return
+    kind = find_estimator_kind(model.kind)
+    for code, rows in split_rows(served):
+        yield model.family.load_member(kind, code) if code else model.estimator, rows
+
+
+def _ask_estimator(model: PackagedModel, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    probabilities = find_estimator_kind(model.kind).predict_probabilities(estimator, matrix)
     if probabilities.shape != (len(matrix),):
         raise ModelError(
             f"Model {model.name} answered {probabilities.shape} to {len(matrix)} rows; expected one number a row."
@@ -94,10 +143,18 @@ def predict_matrix(model: PackagedModel, matrix: "NDArray[np.float64]") -> "NDAr
 
 
 def rank_contributions(
-    model: PackagedModel, matrix: "NDArray[np.float64]", top: int
+    model: PackagedModel,
+    matrix: "NDArray[np.float64]",
+    top: int,
+    served: "NDArray[np.int64] | None" = None,
 ) -> tuple["NDArray[np.int64]", "NDArray[np.float64]"]:
-    """Positions and values of the strongest contributions of each row, both of shape (rows, top); ties by position."""
-    contributions = find_estimator_kind(model.kind).find_contributions(model.estimator, matrix)
+    """Positions and values of the strongest contributions of each row, both of shape (rows, top); ties by position.
+
+    Each row is explained by the model that serves it.
+    """
+    kind, contributions = find_estimator_kind(model.kind), np.empty(matrix.shape)
+    for estimator, rows in _deal_rows(model, matrix, served):
+        contributions[rows] = kind.find_contributions(estimator, matrix[rows])
     positions = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :top]
     return positions, np.take_along_axis(contributions, positions, axis=1)
 
@@ -116,8 +173,11 @@ def dump_package(model: PackagedModel) -> dict[str, bytes]:
         "encoder": model.encoder.to_dict(),
         "metadata": dict(model.metadata),
     }
+    segments = {} if model.family is None else {SEGMENTS_FILE: model.family.content}
+    if model.family is not None:
+        plain["segments_digest"] = hashlib.sha256(model.family.content).hexdigest()
     text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False)
-    return {PACKAGE_FILE: text.encode(), kind.FILE_NAME: estimator}
+    return {PACKAGE_FILE: text.encode(), kind.FILE_NAME: estimator, **segments}
 
 
 def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
@@ -143,6 +203,7 @@ def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
             encoder=FeatureEncoder.from_dict(plain["encoder"]),
             estimator=kind.load_estimator(files[kind.FILE_NAME]),
             metadata=plain["metadata"],
+            family=_parse_segments(files, plain.get("segments_digest")),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(
@@ -150,28 +211,12 @@ def parse_package(files: Mapping[str, bytes]) -> PackagedModel:
         ) from error
 
 
-def digest_files(files: Mapping[str, bytes]) -> dict[str, str]:
-    """sha256 of each file, by name."""
-    return {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
-
-
-def digest_package(files: Mapping[str, bytes]) -> str:
-    """One sha256 over the names and contents of all files."""
-    lines = [f"{digest}  {name}\n" for name, digest in digest_files(files).items()]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def find_damage(files: Mapping[str, bytes], packaged: Mapping[str, str]) -> list[str]:
-    """Which files are not as they were packaged, in words; none where all are.
-
-    Args:
-        files: The files that are there, by name.
-        packaged: What `digest_files` said of them when they were packaged.
-    """
-    found = digest_files(files)
-    changed = [f"{name} was changed" for name in packaged if name in found and found[name] != packaged[name]]
-    missing = [f"{name} is missing" for name in packaged if name not in found]
-    return [*changed, *missing, *(f"{name} does not belong to it" for name in found if name not in packaged)]
+def _parse_segments(files: Mapping[str, bytes], digest: str | None) -> Family | None:
+    if digest is None:
+        return None
+    if hashlib.sha256(files[SEGMENTS_FILE]).hexdigest() != digest:
+        raise ModelError(f"The model file {SEGMENTS_FILE} is damaged: it is not the one that was packaged.")
+    return parse_family(files[SEGMENTS_FILE])
 
 
 def save_package(model: PackagedModel, directory: str | Path) -> str:

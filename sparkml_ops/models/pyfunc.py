@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.errors import ModelError
-from sparkml_ops.models.package import PackagedModel, find_damage, parse_package, read_package_files
+from sparkml_ops.models.digests import find_damage
+from sparkml_ops.models.package import PackagedModel, parse_package, read_package_files
 from sparkml_ops.models.version_files import list_packaged
 
 if TYPE_CHECKING:

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sparkml_ops.errors import ModelError, ModelNotFoundError
+from sparkml_ops.models.digests import digest_files, digest_package, find_damage
 from sparkml_ops.models.environment import ENVIRONMENT_FILE, InstalledEnvironment, parse_environment
 from sparkml_ops.models.package import (
     PackagedModel,
-    digest_files,
-    digest_package,
-    find_damage,
     parse_package,
     read_package_files,
     write_package,

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.errors import ModelError
+from sparkml_ops.models.digests import digest_files
 from sparkml_ops.models.environment import ENVIRONMENT_FILE, dump_environment, find_environment
-from sparkml_ops.models.package import PackagedModel, digest_files, read_package_files
+from sparkml_ops.models.package import PackagedModel, read_package_files
 from sparkml_ops.models.tracking import Tracking, quiet_mlflow
 
 if TYPE_CHECKING:
@@ -101,5 +102,11 @@ def _sign(model: PackagedModel) -> "ModelSignature":
 
     # numbers are doubles whatever they were: an int column with a null in it would fail the whole batch
     types = {"numeric": DataType.double, "categorical": DataType.string}
-    inputs = Schema([ColSpec(types[column.kind], column.name) for column in model.encoder.columns])
-    return ModelSignature(inputs=inputs, outputs=Schema([ColSpec(DataType.double, "prediction")]))
+    segment_types = {"number": DataType.double, "text": DataType.string, "boolean": DataType.boolean}
+    inputs = {column.name: types[column.kind] for column in model.encoder.columns}
+    for column in model.family.columns if model.family else ():
+        inputs.setdefault(column.name, segment_types[column.kind])
+    return ModelSignature(
+        inputs=Schema([ColSpec(kind, name) for name, kind in inputs.items()]),
+        outputs=Schema([ColSpec(DataType.double, "prediction")]),
+    )

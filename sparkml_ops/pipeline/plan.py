@@ -63,7 +63,7 @@ def plan(use_case: "UseCase", lake: Lake, *, from_stage: str | None = None, to_s
     steps = [step for step in list_steps(use_case) if STAGES.index(step.stage) <= last]
     decided = decide_plan(use_case, steps, read_known(use_case, lake, steps), from_stage=from_stage)
     if any(planned.runs for planned in decided.steps if planned.step.stage == "train"):
-        check_model(use_case.model)  # before hours of work that ends there
+        check_model(use_case)  # before hours of work that ends there
     return decided
 
 

@@ -37,7 +37,11 @@ LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     ("model_name", StringType(), "model in the registry"),
     ("model_version", IntegerType(), "its version"),
     ("role", StringType(), "champion or challenger"),
-    ("segment", StringType(), "the segment whose model served the row; null for the global model"),
+    (
+        "segment",
+        StringType(),
+        "whose model served the row: a segment, or global; null of a version without models per segment",
+    ),
     ("batch_id", StringType(), "the batch; see prediction_batches"),
     ("run_id", StringType(), "the run that scored the row; see runs"),
     ("feature_versions", MapType(StringType(), LongType()), "version of each features table that was looked up"),

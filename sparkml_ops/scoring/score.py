@@ -15,6 +15,7 @@ from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
     PREDICTION,
     REASONS,
+    SEGMENT,
     ModelVersion,
     PackagedModel,
     Reference,
@@ -113,7 +114,7 @@ def _score_batch(
     try:
         for role, (registered, model) in models.items():
             draft = _draft_batch(use_case, request, role=role, version=registered, versions=rows_from, run_id=run_id)
-            scored = predict_rows(features, model, explain=_explain(use_case, role))
+            scored = predict_rows(features, model, explain=_explain(use_case, role), segment=True)
             scores = _lay_out(use_case, scored, draft, versions, threshold=_choose_threshold(use_case, model))
             commit = write_predictions(lake, scores, draft)
             batches.append(_judge_batch(use_case, lake, draft, features=features, model=model, version=commit.version))
@@ -200,7 +201,7 @@ def _lay_out(
         "model_name": F.lit(batch.model_name),
         "model_version": F.lit(batch.model_version),
         "role": F.lit(batch.role),
-        "segment": F.lit(None),
+        "segment": F.col(SEGMENT),
         "batch_id": F.lit(batch.batch_id),
         "run_id": F.lit(batch.run_id),
         "feature_versions": F.create_map(*pairs),

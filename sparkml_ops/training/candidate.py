@@ -32,11 +32,12 @@ from sparkml_ops.training.estimators import FitSettings, find_cluster_estimator,
 from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import Judgement, judge_models
-from sparkml_ops.training.matrix import map_matrix, write_matrix
+from sparkml_ops.training.matrix import Matrix, map_matrix, write_matrix
 from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.sampled import keep_sample
 from sparkml_ops.training.search import run_search
+from sparkml_ops.training.segments import GlobalFits, fit_family, with_segments
 from sparkml_ops.training.trials import Trial, find_best
 from sparkml_ops.training.weights import compile_weight
 
@@ -44,6 +45,14 @@ log = logging.getLogger(__name__)
 
 TRAIN = "split = 'train'"
 WEIGHS = "it weighs the rows (model.sample_weight)"
+
+
+@dataclass(frozen=True)
+class Winner:
+    """What the search has found best: parameters, and rounds of boosting."""
+
+    params: Mapping[str, Any]
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -94,8 +103,8 @@ def make_candidate(
     trials = run_search(task, model.search, rows.sparkSession, before=before, on_finished=on_finished)
     best = find_best(trials)
     log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
-    candidate = fit_model(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
-    threshold = pick_threshold(use_case, encoder, folder=folder, params=best.params, rounds=best.rounds)
+    found = Winner(best.params, best.rounds)
+    candidate, threshold, segments = fit_winner(use_case, rows, encoder, found, folder=folder)
     judgement = judge_candidate(use_case, rows, candidate, folder=folder, threshold=threshold)
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     explained = explain_candidate(
@@ -103,7 +112,7 @@ def make_candidate(
     )
     probe = Probe(map_matrix(folder), encoder, replace(settings, params=best.params), best.rounds)
     subject = Subject(use_case, commission.training_set, rows, reference, chosen.left_out)
-    diagnosed = run_diagnosis(subject, probe, judgement, explained=explained)
+    diagnosed = run_diagnosis(subject, probe, judgement.of_global(), explained=explained)
     metadata = {
         **describe_training(commission, chosen, trials),
         "period": measure_period(rows, use_case.dataset.timestamp),
@@ -111,6 +120,7 @@ def make_candidate(
         "environment": find_environment().summarize(),
         **diagnosed,
         **explained,
+        **segments,
         **judgement.to_dict(),
         "column_weights": find_estimator(model.estimator).weigh_columns(candidate.estimator, encoder.encoded_columns),
         "reference": reference.to_dict(),
@@ -133,47 +143,52 @@ def prepare_rows(
     identity = [column for column in dataset.entity if column != dataset.timestamp]
     personal = list_personal_features(use_case)
     weight = None if weigh is None else compile_weight(rows, weigh, key=dataset.key_columns(), withhold=personal)
+    rows = with_segments(rows, use_case.model.segment_by)
     write_matrix(rows, encoder, folder, timestamp=dataset.timestamp, identity=identity, weight=weight)
     if find_cluster_estimator(use_case.model.estimator) is not None:
         keep_sample(rows.sparkSession, folder)
     return chosen, encoder
 
 
-def fit_model(
-    use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
-) -> PackagedModel:
-    """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared."""
-    return _fit_rows(use_case, encoder, folder, params=params, rounds=rounds)
+def fit_winner(
+    use_case: UseCase, rows: DataFrame, encoder: FeatureEncoder, winner: Winner, *, folder: str
+) -> tuple[PackagedModel, Threshold, dict[str, Any]]:
+    """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared.
+
+    Returns:
+        The model, with those of segments where such are asked for; its threshold; and `segments` of the metadata.
+    """
+    model = _fit_rows(use_case, encoder, winner, folder=folder)
+    if use_case.model.costs is None and use_case.model.segment_by is None:
+        return model, Threshold(), {}
+    fits = GlobalFits(model, _fit_rows(use_case, encoder, winner, folder=folder, with_valid=False), winner.rounds)
+    settings = replace(make_settings(use_case, encoder), params=winner.params)
+    family = fit_family(use_case, rows, fits, settings, folder=folder)
+    return family.model, _pick_threshold(use_case, family.on_train, map_matrix(folder)), dict(family.facts)
 
 
-def pick_threshold(
-    use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
-) -> Threshold:
-    """Where costs are declared, the threshold of least cost on `valid`, of a model that was fitted on `train` alone; else 0.5."""
+def _pick_threshold(use_case: UseCase, on_train: PackagedModel, matrix: Matrix) -> Threshold:
+    """Where costs are declared, the threshold of least cost on `valid`, of what was fitted on `train` alone; else 0.5."""
     if use_case.model.costs is None:
         return Threshold()
-    costs, valid = use_case.model.costs.model_dump(), map_matrix(folder).valid
-    fitted = _fit_rows(use_case, encoder, folder, params=params, rounds=rounds, with_valid=False)
-    return Threshold(choose_threshold(predict_matrix(fitted, valid.features), valid.labels, costs), costs)
+    costs, served = use_case.model.costs.model_dump(), None
+    if on_train.family is not None and matrix.segments is not None:
+        served = on_train.family.find_members(matrix.segments.groups())[matrix.fitted :]
+    answers = predict_matrix(on_train, matrix.valid.features, served)
+    return Threshold(choose_threshold(answers, matrix.valid.labels, costs), costs)
 
 
 def _fit_rows(
-    use_case: UseCase,
-    encoder: FeatureEncoder,
-    folder: str,
-    *,
-    params: Mapping[str, Any],
-    rounds: int,
-    with_valid: bool = True,
+    use_case: UseCase, encoder: FeatureEncoder, winner: Winner, *, folder: str, with_valid: bool = True
 ) -> PackagedModel:
     estimator = find_estimator(use_case.model.estimator)
     of_cluster = find_cluster_estimator(use_case.model.estimator)
-    settings = replace(make_settings(use_case, encoder), params=params)
+    settings = replace(make_settings(use_case, encoder), params=winner.params)
     if of_cluster is None:
         matrix = map_matrix(folder)
-        fitted = estimator.fit_final(matrix.rows if with_valid else matrix.train, settings, rounds)
+        fitted = estimator.fit_final(matrix.rows if with_valid else matrix.train, settings, winner.rounds)
     else:
-        fitted = of_cluster.fit_stored(folder, settings, rounds, with_valid=with_valid)
+        fitted = of_cluster.fit_stored(folder, settings, winner.rounds, with_valid=with_valid)
     return PackagedModel(use_case.name, use_case.model.task, estimator.KIND, encoder, fitted)
 
 

@@ -1,7 +1,7 @@
 """How good the candidate is on rows it never saw, beside a trivial and a linear model on the very same rows."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.models import (
     PREDICTION,
+    SEGMENT,
     Evaluation,
     OperatingPoint,
     PackagedModel,
@@ -19,6 +20,7 @@ from sparkml_ops.models import (
     measure_operating_point,
     predict_rows,
 )
+from sparkml_ops.models.segments import GLOBAL
 from sparkml_ops.training.baseline import Baselines
 
 CANDIDATE, LINEAR, TRIVIAL = "candidate", "linear", "trivial"
@@ -26,11 +28,21 @@ CANDIDATE, LINEAR, TRIVIAL = "candidate", "linear", "trivial"
 
 @dataclass(frozen=True)
 class Judgement:
-    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth, and how its predictions are distributed."""
+    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth, and how its predictions are distributed.
+
+    Where models of segments are asked for, `global` is the model of all rows alone on the same rows, and `served` says how many of
+    them each model served.
+    """
 
     evaluations: Mapping[str, Evaluation]
     operating_point: OperatingPoint
     predictions: Reference
+    served: Mapping[str, int] = field(default_factory=dict)
+
+    def of_global(self) -> "Judgement":
+        """The figures of the model of all rows as the candidate's; the same where there are no models of segments."""
+        found = self.evaluations.get(GLOBAL)
+        return self if found is None else replace(self, evaluations={**self.evaluations, CANDIDATE: found})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -48,6 +60,7 @@ class Judgement:
                 "days": candidate.blocks,
                 "reason": candidate.reason,
             },
+            **({"served": dict(self.served)} if self.served else {}),
         }
 
 
@@ -70,17 +83,21 @@ def judge_models(
         timestamp: The column with the moment of decision.
         seed: Fixes the resamples.
     """
-    scored = predict_rows(test_rows, candidate).withColumnRenamed(PREDICTION, CANDIDATE)
+    has_family = candidate.family is not None
+    scored = predict_rows(test_rows, candidate, segment=True).withColumnRenamed(PREDICTION, CANDIDATE)
+    if has_family:
+        scored = predict_rows(scored, replace(candidate, family=None)).withColumnRenamed(PREDICTION, GLOBAL)
     scored = predict_rows(scored, baselines.linear).withColumnRenamed(PREDICTION, LINEAR)
-    needed = scored.select("label", timestamp, CANDIDATE, LINEAR, F.lit(baselines.base_rate).alias(TRIVIAL)).persist()
+    scored = scored.withColumn(TRIVIAL, F.lit(baselines.base_rate))
+    names = [CANDIDATE, *([GLOBAL] if has_family else []), LINEAR, TRIVIAL]
+    needed = scored.select("label", timestamp, *names, SEGMENT).persist()
     try:
-        evaluations = evaluate_all(
-            needed, label="label", predictions=[CANDIDATE, LINEAR, TRIVIAL], block=timestamp, seed=seed
-        )
+        evaluations = evaluate_all(needed, label="label", predictions=names, block=timestamp, seed=seed)
+        served: dict[str, int] = dict(sorted(needed.groupBy(SEGMENT).count().collect())) if has_family else {}
         point = measure_operating_point(
             needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
         )
         predictions = fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION])
     finally:
         needed.unpersist()
-    return Judgement(evaluations=evaluations, operating_point=point, predictions=predictions)
+    return Judgement(evaluations=evaluations, operating_point=point, predictions=predictions, served=served)

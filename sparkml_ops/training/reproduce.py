@@ -35,7 +35,7 @@ from sparkml_ops.models import (
     load_version,
     prepare_tracking,
 )
-from sparkml_ops.training.candidate import fit_model, judge_candidate, pick_threshold, prepare_rows
+from sparkml_ops.training.candidate import Winner, fit_winner, judge_candidate, prepare_rows
 from sparkml_ops.training.evaluated import gather_figures
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.recipe import apply_recipe, describe_settings
@@ -172,8 +172,8 @@ def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: Pack
     metadata = recorded.metadata
     with stage_recreated(asked, lake, made.version, name=STEP) as rows, _open_scratch(lake) as folder:
         _, encoder = prepare_rows(asked, rows, made.feature_columns, folder=folder)
-        again = fit_model(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
-        threshold = pick_threshold(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
+        winner = Winner(metadata["params"], metadata["rounds"])
+        again, threshold, _ = fit_winner(asked, rows, encoder, winner, folder=folder)
         judgement = judge_candidate(asked, rows, again, folder=folder, threshold=threshold)
         figures = compare_figures(gather_figures(metadata), gather_figures(judgement.to_dict()))
         return _Remade(again, compare_predictions(rows, recorded, again), figures)

@@ -92,7 +92,7 @@ def judge_same_rows(lake: "Lake", old: Contestant, new: Contestant) -> SameRows:
 
 def find_obstacle(lake: "Lake", test_rows: "DataFrame", asked: RecordedTraining, other: Contestant) -> str | None:
     """Why the other version must or can not be asked on these rows; None when nothing is in the way."""
-    lacking = [name for name in other.model.feature_columns if name not in test_rows.columns]
+    lacking = [name for name in other.model.needed_columns if name not in test_rows.columns]
     if lacking:
         return (
             f"version {other.recorded.version} asks for columns that {asked.training_set} does not have: "

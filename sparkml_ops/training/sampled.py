@@ -5,7 +5,7 @@ import logging
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkml_ops.training.matrix import SAMPLE, TIE
+from sparkml_ops.training.mapped_files import SAMPLE, TIE
 
 log = logging.getLogger(__name__)
 

@@ -98,7 +98,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         SetupError: MLflow cannot be reached.
     """
     started, run = time.monotonic(), run_id or new_run_id()
-    check_model(use_case.model)
+    check_model(use_case)
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
         step.read(described.table, described.table_version, sum(described.rows.values()))
@@ -200,7 +200,7 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis"})
+    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis", "segment_by"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content

@@ -18,6 +18,7 @@ def check_model(parts: Parts) -> Iterator[Finding]:
         return
     yield from _check_search(parts.model)
     yield from _check_columns(parts.model, parts)
+    yield from _check_segments(parts.model, parts)
 
 
 def _check_search(model: Model) -> Iterator[Finding]:
@@ -46,6 +47,22 @@ def _check_columns(model: Model, parts: Parts) -> Iterator[Finding]:
         elif features is not None and name not in features:
             found = f"{show_value(name)} is no feature of the dataset"
             yield Finding(("model", "monotone", name), found, list_names(features), nearest_name(name, features))
+
+
+def _check_segments(model: Model, parts: Parts) -> Iterator[Finding]:
+    """Segments are told by columns that a row has when it is scored, too."""
+    features = _learned_columns(parts)
+    if model.segment_by is None or parts.dataset is None or features is None:
+        return
+    weight = (find_lone_column(model.sample_weight or "") or "").lower()
+    known = list(dict.fromkeys(name for name in (*parts.dataset.entity, *features) if name.lower() != weight))
+    for name in model.segment_by.columns:
+        if name not in known:
+            found = f"{show_value(name)} is no entity or feature column of the dataset"
+            yield Finding(("model", "segment_by"), found, list_names(known), nearest_name(name, known))
+        elif name == parts.dataset.timestamp:
+            found = f"{show_value(name)} is the moment of decision, which no two segments share"
+            yield Finding(("model", "segment_by"), found, "a column of texts, whole numbers, or true and false")
 
 
 def _learned_columns(parts: Parts) -> list[str] | None:

@@ -1,12 +1,20 @@
 """Estimators that can be trained: one file each, all with the functions of `_base.Estimator`."""
 
 from sparkml_ops.training.estimators import lightgbm, mllib, own, sklearn, xgboost_spark
-from sparkml_ops.training.estimators._base import ClusterEstimator, Estimator, FitSettings, TrialFit, find_loss
+from sparkml_ops.training.estimators._base import (
+    ClusterEstimator,
+    Estimator,
+    FitSettings,
+    JudgedFit,
+    TrialFit,
+    find_loss,
+)
 
 __all__ = [
     "ClusterEstimator",
     "Estimator",
     "FitSettings",
+    "JudgedFit",
     "TrialFit",
     "find_cluster_estimator",
     "find_estimator",

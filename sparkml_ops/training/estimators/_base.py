@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.training.matrix import Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 HIGHER_IS_BETTER = ("roc_auc", "pr_auc")
 
@@ -48,6 +52,19 @@ class TrialFit:
     """
 
     metrics: Mapping[str, float]
+    rounds: int
+
+
+@dataclass(frozen=True)
+class JudgedFit:
+    """A fit on some rows to fit on, and what it says of rows to tune on.
+
+    Attributes:
+        answers: Probability for each row to tune on, by a model in which the row had no say.
+        rounds: Boosting rounds that all rows to tune on find best; 0 where there are none.
+    """
+
+    answers: "NDArray[np.float64]"
     rounds: int
 
 

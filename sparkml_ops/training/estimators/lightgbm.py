@@ -5,19 +5,25 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.errors import ConfigError
-from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators._base import FitSettings, JudgedFit, TrialFit
 from sparkml_ops.training.estimators.figures import require_both_classes
 from sparkml_ops.training.matrix import Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KIND = "lightgbm"
 MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iterations` in `model.params` changes it
 METRIC_NAMES = {"roc_auc": "auc", "pr_auc": "average_precision", "log_loss": "binary_logloss"}
 STOP_METRIC = "log_loss"  # ranks settle long before probabilities do: stopped by them, a model says too little
+HALVED_ROWS = 100  # to tune on; of fewer, half would choose rounds by chance
 OURS = frozenset({
     "objective", "metric", "seed", "deterministic", "force_row_wise", "force_col_wise", "num_threads", "verbosity",
     "categorical_feature", "early_stopping_round", "num_class", "feature_pre_filter", "data", "valid", "task",
@@ -101,6 +107,46 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     params.pop("num_iterations", None)
     data = _bin_rows(weigh_part(rows, settings.class_weight), params, settings.categorical_positions)
     return lightgbm.train(params, data, rounds)
+
+
+def fit_judged(train: Part, valid: Part, settings: FitSettings, rounds: int) -> JudgedFit:
+    """Boost on some rows, and answer each row to tune on by as many rounds as the rows of the other half found best.
+
+    So no row has a say in the model that it judges. Halves are halves of the time. Of few rows the rounds are those given.
+    """
+    import lightgbm
+
+    require_both_classes(train.labels, "to fit on")
+    params = _complete_params(settings, threads=1) | {"metric": METRIC_NAMES[STOP_METRIC]}
+    most = params.pop("num_iterations", MAX_ROUNDS)
+    data = _bin_rows(weigh_part(train, settings.class_weight), params, settings.categorical_positions)
+    features, middle = np.asarray(valid.features), len(valid.labels) // 2
+    if len(valid.labels) < HALVED_ROWS:
+        fitted = lightgbm.train(params, data, rounds)
+        return JudgedFit(np.asarray(fitted.predict(features, num_threads=1)), rounds)
+    halves = [replace(valid.take(part), weights=None) for part in (slice(middle), slice(middle, None))]
+    booster = lightgbm.Booster(params, data)
+    for half in halves:
+        booster.add_valid(_bin_rows(half, params, settings.categorical_positions, like=data), "half")
+    losses = _boost(booster, most, settings.early_stopping_rounds, [len(half.labels) for half in halves])
+    best = losses.argmin(axis=0) + 1
+    answers = [booster.predict(features, num_iteration=int(other), num_threads=1) for other in best[[1, 0]]]
+    return JudgedFit(np.concatenate([answers[0][:middle], answers[1][middle:]]), int(best[2]))
+
+
+def _boost(booster: Any, most: int, patience: int, sizes: Sequence[int]) -> "NDArray[np.float64]":
+    """Boost until the loss of all rows to tune on falls no more; losses of shape (rounds, 3): of both halves, and of all."""
+    losses: list[list[float]] = []
+    best = 0
+    while len(losses) < most and len(losses) - best <= patience:
+        is_over = booster.update()
+        of_halves = [float(value) for _, _, value, _ in booster.eval_valid()]
+        losses.append([*of_halves, float(np.average(of_halves, weights=sizes))])
+        if losses[-1][2] < losses[best][2]:
+            best = len(losses) - 1
+        if is_over:
+            break
+    return np.array(losses)
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:

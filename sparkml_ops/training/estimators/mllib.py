@@ -21,7 +21,8 @@ from sparkml_ops.training.estimators.stored import (
     tell_failures,
 )
 from sparkml_ops.training.estimators.wishes import check_cluster_wishes, refuse_ours
-from sparkml_ops.training.matrix import LABEL, Part
+from sparkml_ops.training.mapped_files import LABEL
+from sparkml_ops.training.matrix import Part
 
 KIND = "mllib"
 MODULE = "pyspark.ml.classification"

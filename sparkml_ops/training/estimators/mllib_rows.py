@@ -11,7 +11,7 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 
 from sparkml_ops.models.kinds.filled import Filling
 from sparkml_ops.training.estimators.stored import ROW_WEIGHT, StoredRows
-from sparkml_ops.training.matrix import LABEL, TIE
+from sparkml_ops.training.mapped_files import LABEL, TIE
 
 if TYPE_CHECKING:
     import pyarrow as pa

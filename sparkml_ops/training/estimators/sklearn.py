@@ -11,7 +11,7 @@ from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.models.kinds import sklearn as kind
 from sparkml_ops.models.kinds.trust import TRUST_VARIABLE
-from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators._base import FitSettings, JudgedFit, TrialFit
 from sparkml_ops.training.estimators.figures import measure_answers, require_both_classes
 from sparkml_ops.training.estimators.named import (
     find_named,
@@ -130,6 +130,15 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: A
     except ValueError as error:
         said = " ".join(str(error).split())[:500]
         raise TrainingError(f"{settings.estimator} could not be fitted: {said}") from error
+
+
+def fit_judged(train: Part, valid: Part, settings: FitSettings, rounds: int) -> JudgedFit:
+    """Fit on some rows, and answer others."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        fitted = fit_final(train, settings, rounds)
+        return JudgedFit(kind.predict_probabilities(fitted, np.asarray(valid.features)), rounds)
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noqa: ARG001

@@ -16,7 +16,8 @@ from sparkml_ops.models import PREDICTION, EncodedColumn, FeatureEncoder, Packag
 from sparkml_ops.models.evaluation import evaluate_counts
 from sparkml_ops.models.score_counts import count_scores
 from sparkml_ops.training.estimators.figures import measure_answers, require_classes
-from sparkml_ops.training.matrix import IS_VALID, LABEL, TIE, TIME, WEIGHT, Part
+from sparkml_ops.training.mapped_files import IS_VALID, LABEL, TIE, TIME, WEIGHT
+from sparkml_ops.training.matrix import Part
 from sparkml_ops.training.weights import balance_classes, list_weights
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from sparkml_ops.training.estimators.stored import (
     tell_failures,
 )
 from sparkml_ops.training.estimators.wishes import check_cluster_wishes, refuse_ours
-from sparkml_ops.training.matrix import IS_VALID, LABEL, Part
+from sparkml_ops.training.mapped_files import IS_VALID, LABEL
+from sparkml_ops.training.matrix import Part
 
 KIND = "sklearn"
 MODULE = "xgboost.spark"
