@@ -1,4 +1,4 @@
-"""The packaged model: an estimator that knows its feature columns and answers with probabilities.
+"""The packaged model: an estimator that knows its feature columns and answers with probabilities, or numbers.
 
 On disk it is a folder of two files: `package.json` and the estimator in its own format. No pickle anywhere.
 """
@@ -15,13 +15,14 @@ import numpy as np
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.encoder import FeatureEncoder
 from sparkml_ops.models.kinds import find_estimator_kind
+from sparkml_ops.models.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 PACKAGE_FILE = "package.json"
-FORMAT_VERSION = 2  # 2: a column may have a level for all others
+FORMAT_VERSION = 3  # 2: a column may have a level for all others; 3: the task may be regression
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class PackagedModel:
 
     Attributes:
         name: Name in the registry: the use case.
-        task: `binary`.
+        task: `binary` or `regression`.
         kind: Kind of the estimator, a file in `models/kinds`.
         encoder: Feature columns -> matrix.
         estimator: The native estimator.
@@ -50,11 +51,11 @@ class PackagedModel:
         return self.encoder.feature_columns
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
-        """Probability of the positive class for each row, shape (rows,)."""
+        """Probability of the positive class for each row, or of a regression the number, shape (rows,)."""
         return predict_matrix(self, self.encoder.encode_frame(frame))
 
     def explain(self, frame: "pd.DataFrame", top: int) -> list[list[tuple[str, float]]]:
-        """The `top` columns that move each row's log odds most: (column, contribution), strongest first.
+        """The `top` columns that move each row's log odds most, or of a regression its answer: (column, contribution), strongest first.
 
         Raises:
             ModelError: This kind of estimator does not say what its columns add.
@@ -74,23 +75,24 @@ def predict_matrix(model: PackagedModel, matrix: "NDArray[np.float64]") -> "NDAr
     """Ask the estimator, and refuse impossible answers.
 
     Raises:
-        ModelError: Another number of answers than rows, or answers that are no probabilities.
+        ModelError: Another number of answers than rows, or answers that cannot be: no probabilities, or of a regression not finite.
     """
     if not len(matrix):
         return np.empty(0, dtype=np.float64)
-    probabilities = find_estimator_kind(model.kind).predict_probabilities(model.estimator, matrix)
-    if probabilities.shape != (len(matrix),):
+    task = find_task(model.task)
+    answers = find_estimator_kind(model.kind).predict_values(model.estimator, matrix, task=model.task)
+    if answers.shape != (len(matrix),):
         raise ModelError(
-            f"Model {model.name} answered {probabilities.shape} to {len(matrix)} rows; expected one number a row."
+            f"Model {model.name} answered {answers.shape} to {len(matrix)} rows; expected one number a row."
         )
-    possible = np.isfinite(probabilities) & (probabilities >= 0) & (probabilities <= 1)
+    possible = task.is_possible(answers)
     if not possible.all():
-        found = ", ".join(str(value) for value in probabilities[~possible][:5])
+        found = ", ".join(str(value) for value in answers[~possible][:5])
         raise ModelError(
-            f"Model {model.name} answered {int((~possible).sum())} of {len(matrix)} rows with what is no probability: "
-            f"{found}. The model is damaged or is not a classifier; nothing was written."
+            f"Model {model.name} answered {int((~possible).sum())} of {len(matrix)} rows with what is {task.NO_ANSWER}: "
+            f"{found}. The model is damaged or is not of the task {model.task}; nothing was written."
         )
-    return probabilities
+    return answers
 
 
 def rank_contributions(

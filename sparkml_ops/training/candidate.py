@@ -145,8 +145,10 @@ def fit_model(
 
 def pick_threshold(
     use_case: UseCase, encoder: FeatureEncoder, *, folder: str, params: Mapping[str, Any], rounds: int
-) -> Threshold:
-    """Where costs are declared, the threshold of least cost on `valid`, of a model that was fitted on `train` alone; else 0.5."""
+) -> Threshold | None:
+    """None where answers are no classes. Where costs are declared, the threshold of least cost on `valid`, of a model that was fitted on `train` alone; else 0.5."""
+    if use_case.model.task != "binary":
+        return None
     if use_case.model.costs is None:
         return Threshold()
     costs, matrix = use_case.model.costs.model_dump(), map_matrix(folder)
@@ -164,14 +166,14 @@ def _fit_part(
 
 
 def judge_candidate(
-    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str, threshold: Threshold
+    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str, threshold: Threshold | None
 ) -> Judgement:
     """Judge it on the part `test`, beside baselines that are fitted on the same prepared rows."""
     both, seed = map_matrix(folder).rows, use_case.model.search.seed
     return judge_models(
         rows.where("split = 'test'"),
         candidate=candidate,
-        baselines=fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed),
+        baselines=fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed, task=candidate.task),
         threshold=threshold,
         timestamp=use_case.dataset.timestamp,
         seed=seed,
@@ -223,4 +225,5 @@ def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
         categorical_positions=encoder.categorical_positions,
         class_weight=model.class_weight,
         directions=find_directions(model.monotone, encoder),
+        task=model.task,
     )

@@ -26,10 +26,10 @@ CANDIDATE, LINEAR, TRIVIAL = "candidate", "linear", "trivial"
 
 @dataclass(frozen=True)
 class Judgement:
-    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth, and how its predictions are distributed."""
+    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth (None where there are none), and how its predictions are distributed."""
 
     evaluations: Mapping[str, Evaluation]
-    operating_point: OperatingPoint
+    operating_point: OperatingPoint | None
     predictions: Reference
 
     def to_dict(self) -> dict[str, Any]:
@@ -41,10 +41,10 @@ class Judgement:
                 for name, evaluation in self.evaluations.items()
             },
             "calibration": [asdict(group) for group in candidate.calibration],
-            "operating_point": asdict(self.operating_point),
+            **({} if self.operating_point is None else {"operating_point": asdict(self.operating_point)}),
             "judged_on": {
+                **candidate.labels,
                 "rows": candidate.rows,
-                "positives": candidate.positives,
                 "days": candidate.blocks,
                 "reason": candidate.reason,
             },
@@ -56,7 +56,7 @@ def judge_models(
     *,
     candidate: PackagedModel,
     baselines: Baselines,
-    threshold: Threshold,
+    threshold: Threshold | None,
     timestamp: str,
     seed: int,
 ) -> Judgement:
@@ -66,7 +66,7 @@ def judge_models(
         test_rows: Rows that no model was fitted or tuned on, with `label`.
         candidate: The model to judge.
         baselines: What it is held against.
-        threshold: From which the candidate's class is 1.
+        threshold: From which the candidate's class is 1; None where its answers are no classes.
         timestamp: The column with the moment of decision.
         seed: Fixes the resamples.
     """
@@ -75,11 +75,18 @@ def judge_models(
     needed = scored.select("label", timestamp, CANDIDATE, LINEAR, F.lit(baselines.base_rate).alias(TRIVIAL)).persist()
     try:
         evaluations = evaluate_all(
-            needed, label="label", predictions=[CANDIDATE, LINEAR, TRIVIAL], block=timestamp, seed=seed
+            needed,
+            label="label",
+            predictions=[CANDIDATE, LINEAR, TRIVIAL],
+            block=timestamp,
+            seed=seed,
+            task=candidate.task,
         )
-        point = measure_operating_point(
-            needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
-        )
+        point = None
+        if threshold is not None:
+            point = measure_operating_point(
+                needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
+            )
         predictions = fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION])
     finally:
         needed.unpersist()

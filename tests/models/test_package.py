@@ -108,7 +108,7 @@ def test_a_package_of_a_later_format_is_refused(model: PackagedModel, tmp_path: 
     save_package(model, tmp_path)
     plain = json.loads((tmp_path / "package.json").read_text())
     (tmp_path / "package.json").write_text(json.dumps({**plain, "format": 99}))
-    with pytest.raises(ModelError, match="format 99; this version reads up to 2"):
+    with pytest.raises(ModelError, match="format 99; this version reads up to 3"):
         load_package(tmp_path)
 
 
