@@ -9,6 +9,7 @@ from sparkml_ops.config.rules.online import check_online
 from sparkml_ops.config.rules.references import check_references
 from sparkml_ops.config.rules.serving import check_gates, check_scoring
 from sparkml_ops.config.rules.sources import check_sources
+from sparkml_ops.config.rules.tasks import check_task
 from sparkml_ops.config.rules.upkeep import check_maintenance
 from sparkml_ops.config.rules.views import check_views
 from sparkml_ops.config.use_case import UseCase
@@ -20,6 +21,7 @@ _CHECKS = (
     check_dataset,
     check_audit,
     check_model,
+    check_task,
     check_gates,
     check_scoring,
     check_online,

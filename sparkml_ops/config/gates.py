@@ -20,7 +20,7 @@ class ChampionGate(Section):
 
 
 class SlicesGate(Section):
-    """No slice with enough rows may lose more than this against the champion."""
+    """No slice with enough rows may lose more than this against the champion: of its ROC AUC; of a regression, its RMSE may rise by this share."""
 
     by: list[Identifier] = Field(min_length=1)
     minimum_rows: int = Field(default=500, ge=1)
@@ -34,7 +34,7 @@ class LatencyGate(Section):
 
 
 class KpiGate(Section):
-    """A business figure: an aggregate over the judged rows, with `prediction` (a probability) and `label` (0 or 1)."""
+    """A business figure: an aggregate over the judged rows, with `prediction` (a probability, of a regression the value) and `label`."""
 
     sql: SqlText
     at_least: Number

@@ -7,12 +7,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from sparkml_ops.config.search import Search
 from sparkml_ops.config.segments import SegmentBy
+from sparkml_ops.config.tasks import METRICS
 from sparkml_ops.config.types import Identifier, Number, Section, SqlText
 
-METRICS = {
-    "binary": ("roc_auc", "pr_auc", "log_loss"),
-}
-"""Metrics that a search may optimise, by task."""
 Weight = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 """Of a class. Past a million the other class says nothing, and sums in 32 bits lose it."""
 
@@ -81,7 +78,9 @@ class Card(Section):
 class Model(Section):
     """The estimator, its fixed parameters and the search over the others."""
 
-    task: Literal["binary"]
+    task: Literal["binary", "regression"] = Field(
+        description="binary: the probability that the label is 1; regression: the label is a number, and so is the answer"
+    )
     estimator: str = Field(
         default="lightgbm",
         pattern=r"^(lightgbm|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*)$",
@@ -89,7 +88,9 @@ class Model(Section):
     )
     params: dict[str, Any] = Field(default={}, description="parameters that are not searched")
     search: Search = Search()
-    metric: Literal["roc_auc", "pr_auc", "log_loss"] = "roc_auc"
+    metric: Literal["roc_auc", "pr_auc", "log_loss", "rmse", "mae", "r2"] = Field(
+        default="roc_auc", description="what the search optimises: by default roc_auc, of a regression rmse"
+    )
     early_stopping_rounds: int = Field(default=50, ge=1, description="boosting stops after so many rounds without gain")
     levels: Levels = Levels()
     class_weight: ClassWeight | None = Field(
@@ -111,3 +112,12 @@ class Model(Section):
     segment_by: SegmentBy | None = Field(
         default=None, description="a model per segment where it is better than that of all rows; else one for all"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_metric_of_task(cls, value: Any) -> Any:
+        """Where no metric is named, the task says which."""
+        task = value.get("task") if isinstance(value, Mapping) else None
+        if not isinstance(task, str) or task not in METRICS or "metric" in value:
+            return value
+        return {**value, "metric": METRICS[task][0]}

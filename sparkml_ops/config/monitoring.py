@@ -18,6 +18,16 @@ class PerformanceAlert(Section):
 
     roc_auc_below: Annotated[float, Field(ge=0, le=1)] | None = None
     log_loss_over: Number | None = Field(default=None, gt=0)
+    rmse_over: Number | None = Field(default=None, gt=0, description="of a regression, in units of the label")
+    mae_over: Number | None = Field(default=None, gt=0, description="of a regression, in units of the label")
+    r2_below: Annotated[float, Field(le=1, allow_inf_nan=False)] | None = Field(
+        default=None, description="of a regression: the share of the label's variance that is explained"
+    )
+
+    def limits(self) -> dict[str, float]:
+        """The declared limits, by metric."""
+        declared = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name.rpartition("_")[0]: limit for name, limit in declared.items() if limit is not None}
 
 
 class Monitoring(Section):

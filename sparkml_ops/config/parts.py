@@ -12,6 +12,7 @@ from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.maintenance import Maintenance
 from sparkml_ops.config.model import Model
+from sparkml_ops.config.monitoring import Monitoring
 from sparkml_ops.config.scoring import Scoring
 from sparkml_ops.config.serving import Serving
 from sparkml_ops.config.sources import Source
@@ -37,6 +38,7 @@ class Parts:
     maintenance: Maintenance | None = None
     serving: Serving | None = None
     audit: Audit | None = None
+    monitoring: Monitoring | None = None
 
     def table_columns(self, name: str) -> list[str] | None:
         """Columns of a source's clean table, or of a view's; None when they are not known."""
@@ -69,6 +71,7 @@ def take_apart(use_case: UseCase) -> Parts:
         use_case.maintenance,
         use_case.serving,
         use_case.audit,
+        use_case.monitoring,
     )
 
 
@@ -89,6 +92,7 @@ def salvage_parts(values: Mapping[str, Any]) -> Parts:
         _read(Maintenance, values.get("maintenance", {})),
         _read(Serving, values.get("serving", {})),
         _read(Audit, values.get("audit", {})),
+        _read(Monitoring, values.get("monitoring", {})),
     )
 
 

@@ -10,7 +10,8 @@ from sparkml_ops.features.definitions import describe_dataset, features_table, h
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.expressions import expression_type
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
-from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
+from sparkml_ops.features.label_rules import find_label_rules
+from sparkml_ops.features.labels import IMMATURE, KNOWN, LABEL, STATE, tell_labels
 from sparkml_ops.features.lookup import look_up_features, open_view, take_rows
 from sparkml_ops.features.point_in_time import join_point_in_time
 from sparkml_ops.features.recreate import recreate_training_set, stage_recreated
@@ -57,9 +58,9 @@ __all__ = [
     "export_training_set",
     "expression_type",
     "features_table",
+    "find_label_rules",
     "hash_dataset",
     "hash_view",
-    "is_strange",
     "join_point_in_time",
     "list_training_sets",
     "look_up_features",
@@ -70,7 +71,6 @@ __all__ = [
     "read_training_set",
     "recreate_into",
     "recreate_training_set",
-    "refuse_labels",
     "stage_recreated",
     "take_rows",
     "tell_labels",

@@ -19,7 +19,7 @@ from sparkml_ops.features.audit_figures import (
 from sparkml_ops.features.audit_history import HistoryCheck, check_history
 from sparkml_ops.features.overlaps import find_duplicates, find_overlap
 from sparkml_ops.features.stored_differences import draw_rows
-from sparkml_ops.features.telling_features import correlate_with_time, tell_features
+from sparkml_ops.features.telling_features import correlate_with_time, split_labels, tell_features
 from sparkml_ops.features.training_sets import LATEST, TrainingSet, choose_training_set, with_definition
 from sparkml_ops.lake import Metric, new_run_id, read_table, record_metrics, record_step
 
@@ -149,7 +149,8 @@ def _take_sample(rows: "DataFrame", use_case: "UseCase", *, total: int, seed: in
 
 def _judge_features(sample: "DataFrame", use_case: "UseCase", made: TrainingSet, *, seed: int) -> list[AuditFigure]:
     dataset, limits = use_case.dataset, use_case.audit
-    told = tell_features(sample, made.feature_columns, key=dataset.key_columns(), seed=seed)
+    classed = sample if made.task == "binary" else split_labels(sample)
+    told = tell_features(classed, made.feature_columns, key=dataset.key_columns(), seed=seed)
     unique = [
         each.feature
         for each in told

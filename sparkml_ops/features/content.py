@@ -1,16 +1,19 @@
 """What a training set's table holds, found by one scan: rows, positives, and a hash that no row order changes."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import DataType
+
+_OF_NUMBERS = {"mean": F.avg, "stddev": F.stddev_pop, "lowest": F.min, "highest": F.max}
 
 
 @dataclass(frozen=True)
@@ -19,23 +22,27 @@ class Content:
 
     Attributes:
         rows: rows by part.
-        positives: rows with label 1, by part.
+        positives: rows with label 1, by part; empty where labels are numbers.
         content_hash: 16 hex digits.
+        labels: mean, standard deviation, lowest and highest of labels that are numbers, by part.
     """
 
     rows: dict[str, int]
     positives: dict[str, int]
     content_hash: str
+    labels: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def measure_content(rows: "DataFrame") -> Content:
     """Count and hash the rows in one pass."""
+    is_number = isinstance(rows.schema["label"].dataType, DoubleType)
     by_part = (
         rows.withColumn("__hash", _hash_row(rows))
         .groupBy("split")
         .agg(
             F.count("*").alias("rows"),
             F.sum("label").alias("positives"),
+            *(measure("label").cast("double").alias(name) for name, measure in _OF_NUMBERS.items()),
             F.bit_xor("__hash").alias("xor"),
             # A sum too, because equal rows cancel out in the other; as a decimal, because a long would overflow.
             F.sum(F.col("__hash").cast("decimal(38,0)")).alias("total"),
@@ -50,8 +57,9 @@ def measure_content(rows: "DataFrame") -> Content:
     text = ",".join([*(f"{name}:{kind.simpleString()}" for name, kind in _columns(rows)), *map(str, figures)])
     return Content(
         rows={row["split"]: row["rows"] for row in found},
-        positives={row["split"]: row["positives"] for row in found},
+        positives={} if is_number else {row["split"]: row["positives"] for row in found},
         content_hash=hashlib.sha256(text.encode()).hexdigest()[:16],
+        labels={row["split"]: {name: row[name] for name in _OF_NUMBERS} for row in found} if is_number else {},
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sparkml_ops.errors import ContractError
 from sparkml_ops.features.content import Content, measure_content
-from sparkml_ops.features.decisions import DecisionCounts, count_decisions, require_both_classes, require_unique
+from sparkml_ops.features.decisions import DecisionCounts, count_decisions, require_learnable, require_unique
 from sparkml_ops.features.definitions import describe_dataset, hash_dataset
 from sparkml_ops.features.label_events import describe_events, summarise_events
 from sparkml_ops.features.orders import Order, join_features, take_order
@@ -41,8 +41,8 @@ def create_training_set(
         as_of: labels must have matured by this instant (UTC if it has no zone); now by default.
 
     Raises:
-        TrainingError: the training part is empty or has a single class.
-        ContractError: a label is neither 0 nor 1, or two decisions have the same key.
+        TrainingError: the training part is empty or has one label alone.
+        ContractError: a label is none of the task, or two decisions have the same key.
         ConfigError: dataset, features and relation do not fit together.
         TableNotFoundError: an input is not there.
     """
@@ -50,8 +50,9 @@ def create_training_set(
     with record_step(lake, run_id=run, step="dataset", config_hash=hash_dataset(use_case)) as record:
         order = take_order(use_case, lake, as_of=_to_utc(as_of), versions=None)
         _note_labels(record, order)
-        counts = count_decisions(order.decisions, timestamp=use_case.dataset.timestamp)
-        require_both_classes(counts, told_by=summarise_events(order.events) if order.events else "")
+        task = use_case.model.task
+        counts = count_decisions(order.decisions, timestamp=use_case.dataset.timestamp, task=task)
+        require_learnable(counts, task=task, told_by=summarise_events(order.events) if order.events else "")
         rows_from = change_versions(lake, order.inputs)
         version = name_version(hash_dataset(use_case), rows_from, counts.newest or order.as_of)
         found = find_training_set(lake, version)
@@ -77,6 +78,7 @@ def _write_version(order: Order, lake: "Lake", *, version: str, counts: Decision
         inputs=order.inputs,
         rows=content.rows,
         positives=content.positives,
+        labels=content.labels,
         left_out=counts.left_out(),
         feature_columns=order.use_case.feature_columns(),
         definition=json.dumps(describe_dataset(order.use_case)),

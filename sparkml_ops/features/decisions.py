@@ -5,7 +5,7 @@ is in no part (see `splits`: `embargo`, `after_test_until`, `group_of_earlier_pa
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ from sparkml_ops.config.dataset import Dataset, HashSplit
 from sparkml_ops.errors import ContractError, TrainingError
 from sparkml_ops.features.events import from_microseconds
 from sparkml_ops.features.expressions import require_columns
-from sparkml_ops.features.labels import KNOWN, LABEL, STATE, is_strange, refuse_labels, tell_labels
+from sparkml_ops.features.label_rules import find_label_rules
+from sparkml_ops.features.labels import KNOWN, LABEL, STATE, tell_labels
 from sparkml_ops.features.splits import PARTS, deal_part, keep_groups_apart
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class DecisionCounts:
         rows: rows by fate.
         positives: rows with label 1, by fate.
         newest: the latest moment among the rows that stay, None when none do.
+        labels: lowest and highest label by fate, where a row of it has one.
     """
 
     rows: dict[str, int]
     positives: dict[str, int]
     newest: datetime | None
+    labels: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
 
     def kept(self) -> int:
         """Rows that stay."""
@@ -62,7 +65,7 @@ def label_decisions(
         events: what the label is told by, where that is not the row; see `open_label_events`.
 
     Returns:
-        The entity columns, the dataset's timestamp, `__label` (0, 1 or null) and `__fate`.
+        The entity columns, the dataset's timestamp, `__label` (a number, or null) and `__fate`.
 
     Raises:
         ConfigError: a column is missing, or an expression cannot be computed.
@@ -84,34 +87,38 @@ def keep_decisions(decisions: "DataFrame") -> "DataFrame":
     return decisions.filter(F.col(FATE).isin(*PARTS))
 
 
-def count_decisions(decisions: "DataFrame", *, timestamp: str) -> DecisionCounts:
+def count_decisions(decisions: "DataFrame", *, timestamp: str, task: str = "binary") -> DecisionCounts:
     """Count the decisions by fate, in one pass.
 
     Raises:
-        ContractError: a label is neither 0 nor 1.
+        ContractError: a label is none of the task: neither 0 nor 1, or of a regression not finite.
     """
-    strange = is_strange(LABEL)
+    rules = find_label_rules(task)
+    strange = rules.is_strange(LABEL)
     by_fate = decisions.groupBy(FATE).agg(
         F.count("*").alias("decisions"),
         F.sum(F.when(F.col(LABEL) == 1, 1).otherwise(0)).alias("positives"),
+        F.min(LABEL).alias("lowest"),
+        F.max(LABEL).alias("highest"),
         F.unix_micros(F.max(timestamp)).alias("newest"),
         F.count_if(strange).alias("strange"),
         F.min(F.when(strange, F.col(LABEL))).alias("example"),
     )
     found = {row[FATE]: row for row in by_fate.collect()}
-    for row in found.values():
-        if row["strange"]:
-            raise refuse_labels(row["strange"], row["example"])
+    strange_rows = sum(row["strange"] for row in found.values())
+    if strange_rows:
+        raise rules.refuse(strange_rows, next(row["example"] for row in found.values() if row["strange"]))
     newest = max((found[part]["newest"] for part in PARTS if part in found), default=None)
     return DecisionCounts(
         rows={fate: row["decisions"] for fate, row in found.items()},
         positives={fate: row["positives"] for fate, row in found.items()},
         newest=None if newest is None else from_microseconds(newest),
+        labels={fate: (row["lowest"], row["highest"]) for fate, row in found.items() if row["lowest"] is not None},
     )
 
 
-def require_both_classes(counts: DecisionCounts, *, told_by: str = "") -> None:
-    """Raise TrainingError when there is nothing to train on, or a single class; `told_by` says what labels came from."""
+def require_learnable(counts: DecisionCounts, *, task: str = "binary", told_by: str = "") -> None:
+    """Raise TrainingError when there is nothing to train on, or one label alone; `told_by` says what labels came from."""
     rows, positives = counts.rows.get("train", 0), counts.positives.get("train", 0)
     shown = ", ".join(f"{fate} {number}" for fate, number in sorted(counts.rows.items())) or "no rows at all"
     if rows == 0:
@@ -119,11 +126,11 @@ def require_both_classes(counts: DecisionCounts, *, told_by: str = "") -> None:
             f"the training part has no rows. Rows by fate: {shown}. "
             f"Look at dataset.where, split, and at when a label has matured.{told_by}"
         )
-    if positives in {0, rows}:
-        raise TrainingError(
-            f"the training part has a single class: {positives} of {rows} rows have label 1. Rows by fate: {shown}. "
-            f"Look at dataset.label.{told_by}"
-        )
+    lowest, highest = counts.labels.get("train", (0.0, 1.0))
+    figures = {"rows": rows, "positives": positives, "lowest": lowest, "highest": highest}
+    alike = find_label_rules(task).tell_alike(figures)
+    if alike:
+        raise TrainingError(f"the training part has {alike}. Rows by fate: {shown}. Look at dataset.label.{told_by}")
 
 
 def require_unique(decisions: "DataFrame", keys: Sequence[str]) -> None:

@@ -53,7 +53,9 @@ def describe_dataset(use_case: UseCase) -> dict[str, Any]:
     """What a training set is made by, as plain JSON values; enough to make it again."""
     views = {name: _describe(use_case.features[name]) for name in use_case.dataset.features}
     dataset = use_case.dataset.model_dump(mode="json", by_alias=True, exclude={"impute"})
-    return {"dataset": dataset, "features": views}
+    # Two classes are not named, so that definitions from before there was another task keep their hash.
+    task = {} if use_case.model.task == "binary" else {"task": use_case.model.task}
+    return {"dataset": dataset, "features": views} | task
 
 
 def _describe(view: FeatureView, *, leave_out: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.dataset import Dataset
-from sparkml_ops.errors import ContractError
 from sparkml_ops.features.events import instant_microseconds, to_microseconds
 from sparkml_ops.features.expressions import compile_expression, expression_type, require_columns, require_instant
 from sparkml_ops.features.label_events import LabelEvents, require_label_type
@@ -80,18 +79,6 @@ def settled_until(as_of: datetime, events: LabelEvents | None) -> datetime | Non
     if events is None:
         return as_of
     return None if events.known_until is None else min(as_of, events.known_until)
-
-
-def refuse_labels(rows: int, example: float) -> ContractError:
-    """The error for labels that are neither 0 nor 1."""
-    return ContractError(
-        f"dataset.label gives {example:g}, among others, in {rows} rows; a binary label is a boolean, 0 or 1."
-    )
-
-
-def is_strange(label: str) -> "Column":
-    """Whether the label in a column is neither 0 nor 1; null for one that is null."""
-    return ~F.col(label).isin(0, 1)
 
 
 def _label(rows: "DataFrame", sql: str) -> "Column":

@@ -11,6 +11,7 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.features.decisions import FATE, keep_decisions, label_decisions
 from sparkml_ops.features.definitions import features_table
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
+from sparkml_ops.features.label_rules import find_label_rules
 from sparkml_ops.features.labels import LABEL, settled_until
 from sparkml_ops.features.lookup import look_up_features
 from sparkml_ops.lake import resolve_relation, table_version
@@ -76,4 +77,5 @@ def join_features(order: Order, lake: "Lake") -> "DataFrame":
     joined, _ = look_up_features(
         keep_decisions(order.decisions), order.use_case, lake, timestamp=dataset.timestamp, versions=order.inputs
     )
-    return joined.select(*identity, F.col(FATE).alias("split"), F.col(LABEL).cast("int").alias("label"), *features)
+    stored = find_label_rules(order.use_case.model.task).stored_as
+    return joined.select(*identity, F.col(FATE).alias("split"), F.col(LABEL).cast(stored).alias("label"), *features)

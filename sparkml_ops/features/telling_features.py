@@ -8,6 +8,8 @@
 * `one_class`: the probability that all rows which lack it, or all which have it, are of one class by chance.
 * `distinct`: different values per row.
 
+Of labels that are numbers, those above their median are class 1 (`split_labels`).
+
 ROC AUC by ranks is the statistic of Mann and Whitney (1947) over the number of pairs. All features take two passes over the sample:
 one for numbers, one for texts.
 """
@@ -69,6 +71,12 @@ def tell_features(sample: "DataFrame", features: Sequence[str], *, key: Sequence
     told = [_tell_values(rows, names, is_text=names is texts) for names in (numbers, texts) if names]
     found = {row["name"]: row.asDict() for each in told for row in each.collect()}
     return [_tell(name, found.get(name), counted["rows"], counted["positives"]) for name in features]
+
+
+def split_labels(sample: "DataFrame") -> "DataFrame":
+    """The sample with 1 for labels above their median, else 0: a feature that copies a number ranks those first too."""
+    middle = sample.agg(F.median("label")).collect()[0][0]
+    return sample.withColumn("label", (F.col("label") > F.lit(middle)).cast("int"))
 
 
 def correlate_with_time(sample: "DataFrame", features: Sequence[str], *, timestamp: str) -> dict[str, float | None]:

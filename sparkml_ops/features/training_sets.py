@@ -10,7 +10,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,7 +35,8 @@ TRAINING_SETS = "training_sets"
 TRAINING_SETS_SCHEMA = (
     "version string, table_name string, table_version bigint, definition string, definition_hash string, "
     "inputs string, row_counts string, positives string, left_out string, feature_columns string, as_of timestamp, "
-    "newest timestamp, content_hash string, run_id string, created_at timestamp, labels_until timestamp"
+    "newest timestamp, content_hash string, run_id string, created_at timestamp, labels_until timestamp, "
+    "labels string"
 )
 LATEST = "latest"
 _EXAMPLES = 5
@@ -48,11 +49,11 @@ class TrainingSet:
 
     Attributes:
         version: its name, `ts-` and 12 hex digits.
-        table: the table with its rows: entity columns, the moment, `split`, `label` (0 or 1), feature columns.
+        table: the table with its rows: entity columns, the moment, `split`, `label` (0 or 1, or a number), feature columns.
         table_version: Delta version of that table.
         inputs: Delta version of every table it was made from.
         rows: rows by part (train, valid, test).
-        positives: rows with label 1, by part.
+        positives: rows with label 1, by part; empty of a regression.
         left_out: rows that were left out, by reason.
         feature_columns: names of the feature columns, in order.
         definition: dataset and feature views, as JSON.
@@ -65,6 +66,7 @@ class TrainingSet:
         run_id: the run that made it.
         created_at: when it was made.
         status: whether this call made it or found it.
+        labels: of a regression mean, standard deviation, lowest and highest label, by part.
     """
 
     version: str
@@ -84,6 +86,12 @@ class TrainingSet:
     created_at: datetime
     labels_until: datetime | None = None
     status: Literal["created", "existing"] = "existing"
+    labels: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        """What its labels are for; a definition that does not say it is of two classes."""
+        return str(json.loads(self.definition).get("task", "binary"))
 
     @property
     def immature_share(self) -> float:
@@ -172,7 +180,7 @@ def find_training_set(lake: "Lake", version: str) -> TrainingSet | None:
 
 
 def make_row(lake: "Lake", training_set: TrainingSet) -> "DataFrame":
-    """The row of `training_sets` for a version; a table from before `labels_until` gets that column."""
+    """The row of `training_sets` for a version; a table from before a column gets it."""
     row = lake.spark.createDataFrame([to_row(training_set)], TRAINING_SETS_SCHEMA)
     if table_exists(lake, TRAINING_SETS):
         there = read_table(lake, TRAINING_SETS).columns
@@ -199,6 +207,7 @@ def to_row(training_set: TrainingSet) -> dict[str, Any]:
         "run_id": training_set.run_id,
         "created_at": training_set.created_at,
         "labels_until": training_set.labels_until,
+        "labels": json.dumps(training_set.labels, sort_keys=True),
     }
 
 
@@ -207,7 +216,8 @@ def with_definition(use_case: "UseCase", definition: str) -> "UseCase":
     stored = json.loads(definition)
     views = {name: FeatureView.model_validate_json(json.dumps(view)) for name, view in stored["features"].items()}
     dataset = Dataset.model_validate_json(json.dumps(stored["dataset"]))
-    return use_case.model_copy(update={"dataset": dataset, "features": {**use_case.features, **views}})
+    model = use_case.model.model_copy(update={"task": stored.get("task", "binary")})
+    return use_case.model_copy(update={"dataset": dataset, "features": {**use_case.features, **views}, "model": model})
 
 
 def list_training_sets(lake: "Lake") -> list[TrainingSet]:
@@ -240,6 +250,7 @@ def _from_row(row: Mapping[str, Any]) -> TrainingSet:
         newest=from_microseconds(row["newest"]),
         run_id=row["run_id"],
         created_at=from_microseconds(row["created_at"]),
+        labels=json.loads(row.get("labels") or "{}"),
         labels_until=None if row.get("labels_until") is None else from_microseconds(row["labels_until"]),
     )
 

@@ -1,5 +1,6 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
+from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, predict_rows
 from sparkml_ops.models.card import write_card
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
@@ -10,7 +11,6 @@ from sparkml_ops.models.environment import (
     find_environment,
 )
 from sparkml_ops.models.evaluation import (
-    CalibrationGroup,
     Comparison,
     Difference,
     Evaluation,
@@ -80,8 +80,8 @@ from sparkml_ops.models.registry import (
     register_model,
     set_alias,
 )
-from sparkml_ops.models.score_metrics import HIGHER_IS_BETTER
 from sparkml_ops.models.slices import SliceResult, compare_slices
+from sparkml_ops.models.tasks import CalibrationGroup, Task, find_task, measure_gain
 from sparkml_ops.models.tracking import Tracking, prepare_tracking
 
 __all__ = [
@@ -115,6 +115,7 @@ __all__ = [
     "Reference",
     "RunFigures",
     "SliceResult",
+    "Task",
     "Threshold",
     "Tracking",
     "choose_sample_size",
@@ -132,6 +133,7 @@ __all__ = [
     "explain_model",
     "find_environment",
     "find_kind",
+    "find_task",
     "find_version",
     "finish_run",
     "fit_encoder",
@@ -149,6 +151,7 @@ __all__ = [
     "log_file",
     "log_learned_rows",
     "log_text",
+    "measure_gain",
     "measure_operating_point",
     "open_experiment",
     "order_trainings",

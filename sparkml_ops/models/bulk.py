@@ -37,7 +37,7 @@ _LOADED: dict[str, PackagedModel] = {}
 
 
 def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0, segment: bool = False) -> DataFrame:
-    """Add each row's `prediction`: the probability of the positive class; float64, never null.
+    """Add each row's `prediction`: the probability of the positive class, or of a regression the number; float64, never null.
 
     Columns are found by name. The answers do not depend on how the rows are spread over partitions. The model travels
     to the workers once, is parsed once per Python worker, and uses one thread in each task.
@@ -51,7 +51,7 @@ def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0, seg
 
     Raises:
         ModelError: Columns are missing, have the wrong type, or would be overwritten; said before any job. Later, while
-            the rows are computed, the job itself fails when the model answers with what is no probability.
+            the rows are computed, the job itself fails when the model answers with what cannot be.
     """
     added = [StructField(PREDICTION, DoubleType())] + ([StructField(REASONS, REASONS_TYPE)] if explain else [])
     added += [StructField(SEGMENT, StringType())] if segment else []

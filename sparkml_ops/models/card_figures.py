@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.models.markdown import NONE, escape_text, make_table, quote_cell, quote_code
-from sparkml_ops.models.score_metrics import HIGHER_IS_BETTER
 
 _BASELINES = {"linear": "a linear model", "trivial": "the base rate"}
 

@@ -7,14 +7,13 @@ narrow still; below `MINIMUM_BLOCKS` there are none.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
 
-from sparkml_ops.models.score_counts import ScoreCounts, count_scores
-from sparkml_ops.models.score_metrics import HIGHER_IS_BETTER, METRICS, compute_metrics, group_calibration
+from sparkml_ops.models.tasks import CalibrationGroup, find_task, measure_gain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,33 +32,26 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class CalibrationGroup:
-    """A tenth of the rows, alike in their prediction: the mean prediction beside the share of positives."""
-
-    rows: int
-    predicted: float
-    observed: float
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """The figures of one prediction column.
 
     Attributes:
         rows: Rows with a label.
-        positives: Rows with label 1.
+        positives: Rows with label 1; None where labels are no classes.
         blocks: Blocks that the intervals rest on.
-        metrics: roc_auc, pr_auc, log_loss, brier and ece (expected calibration error).
+        metrics: roc_auc, pr_auc, log_loss, brier and ece (expected calibration error); of a regression rmse, mae, r2, bias and mape.
         calibration: Groups of like predictions, lowest first.
         reason: Why figures or intervals are missing; None when all are there.
+        labels: What else is told of the labels, by name.
     """
 
     rows: int
-    positives: int
+    positives: int | None
     blocks: int
     metrics: Mapping[str, Figure]
     calibration: Sequence[CalibrationGroup]
     reason: str | None
+    labels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,88 +80,101 @@ class Comparison:
     """Two prediction columns on the same rows; `reason` says why figures are missing."""
 
     rows: int
-    positives: int
+    positives: int | None
     blocks: int
     metrics: Mapping[str, Difference]
     reason: str | None
 
 
-def evaluate(scored: DataFrame, *, label: str, prediction: str, block: str | Column, seed: int) -> Evaluation:
+def evaluate(
+    scored: DataFrame, *, label: str, prediction: str, block: str | Column, seed: int, task: str = "binary"
+) -> Evaluation:
     """Judge one prediction column; see `evaluate_all`."""
-    return evaluate_all(scored, label=label, predictions=[prediction], block=block, seed=seed)[prediction]
+    found = evaluate_all(scored, label=label, predictions=[prediction], block=block, seed=seed, task=task)
+    return found[prediction]
 
 
 def evaluate_all(
-    scored: DataFrame, *, label: str, predictions: Sequence[str], block: str | Column, seed: int
+    scored: DataFrame, *, label: str, predictions: Sequence[str], block: str | Column, seed: int, task: str = "binary"
 ) -> dict[str, Evaluation]:
     """Judge several prediction columns on the same rows, in one pass over them.
 
     Args:
-        scored: Rows with a label of 0 or 1 (rows where it is null are left out) and probabilities.
+        scored: Rows with a label (rows where it is null are left out): 0 or 1 and probabilities, or numbers of a regression.
         label: The label's column.
-        predictions: The columns of probabilities.
+        predictions: The columns of predictions.
         block: What dependent rows have in common: a date or timestamp means its day.
         seed: Fixes the resamples.
+        task: What was predicted.
 
     Returns:
-        The figures by prediction column. With a single class the ranking metrics are None, and the reason is given.
+        The figures by prediction column. Those that the labels do not allow are None, and the reason is given.
 
     Raises:
-        ModelError: A prediction is missing or no probability, or a label is neither 0 nor 1.
+        ModelError: A prediction is missing or impossible, or a label is none of the task.
     """
-    counts = count_scores(scored, label=label, predictions=predictions, block=block)
-    return {name: evaluate_counts(part, seed=seed) for name, part in zip(predictions, counts, strict=True)}
+    counts = find_task(task).count_scores(scored, label=label, predictions=predictions, block=block)
+    return {name: evaluate_counts(part, seed=seed, task=task) for name, part in zip(predictions, counts, strict=True)}
 
 
 def compare(
-    scored: DataFrame, *, label: str, candidate: str, champion: str, block: str | Column, seed: int
+    scored: DataFrame,
+    *,
+    label: str,
+    pair: tuple[str, str],
+    block: str | Column,
+    seed: int,
+    task: str = "binary",
 ) -> Comparison:
-    """Compare two prediction columns row by row: every resample draws the same days for both.
+    """Compare two prediction columns, the candidate's and the champion's, row by row: every resample draws the same days for both.
 
     What both models find hard on a bad day falls out of the difference, so that a small gain can be told from chance.
     """
-    counts = count_scores(scored, label=label, predictions=[candidate, champion], block=block)
-    return compare_counts(*counts, seed=seed)
+    counts = find_task(task).count_scores(scored, label=label, predictions=pair, block=block)
+    return compare_counts(*counts, seed=seed, task=task)
 
 
-def evaluate_counts(counts: ScoreCounts, *, seed: int) -> Evaluation:
-    """Judge what `count_scores` has counted."""
-    blocks = len(counts.rows)
-    points = compute_metrics(counts, np.ones((1, blocks)))
-    samples = compute_metrics(counts, draw_weights(blocks, seed=seed))
+def evaluate_counts(counts: Any, *, seed: int, task: str = "binary") -> Evaluation:
+    """Judge what the task's `count_scores` has counted."""
+    asked = find_task(task)
+    blocks, labels = asked.count_blocks(counts), asked.describe_labels(counts)
+    points = asked.compute_metrics(counts, np.ones((1, blocks)))
+    samples = asked.compute_metrics(counts, draw_weights(blocks, seed=seed))
     return Evaluation(
-        rows=int(counts.rows.sum()),
-        positives=int(counts.positives.sum()),
+        rows=int(labels["rows"]),
+        positives=_count_positives(labels),
         blocks=blocks,
-        metrics={name: Figure(_number(points[name][0]), *find_interval(samples[name])) for name in METRICS},
-        calibration=_list_calibration(counts),
-        reason=_find_reason(counts),
+        metrics={name: Figure(_number(points[name][0]), *find_interval(samples[name])) for name in asked.METRICS},
+        calibration=asked.list_calibration(counts),
+        reason=asked.find_reason(counts) or _tell_few(blocks),
+        labels=labels,
     )
 
 
-def compare_counts(candidate: ScoreCounts, champion: ScoreCounts, *, seed: int) -> Comparison:
-    """Compare two columns that `count_scores` has counted together."""
-    blocks = len(candidate.rows)
+def compare_counts(candidate: Any, champion: Any, *, seed: int, task: str = "binary") -> Comparison:
+    """Compare two columns that the task's `count_scores` has counted together."""
+    asked = find_task(task)
+    blocks, labels = asked.count_blocks(candidate), asked.describe_labels(candidate)
     once, weights = np.ones((1, blocks)), draw_weights(blocks, seed=seed)
-    points = [compute_metrics(counts, once) for counts in (candidate, champion)]
-    samples = [compute_metrics(counts, weights) for counts in (candidate, champion)]
+    points = [asked.compute_metrics(counts, once) for counts in (candidate, champion)]
+    samples = [asked.compute_metrics(counts, weights) for counts in (candidate, champion)]
     differences = {}
-    for name in METRICS:
-        sampled = samples[0][name] - samples[1][name]
+    for name in asked.METRICS:
+        lower, upper = find_interval(samples[0][name] - samples[1][name])
         differences[name] = Difference(
             candidate=_number(points[0][name][0]),
             champion=_number(points[1][name][0]),
             difference=_number(points[0][name][0] - points[1][name][0]),
-            lower=find_interval(sampled)[0],
-            upper=find_interval(sampled)[1],
-            confidence=_share_better(sampled if name in HIGHER_IS_BETTER else -sampled),
+            lower=lower,
+            upper=upper,
+            confidence=_share_better(measure_gain(name, samples[0][name], samples[1][name])),
         )
     return Comparison(
-        rows=int(candidate.rows.sum()),
-        positives=int(candidate.positives.sum()),
+        rows=int(labels["rows"]),
+        positives=_count_positives(labels),
         blocks=blocks,
         metrics=differences,
-        reason=_find_reason(candidate),
+        reason=asked.find_reason(candidate) or _tell_few(blocks),
     )
 
 
@@ -200,22 +205,11 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _find_reason(counts: ScoreCounts) -> str | None:
-    rows, positives, blocks = int(counts.rows.sum()), int(counts.positives.sum()), len(counts.rows)
-    if not rows:
-        return "no row has a label"
-    if positives in (0, rows):
-        return f"all {rows} labels are {int(positives > 0)}: ranking metrics need both classes"
+def _count_positives(labels: Mapping[str, float]) -> int | None:
+    return int(labels["positives"]) if "positives" in labels else None
+
+
+def _tell_few(blocks: int) -> str | None:
     if blocks < MINIMUM_BLOCKS:
         return f"no intervals: {blocks} blocks (days), at least {MINIMUM_BLOCKS} are needed"
     return None
-
-
-def _list_calibration(counts: ScoreCounts) -> list[CalibrationGroup]:
-    groups = group_calibration(counts)
-    sums = [part.sum(axis=0) for part in (groups["rows"], groups["positives"], groups["probability"])]
-    return [
-        CalibrationGroup(rows=int(rows), predicted=float(probability / rows), observed=float(positives / rows))
-        for rows, positives, probability in zip(*sums, strict=True)
-        if rows
-    ]

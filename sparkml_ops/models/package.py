@@ -1,4 +1,4 @@
-"""The packaged model: an estimator that knows its feature columns and answers with probabilities.
+"""The packaged model: an estimator that knows its feature columns and answers with probabilities, or numbers.
 
 On disk it is a folder: `package.json`, the estimator in its own format, and one file of all models per segment where there are such.
 No pickle anywhere.
@@ -19,13 +19,14 @@ from sparkml_ops.models.encoder import FeatureEncoder
 from sparkml_ops.models.family import SEGMENTS_FILE, Family, parse_family, split_rows
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.segments import GLOBAL
+from sparkml_ops.models.tasks import find_task
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 PACKAGE_FILE = "package.json"
-FORMAT_VERSION = 3  # 2: a column may have a level for all others; 3: there may be models per segment
+FORMAT_VERSION = 3  # 2: a column may have a level for all others; 3: models per segment, and the task regression
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class PackagedModel:
 
     Attributes:
         name: Name in the registry: the use case.
-        task: `binary`.
+        task: `binary` or `regression`.
         kind: Kind of the estimator, a file in `models/kinds`.
         encoder: Feature columns -> matrix.
         estimator: The native estimator.
@@ -61,11 +62,11 @@ class PackagedModel:
         return list(dict.fromkeys([*self.feature_columns, *(self.family.segment_columns if self.family else [])]))
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
-        """Probability of the positive class for each row, shape (rows,)."""
+        """Probability of the positive class for each row, or of a regression the number, shape (rows,)."""
         return predict_matrix(self, self.encoder.encode_frame(frame), self._serve(frame))
 
     def explain(self, frame: "pd.DataFrame", top: int) -> list[list[tuple[str, float]]]:
-        """The `top` columns that move each row's log odds most: (column, contribution), strongest first.
+        """The `top` columns that move each row's log odds most, or of a regression its answer: (column, contribution), strongest first.
 
         Raises:
             ModelError: This kind of estimator does not say what its columns add.
@@ -104,7 +105,7 @@ def predict_matrix(
         served: Which model of its family serves each row; None asks the model of all rows for each.
 
     Raises:
-        ModelError: Another number of answers than rows, or answers that are no probabilities.
+        ModelError: Another number of answers than rows, or answers that cannot be: no probabilities, or of a regression not finite.
     """
     answers = np.empty(len(matrix), dtype=np.float64)
     for estimator, rows in _deal_rows(model, matrix, served):
@@ -127,19 +128,20 @@ def _deal_rows(
 
 
 def _ask_estimator(model: PackagedModel, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    probabilities = find_estimator_kind(model.kind).predict_probabilities(estimator, matrix)
-    if probabilities.shape != (len(matrix),):
+    task = find_task(model.task)
+    answers = find_estimator_kind(model.kind).predict_values(estimator, matrix, task=model.task)
+    if answers.shape != (len(matrix),):
         raise ModelError(
-            f"Model {model.name} answered {probabilities.shape} to {len(matrix)} rows; expected one number a row."
+            f"Model {model.name} answered {answers.shape} to {len(matrix)} rows; expected one number a row."
         )
-    possible = np.isfinite(probabilities) & (probabilities >= 0) & (probabilities <= 1)
+    possible = task.is_possible(answers)
     if not possible.all():
-        found = ", ".join(str(value) for value in probabilities[~possible][:5])
+        found = ", ".join(str(value) for value in answers[~possible][:5])
         raise ModelError(
-            f"Model {model.name} answered {int((~possible).sum())} of {len(matrix)} rows with what is no probability: "
-            f"{found}. The model is damaged or is not a classifier; nothing was written."
+            f"Model {model.name} answered {int((~possible).sum())} of {len(matrix)} rows with what is {task.NO_ANSWER}: "
+            f"{found}. The model is damaged or is not of the task {model.task}; nothing was written."
         )
-    return probabilities
+    return answers
 
 
 def rank_contributions(

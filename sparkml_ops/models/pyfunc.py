@@ -1,4 +1,4 @@
-"""Lets plain `mlflow.pyfunc.load_model("models:/name@champion")` answer with probabilities.
+"""Lets plain `mlflow.pyfunc.load_model("models:/name@champion")` answer with probabilities, or of a regression with numbers.
 
 MLflow reads the name of this module from the model's MLmodel file (`loader_module`): no pickle is involved.
 """
@@ -25,7 +25,7 @@ class PyfuncModel:
     model: PackagedModel
 
     def predict(self, frame: "pd.DataFrame", params: dict[str, Any] | None = None) -> "NDArray[np.float64]":  # noqa: ARG002
-        """Probability of the positive class for each row."""
+        """Probability of the positive class for each row, or of a regression the number."""
         return self.model.predict(frame)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.package import PACKAGE_FILE
 from sparkml_ops.models.registry import ModelVersion, list_versions, load_version
-from sparkml_ops.models.score_metrics import HIGHER_IS_BETTER
 from sparkml_ops.models.tracking import Tracking
 from sparkml_ops.models.version_files import PACKAGE_PATH, fetch_files
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sparkml_ops.models.score_counts import ScoreCounts
 
 METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "ece")
-HIGHER_IS_BETTER = frozenset({"roc_auc", "pr_auc"})
 CALIBRATION_BINS = 10
 
 

@@ -14,15 +14,15 @@ MAX_SLICES = 1000  # the largest ones; a column with more values than this is a 
 
 @dataclass(frozen=True)
 class SliceResult:
-    """ROC AUC of both models on one slice.
+    """The figure of both models on one slice: ROC AUC, or of a regression RMSE.
 
     Attributes:
         column: The column that slices.
         value: Its value, as text; None for null.
         rows: Rows with a label.
-        candidate: The candidate's ROC AUC; None when the slice has a single class.
+        candidate: The candidate's figure; None when the slice has a single class.
         champion: The champion's.
-        loss: Champion minus candidate: above zero where the candidate is worse.
+        loss: Champion minus candidate, of RMSE the share by which it is higher: above zero where the candidate is worse.
     """
 
     column: str

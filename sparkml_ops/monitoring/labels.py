@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 from sparkml_ops import features
 from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.monitoring import PerformanceAlert
-from sparkml_ops.features import IMMATURE, KNOWN, LabelEvents, is_strange, refuse_labels, tell_labels
+from sparkml_ops.features import IMMATURE, KNOWN, LabelEvents, find_label_rules, tell_labels
 from sparkml_ops.lake import Metric
-from sparkml_ops.models import HIGHER_IS_BETTER, Evaluation, evaluate
+from sparkml_ops.models import Evaluation, evaluate, measure_gain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -61,7 +61,7 @@ def join_labels(
         events: what the label is told by, where that is not the decision's row.
 
     Returns:
-        The predictions with `_label` (0 or 1, a double) and `_label_state`.
+        The predictions with `_label` (a double) and `_label_state`.
     """
     columns = dataset.key_columns()
     found_by = dataset.label.entity if isinstance(dataset.label, EventLabel) else []
@@ -82,13 +82,14 @@ def join_labels(
     return joined.withColumn(LABEL, F.when(F.col(STATE) == KNOWN, F.col(LABEL))).drop(*keys, "_decisions")
 
 
-def count_labels(labelled: "DataFrame") -> LabelCounts:
+def count_labels(labelled: "DataFrame", *, task: str = "binary") -> LabelCounts:
     """Count the predictions by the state of their label, in one pass.
 
     Raises:
-        ContractError: a label is neither 0 nor 1.
+        ContractError: a label is none of the task.
     """
-    strange = is_strange(LABEL)
+    rules = find_label_rules(task)
+    strange = rules.is_strange(LABEL)
     found = (
         labelled.groupBy(STATE)
         .agg(
@@ -100,18 +101,20 @@ def count_labels(labelled: "DataFrame") -> LabelCounts:
     )
     for row in found:
         if row["strange"]:
-            raise refuse_labels(row["strange"], row["example"])
+            raise rules.refuse(row["strange"], row["example"])
     return LabelCounts({row[STATE]: row["rows"] for row in found})
 
 
-def measure_performance(labelled: "DataFrame", alert: PerformanceAlert, *, batch: "PublishedBatch") -> list[Metric]:
+def measure_performance(
+    labelled: "DataFrame", alert: PerformanceAlert, *, batch: "PublishedBatch", task: str = "binary"
+) -> list[Metric]:
     """Figures with 95 % intervals, the share of rows that have a label, and of those whose label is not mature.
 
     Raises:
-        ContractError: a label is neither 0 nor 1.
+        ContractError: a label is none of the task.
     """
-    counts = count_labels(labelled)
-    evaluation = evaluate(labelled, label=LABEL, prediction="prediction", block="as_of", seed=SEED)
+    counts = count_labels(labelled, task=task)
+    evaluation = evaluate(labelled, label=LABEL, prediction="prediction", block="as_of", seed=SEED, task=task)
     about: dict[str, Any] = {"batch_id": batch.batch_id, "model_version": batch.model_version}
     share = evaluation.rows / batch.rows if batch.rows else None
     immature, told = counts.share(IMMATURE), _explain_states(counts)
@@ -135,7 +138,7 @@ def measure_performance(labelled: "DataFrame", alert: PerformanceAlert, *, batch
             **about,
         ),
     ]
-    limits = {"roc_auc": alert.roc_auc_below, "log_loss": alert.log_loss_over}
+    limits = alert.limits()
     for name, figure in evaluation.metrics.items():
         limit = limits.get(name)
         verdict = judge_performance(name, figure.value, limit)
@@ -162,15 +165,17 @@ def judge_performance(name: str, value: float | None, limit: float | None) -> st
         return "no_data"
     if limit is None:
         return "info"
-    is_worse = value < limit if name in HIGHER_IS_BETTER else value > limit
-    return "alert" if is_worse else "ok"
+    return "alert" if measure_gain(name, value, limit) < 0 else "ok"
 
 
 def _explain(evaluation: Evaluation) -> str:
-    return (
-        evaluation.reason
-        or f"{evaluation.rows} labelled rows, {evaluation.positives} positives, {evaluation.blocks} days"
-    )
+    return evaluation.reason or f"{evaluation.rows} labelled rows, {_tell_labels(evaluation)}, {evaluation.blocks} days"
+
+
+def _tell_labels(evaluation: Evaluation) -> str:
+    if evaluation.positives is not None:
+        return f"{evaluation.positives} positives"
+    return ", ".join(f"{name} {value:.6g}" for name, value in evaluation.labels.items() if name != "rows")
 
 
 def _explain_states(counts: LabelCounts) -> str:

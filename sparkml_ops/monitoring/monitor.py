@@ -103,7 +103,7 @@ def _measure_performance(
     for table, version in (versions | (events.inputs if events else {})).items():
         record.read(table, version)
     labelled = join_labels(read_batch(lake, batch), decisions, use_case.dataset, as_of=as_of, events=events)
-    return measure_performance(labelled, use_case.monitoring.performance, batch=batch)
+    return measure_performance(labelled, use_case.monitoring.performance, batch=batch, task=use_case.model.task)
 
 
 def _measure_freshness(use_case: UseCase, batch: PublishedBatch, as_of: datetime) -> list[Metric]:

@@ -13,8 +13,8 @@ from sparkml_ops.models import (
     Evaluation,
     SliceResult,
     compare,
-    compare_slices,
     evaluate_all,
+    find_task,
     predict_rows,
 )
 
@@ -67,7 +67,7 @@ def gather_evidence(
         candidate: the model to decide about.
         champion: the model to be better than, if there is one.
     """
-    gates = use_case.gates
+    gates, task = use_case.gates, use_case.model.task
     base_rate = rows.where("split = 'train'").agg(F.avg("label")).first()[0]  # type: ignore[index]  # an aggregate has one row
     scored = (
         _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, F.lit(float(base_rate))).persist()
@@ -77,11 +77,11 @@ def gather_evidence(
         at = use_case.dataset.timestamp
         comparison = slices = None
         if champion is not None:
-            comparison = compare(scored, label="label", candidate=CANDIDATE, champion=CHAMPION, block=at, seed=SEED)
+            comparison = compare(scored, label="label", pair=(CANDIDATE, CHAMPION), block=at, seed=SEED, task=task)
             if gates.slices is not None:
                 slices = _compare_slices(scored, use_case)
         return Evidence(
-            evaluate_all(scored, label="label", predictions=names, block=at, seed=SEED),
+            evaluate_all(scored, label="label", predictions=names, block=at, seed=SEED, task=task),
             comparison,
             slices,
             measure_speed(scored, candidate) if gates.latency else None,
@@ -112,7 +112,7 @@ def _compare_slices(scored: "DataFrame", use_case: "UseCase") -> list[SliceResul
     gate = use_case.gates.slices
     if gate is None:
         return []
-    return compare_slices(
+    return find_task(use_case.model.task).compare_slices(
         scored, by=gate.by, label="label", candidate=CANDIDATE, champion=CHAMPION, minimum_rows=gate.minimum_rows
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparkml_ops.config.gates import BaselineGate, ChampionGate, KpiGate, LatencyGate, SlicesGate
-from sparkml_ops.models import HIGHER_IS_BETTER, Comparison, Evaluation, SliceResult
+from sparkml_ops.models import HIGHER_IS_BETTER, Comparison, Evaluation, SliceResult, measure_gain
 
 _SHOWN = 3
 
@@ -35,7 +35,7 @@ def judge_baseline(candidate: Evaluation, trivial: Evaluation, gate: BaselineGat
     worst = figure.lower if metric in HIGHER_IS_BETTER else figure.upper
     if worst is None or base is None:
         return _undecided("baseline", gate.minimum_gain, candidate.reason)
-    gain = worst - base if metric in HIGHER_IS_BETTER else base - worst
+    gain: float = measure_gain(metric, worst, base)
     reason = f"{metric} is {figure.value:.4f} [{figure.lower:.4f}, {figure.upper:.4f}], the trivial model's {base:.4f}: a gain of"
     return _decide("baseline", gain, gate.minimum_gain, f"{reason} {gain:.4f} at the worse end")
 
@@ -58,18 +58,29 @@ def judge_champion(
     return _decide("champion", found.confidence, wanted, reason)
 
 
-def judge_slices(slices: Sequence[SliceResult] | None, gate: SlicesGate) -> GateResult:
-    """The worst loss of ROC AUC against the champion over all slices with enough rows."""
+def judge_slices(slices: Sequence[SliceResult] | None, gate: SlicesGate, *, sliced_by: str = "roc_auc") -> GateResult:
+    """The worst loss against the champion over all slices with enough rows; of an error that may be any number, in shares of the champion's."""
     if slices is None:
         return GateResult("slices", "unopposed", None, gate.maximum_loss, "there is no champion to compare with")
     judged = sorted(((s.loss, s) for s in slices if s.loss is not None), key=lambda pair: -pair[0])
     if not judged:
-        return _undecided("slices", gate.maximum_loss, f"no slice has {gate.minimum_rows} rows and both classes")
+        return _undecided("slices", gate.maximum_loss, _tell_no_slice(gate, sliced_by))
     worst = judged[0][0]
-    named = ", ".join(f"{s.column}={s.value} ({s.rows} rows) {-loss:+.4f}" for loss, s in judged[:_SHOWN])
+    is_share = sliced_by not in HIGHER_IS_BETTER
+    named = ", ".join(
+        f"{s.column}={s.value} ({s.rows} rows) {f'{loss:+.2%}' if is_share else f'{-loss:+.4f}'}"
+        for loss, s in judged[:_SHOWN]
+    )
     verdict: Literal["passed", "failed"] = "passed" if worst <= gate.maximum_loss else "failed"
-    reason = f"change of roc_auc on {len(judged)} slices, the worst: {named}; at most {gate.maximum_loss:g} may be lost"
+    most = (
+        f"it may rise by at most {gate.maximum_loss:.2%}" if is_share else f"at most {gate.maximum_loss:g} may be lost"
+    )
+    reason = f"change of {sliced_by} on {len(judged)} slices, the worst: {named}; {most}"
     return GateResult("slices", verdict, worst, gate.maximum_loss, reason)
+
+
+def _tell_no_slice(gate: SlicesGate, sliced_by: str) -> str:
+    return f"no slice has {gate.minimum_rows} rows{' and both classes' if sliced_by == 'roc_auc' else ''}"
 
 
 def judge_latency(rows_per_second: float, gate: LatencyGate) -> GateResult:

@@ -1,18 +1,21 @@
 """Candidate against champion -> a decision with reasons, and the aliases that follow from it."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sparkml_ops.config.use_case import hash_config
-from sparkml_ops.errors import ModelNotFoundError
+from sparkml_ops.errors import ConfigError, ModelNotFoundError
 from sparkml_ops.features import read_training_set
 from sparkml_ops.lake import Lake, Metric, StepRecord, new_run_id, record_metrics, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
     ModelVersion,
+    PackagedModel,
     Tracking,
     delete_alias,
+    find_task,
     find_version,
     list_aliases,
     load_version,
@@ -145,11 +148,16 @@ def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepR
     rows = read_training_set(lake, candidate.training_set_version)
     record.note("training_set", candidate.training_set_version)
     opponent = load_version(contest.tracking, champion) if champion else None
-    lacking = sorted(set(opponent.feature_columns) - set(rows.columns)) if opponent else []
     packaged = load_version(contest.tracking, candidate)
-    evidence = gather_evidence(rows, use_case, candidate=packaged, champion=None if lacking else opponent)
+    if packaged.task != use_case.model.task:
+        raise ConfigError(
+            f"version {candidate.version} of {use_case.name} was trained for the task {packaged.task}, and model.task is "
+            f"{use_case.model.task}. `sparkml-ops train {use_case.name}` makes a version of that task."
+        )
     number = champion.version if champion else None
-    gates = _judge(use_case, evidence, champion=number, lacking=lacking)
+    obstacle = _find_obstacle(packaged, opponent, columns=rows.columns, champion=number)
+    evidence = gather_evidence(rows, use_case, candidate=packaged, champion=None if obstacle else opponent)
+    gates = _judge(use_case, evidence, champion=number, obstacle=obstacle)
     kind, reason = _conclude(use_case, gates)
     record.note("decision", kind)
     if kind != "promoted":
@@ -165,19 +173,32 @@ def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepR
     )
 
 
-def _judge(use_case: "UseCase", evidence: Evidence, *, champion: int | None, lacking: list[str]) -> list[GateResult]:
+def _find_obstacle(
+    candidate: PackagedModel, opponent: PackagedModel | None, *, columns: Sequence[str], champion: int | None
+) -> str | None:
+    """Why the champion cannot be asked on the candidate's rows; None where it can, or there is none."""
+    if opponent is None:
+        return None
+    if opponent.task != candidate.task:
+        return f"version {champion} is a {opponent.task} model, and the candidate a {candidate.task} model"
+    lacking = sorted(set(opponent.feature_columns) - set(columns))
+    if lacking:
+        return f"version {champion} needs columns that the training set has not: {', '.join(lacking[:5])}"
+    return None
+
+
+def _judge(use_case: "UseCase", evidence: Evidence, *, champion: int | None, obstacle: str | None) -> list[GateResult]:
     declared, metric = use_case.gates, use_case.model.metric
     found: list[GateResult] = []
     if declared.baseline:
         trivial = evidence.evaluations[TRIVIAL]
         found.append(judge_baseline(evidence.evaluations[CANDIDATE], trivial, declared.baseline, metric=metric))
-    if lacking:
-        reason = f"version {champion} needs columns that the training set has not: {', '.join(lacking[:5])}"
-        found.append(GateResult("champion", "failed", None, None, f"cannot be compared: {reason}"))
+    if obstacle:
+        found.append(GateResult("champion", "failed", None, None, f"cannot be compared: {obstacle}"))
     elif declared.champion:
         found.append(judge_champion(evidence.comparison, declared.champion, metric=metric, champion=champion))
-    if declared.slices and not lacking:
-        found.append(judge_slices(evidence.slices, declared.slices))
+    if declared.slices and not obstacle:
+        found.append(judge_slices(evidence.slices, declared.slices, sliced_by=find_task(use_case.model.task).SLICED_BY))
     if declared.latency and evidence.rows_per_second is not None:
         found.append(judge_latency(evidence.rows_per_second, declared.latency))
     if declared.kpi:

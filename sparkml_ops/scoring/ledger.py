@@ -28,11 +28,11 @@ PREDICTIONS, BATCHES, CURRENT = "predictions", "prediction_batches", "prediction
 _REASONS = ArrayType(StructType([StructField("feature", StringType()), StructField("contribution", DoubleType())]))
 LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     ("as_of", TimestampType(), "the moment of decision: no feature knows more than was known then; UTC"),
-    ("prediction", DoubleType(), "probability that the label is 1"),
+    ("prediction", DoubleType(), "probability that the label is 1; of a regression the number"),
     (
         "predicted_class",
         IntegerType(),
-        "1 from the threshold on (scoring.threshold, or the model version's own), else 0",
+        "1 from the threshold on (scoring.threshold, or the model version's own), else 0; null of a regression",
     ),
     ("model_name", StringType(), "model in the registry"),
     ("model_version", IntegerType(), "its version"),
@@ -46,7 +46,11 @@ LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     ("run_id", StringType(), "the run that scored the row; see runs"),
     ("feature_versions", MapType(StringType(), LongType()), "version of each features table that was looked up"),
     ("scored_at", TimestampType(), "when it was scored; UTC"),
-    ("reasons", _REASONS, "features that moved the prediction most, with their contribution to the log odds"),
+    (
+        "reasons",
+        _REASONS,
+        "features that moved the prediction most, with their contribution to the log odds, or of a regression to the number",
+    ),
 )
 _BATCH_SCHEMA = (
     "batch_id string, model_name string, model_version int, role string, status string, rows bigint, positives bigint, "
@@ -71,7 +75,7 @@ class BatchCheck:
 
 @dataclass(frozen=True)
 class PredictionBatch:
-    """One row of `prediction_batches`: a batch, scored by one model version in one role."""
+    """One row of `prediction_batches`: a batch, scored by one model version in one role; without positives of a regression."""
 
     batch_id: str
     model_name: str
@@ -79,7 +83,7 @@ class PredictionBatch:
     role: str
     status: BatchStatus
     rows: int
-    positives: int
+    positives: int | None
     mean_prediction: float | None
     fingerprint: str
     predictions_version: int

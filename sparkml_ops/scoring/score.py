@@ -182,14 +182,21 @@ def _draft_batch(
     )
 
 
-def _choose_threshold(use_case: "UseCase", model: PackagedModel) -> float:
-    """The declared one, or else the model's own."""
+def _choose_threshold(use_case: "UseCase", model: PackagedModel) -> float | None:
+    """The declared one, or else the model's own; None where its answers are no classes."""
+    if model.task != "binary":
+        return None
     declared = use_case.scoring.threshold
     return recorded_threshold(model.metadata) if declared is None else declared
 
 
 def _lay_out(
-    use_case: "UseCase", scored: "DataFrame", batch: PredictionBatch, versions: Mapping[str, int], *, threshold: float
+    use_case: "UseCase",
+    scored: "DataFrame",
+    batch: PredictionBatch,
+    versions: Mapping[str, int],
+    *,
+    threshold: float | None,
 ) -> "DataFrame":
     """Give scored rows the columns of the ledger."""
     pairs = [F.lit(part) for table, version in sorted(versions.items()) for part in (table, version)]
@@ -197,7 +204,7 @@ def _lay_out(
     values = {
         "as_of": F.col(use_case.scoring.as_of),
         "prediction": F.col(PREDICTION),
-        "predicted_class": (F.col(PREDICTION) >= threshold).cast("int"),
+        "predicted_class": F.lit(None) if threshold is None else F.col(PREDICTION) >= threshold,
         "model_name": F.lit(batch.model_name),
         "model_version": F.lit(batch.model_version),
         "role": F.lit(batch.role),
@@ -225,9 +232,7 @@ def _judge_batch(
     """Count what was written, and hold it against `scoring.hold_if`."""
     written = read_predictions(lake, draft).persist()
     try:
-        counts = written.agg(
-            F.count(PREDICTION), F.coalesce(F.sum("predicted_class"), F.lit(0)), F.avg(PREDICTION)
-        ).collect()[0]
+        counts = written.agg(F.count(PREDICTION), F.sum("predicted_class"), F.avg(PREDICTION)).collect()[0]
         reference = Reference.from_dict({PREDICTION: model.metadata["reference"][PREDICTION]})
         actual = count_bins(written.select(PREDICTION), reference)[PREDICTION]
     finally:
@@ -244,7 +249,7 @@ def _judge_batch(
         draft,
         status="held" if is_held else "scored",
         rows=counts[0],
-        positives=counts[1],
+        positives=counts[1] or 0 if model.task == "binary" else None,
         mean_prediction=counts[2],
         checks=checks,
         predictions_version=version,

@@ -1,11 +1,12 @@
-"""What any model must beat: the base rate, and a straight line through the same features."""
+"""What any model must beat: the mean of the labels, and a straight line through the same features."""
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparkml_ops.config.tasks import METRICS
 from sparkml_ops.models import FeatureEncoder, PackagedModel
 from sparkml_ops.training.estimators import FitSettings
 from sparkml_ops.training.estimators.sklearn import KIND, fit_final
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LINEAR_ROWS = 100_000  # a straight line through some dozen columns is known by then; more rows only take time
-LOGISTIC = "sklearn.linear_model.LogisticRegression"
+LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "binary": ("sklearn.linear_model.LogisticRegression", {"max_iter": 200}),
+    "regression": ("sklearn.linear_model.Ridge", {}),
+}
+"""By task: the class of the straight line, and its parameters."""
 
 
 @dataclass(frozen=True)
@@ -31,32 +36,32 @@ class Baselines:
     base_rate: float
 
 
-def fit_baselines(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int) -> Baselines:
+def fit_baselines(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int, task: str = "binary") -> Baselines:
     """Fit both on the rows that the candidate was fitted on."""
-    return Baselines(fit_linear(rows, encoder, name=name, seed=seed), find_base_rate(rows.labels))
+    return Baselines(fit_linear(rows, encoder, name=name, seed=seed, task=task), find_base_rate(rows.labels))
 
 
 def find_base_rate(labels: "NDArray[np.float64]") -> float:
-    """Share of positives: the best answer of a model that knows no features."""
+    """Mean of the labels, which is the share of positives: the best answer of a model that knows no features."""
     return float(np.mean(labels))
 
 
-def fit_linear(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int) -> PackagedModel:
-    """Logistic regression on the same encoded columns, fitted on at most `LINEAR_ROWS` rows, evenly spaced in time; each counts once."""
+def fit_linear(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int, task: str = "binary") -> PackagedModel:
+    """Logistic regression, or ridge regression, on the same encoded columns, fitted on at most `LINEAR_ROWS` rows, evenly spaced in time; each counts once."""
     from sklearn.exceptions import ConvergenceWarning
 
     taken = np.linspace(0, len(rows.labels) - 1, min(len(rows.labels), LINEAR_ROWS)).astype(np.int64)
+    estimator, params = LINES[task]
     settings = FitSettings(
-        estimator=LOGISTIC,
-        params={"max_iter": 200},
-        metric="log_loss",
+        estimator=estimator,
+        params=params,
+        task=task,
+        metric=METRICS[task][-1],
         seed=seed,
         early_stopping_rounds=1,
         categorical_positions=encoder.categorical_positions,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a baseline do not matter
-        estimator = fit_final(Part(rows.features[taken], rows.labels[taken]), settings, 0)
-    return PackagedModel(
-        name=f"{name} (linear baseline)", task="binary", kind=KIND, encoder=encoder, estimator=estimator
-    )
+        fitted = fit_final(Part(rows.features[taken], rows.labels[taken]), settings, 0)
+    return PackagedModel(name=f"{name} (linear baseline)", task=task, kind=KIND, encoder=encoder, estimator=fitted)

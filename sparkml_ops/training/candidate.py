@@ -152,23 +152,26 @@ def prepare_rows(
 
 def fit_winner(
     use_case: UseCase, rows: DataFrame, encoder: FeatureEncoder, winner: Winner, *, folder: str
-) -> tuple[PackagedModel, Threshold, dict[str, Any]]:
+) -> tuple[PackagedModel, Threshold | None, dict[str, Any]]:
     """Fit on `train` and `valid` together, with parameters and rounds that are known, on rows that are prepared.
 
     Returns:
-        The model, with those of segments where such are asked for; its threshold; and `segments` of the metadata.
+        The model, with those of segments where such are asked for; its threshold, None where answers are no classes; and
+        `segments` of the metadata.
     """
     model = _fit_rows(use_case, encoder, winner, folder=folder)
     if use_case.model.costs is None and use_case.model.segment_by is None:
-        return model, Threshold(), {}
+        return model, Threshold() if use_case.model.task == "binary" else None, {}
     fits = GlobalFits(model, _fit_rows(use_case, encoder, winner, folder=folder, with_valid=False), winner.rounds)
     settings = replace(make_settings(use_case, encoder), params=winner.params)
     family = fit_family(use_case, rows, fits, settings, folder=folder)
     return family.model, _pick_threshold(use_case, family.on_train, map_matrix(folder)), dict(family.facts)
 
 
-def _pick_threshold(use_case: UseCase, on_train: PackagedModel, matrix: Matrix) -> Threshold:
-    """Where costs are declared, the threshold of least cost on `valid`, of what was fitted on `train` alone; else 0.5."""
+def _pick_threshold(use_case: UseCase, on_train: PackagedModel, matrix: Matrix) -> Threshold | None:
+    """None where answers are no classes. Where costs are declared, the threshold of least cost on `valid`, of what was fitted on `train` alone; else 0.5."""
+    if use_case.model.task != "binary":
+        return None
     if use_case.model.costs is None:
         return Threshold()
     costs, served = use_case.model.costs.model_dump(), None
@@ -193,14 +196,14 @@ def _fit_rows(
 
 
 def judge_candidate(
-    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str, threshold: Threshold
+    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str, threshold: Threshold | None
 ) -> Judgement:
     """Judge it on the part `test`, beside baselines that are fitted on the same prepared rows."""
     both, seed = map_matrix(folder).rows, use_case.model.search.seed
     return judge_models(
         rows.where("split = 'test'"),
         candidate=candidate,
-        baselines=fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed),
+        baselines=fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed, task=candidate.task),
         threshold=threshold,
         timestamp=use_case.dataset.timestamp,
         seed=seed,
@@ -252,4 +255,5 @@ def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
         categorical_positions=encoder.categorical_positions,
         class_weight=model.class_weight,
         directions=find_directions(model.monotone, encoder),
+        task=model.task,
     )

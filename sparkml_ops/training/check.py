@@ -17,7 +17,7 @@ def check_model(use_case: UseCase) -> None:
     """
     model = use_case.model
     estimator, names = find_estimator(model.estimator), [*model.params, *list_params(model.search.space)]
-    estimator.check_params(model.estimator, names)
+    estimator.check_params(model.estimator, names, task=model.task)
     estimator.check_wishes(model, names)
     require_segments(use_case)
     open_proposer(model.search)

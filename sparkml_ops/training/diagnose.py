@@ -108,30 +108,33 @@ def _measure(
     importance = {one["name"]: one["importance"] for one in explained.get("explanation", {}).get("features", ())}
     shuffled, rows = shuffle_columns(probe, fitted, importance=importance)
     fit = measure_fit(probe, fitted, judgement)
-    return DiagnosisFigures(data, fit, curve, gain, shuffled, shifts, limit, _tell_suspects(subject, fitted)), rows
+    suspects = _tell_suspects(subject, fitted) if probe.settings.task == "binary" else None
+    return DiagnosisFigures(data, fit, curve, gain, shuffled, shifts, limit, suspects), rows
 
 
 def measure_fit(probe: Probe, fitted: Fitted, judgement: Judgement) -> FitFigures:
     """The metric by part, beside the baselines."""
-    metric, train = probe.settings.metric, take_evenly(probe.matrix.train, LOOKED_ROWS)
+    metric, task = probe.settings.metric, probe.settings.task
+    train = take_evenly(probe.matrix.train, LOOKED_ROWS)
     answers = predict_matrix(fitted.model, np.asarray(train.features))
     on_test = {name: one.metrics[metric].value for name, one in judgement.evaluations.items()}
     return FitFigures(
         metric=metric,
-        train=measure_metric(train.labels, answers, metric),
-        valid=measure_metric(fitted.valid.labels, fitted.answers, metric),
+        train=measure_metric(train.labels, answers, metric, task=task),
+        valid=measure_metric(fitted.valid.labels, fitted.answers, metric, task=task),
         test=on_test.get(CANDIDATE),
         linear=on_test.get(LINEAR),
         trivial={
-            "train": _measure_trivial(train, metric),
-            "valid": _measure_trivial(fitted.valid, metric),
+            "train": _measure_trivial(train, probe),
+            "valid": _measure_trivial(fitted.valid, probe),
             "test": on_test.get(TRIVIAL),
         },
     )
 
 
-def _measure_trivial(part: Part, metric: str) -> float | None:
-    return measure_metric(part.labels, np.full(len(part.labels), float(np.mean(part.labels))), metric)
+def _measure_trivial(part: Part, probe: Probe) -> float | None:
+    answers = np.full(len(part.labels), float(np.mean(part.labels)))
+    return measure_metric(part.labels, answers, probe.settings.metric, task=probe.settings.task)
 
 
 def _tell_suspects(subject: Subject, fitted: Fitted) -> SuspectFigures:

@@ -20,7 +20,7 @@ class DataFigures:
 
     Attributes:
         rows: By part.
-        positives: By part.
+        positives: By part; empty where labels are no classes.
         days: Distinct days (UTC) by part.
         repeated: Training rows that another one equals in moment, label and all features; the first of them not counted.
         columns: Feature columns that are learned from.
@@ -105,7 +105,7 @@ class DiagnosisFigures:
         shuffled: By feature column, most important first.
         shifts: By feature column and part.
         shift_limit: The limit of monitoring.
-        suspects: Doubtful labels.
+        suspects: Doubtful labels; None where labels are no classes.
     """
 
     data: DataFigures

@@ -42,10 +42,7 @@ def judge_data(figures: DataFigures) -> Iterator[Finding]:
 
 
 def _judge_events(figures: DataFigures) -> Iterator[Finding]:
-    rare = {
-        part: min(figures.positives.get(part, 0), rows - figures.positives.get(part, 0))
-        for part, rows in figures.rows.items()
-    }
+    rare, what = _count_events(figures)
     least = {"train": EVENTS_TO_LEARN, "valid": EVENTS_TO_JUDGE, "test": EVENTS_TO_JUDGE}
     few = {part: rare.get(part, 0) for part, wanted in least.items() if rare.get(part, 0) < wanted}
     if few:
@@ -53,7 +50,7 @@ def _judge_events(figures: DataFigures) -> Iterator[Finding]:
         yield Finding(
             "too_little_data",
             "attention",
-            f"too little data: rows of the rarer class are few: {told}",
+            f"too little data: {what} are few: {told}",
             {f"events_{part}": count for part, count in few.items()},
             "take more time or more entities into the dataset; until then take simple parameters and do not trust small differences",
         )
@@ -61,10 +58,19 @@ def _judge_events(figures: DataFigures) -> Iterator[Finding]:
         yield Finding(
             "many_columns",
             "info",
-            f"{figures.columns} feature columns for {rare.get('train', 0):,} training rows of the rarer class",
+            f"{figures.columns} feature columns for {rare.get('train', 0):,} training {what}",
             {"columns": figures.columns, "events_train": rare.get("train", 0)},
-            f"leave out what is of no use, or take more rows: {EVENTS_PER_COLUMN} of the rarer class for each column are a rule of thumb",
+            f"leave out what is of no use, or take more rows: {EVENTS_PER_COLUMN} {what} for each column are a rule of thumb",
         )
+
+
+def _count_events(figures: DataFigures) -> tuple[dict[str, int], str]:
+    """What can be learned from, by part, and the words for it: of two classes the rarer one, of numbers all rows."""
+    if not figures.positives:
+        return dict(figures.rows), "rows"
+    positives = {part: figures.positives.get(part, 0) for part in figures.rows}
+    rare = {part: min(positives[part], rows - positives[part]) for part, rows in figures.rows.items()}
+    return rare, "rows of the rarer class"
 
 
 def _judge_columns(figures: DataFigures) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ Metrics are compared by what they gain over a trivial model, in shares, so that 
 
 from collections.abc import Iterator
 
+from sparkml_ops.config.tasks import METRICS
 from sparkml_ops.models import HIGHER_IS_BETTER
 from sparkml_ops.training.diagnosis import Finding, count_columns, name_some
 from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, Estimate, FitFigures
@@ -37,7 +38,7 @@ def judge_fit(fit: FitFigures) -> Iterator[Finding]:
         yield Finding(
             "no_signal",
             "attention",
-            f"neither this model nor a linear one knows more than the base rate ({fit.metric}: {told})",
+            f"neither this model nor a linear one knows more than {_name_trivial(fit)} ({fit.metric}: {told})",
             figures,
             "the features do not tell of the label: look for others, and check that keys and times of the views match the decisions",
         )
@@ -112,6 +113,10 @@ def _is_nothing(fit: FitFigures, gain: float) -> bool:
     trivial = fit.trivial.get("valid") or 0.0
     most = 1 - trivial if fit.metric in HIGHER_IS_BETTER else trivial
     return gain < NO_SIGNAL * most
+
+
+def _name_trivial(fit: FitFigures) -> str:
+    return "the mean label" if fit.metric in METRICS["regression"] else "the base rate"
 
 
 def _show(estimate: Estimate) -> str:

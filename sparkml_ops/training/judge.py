@@ -28,14 +28,18 @@ CANDIDATE, LINEAR, TRIVIAL = "candidate", "linear", "trivial"
 
 @dataclass(frozen=True)
 class Judgement:
-    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth, and how its predictions are distributed.
+    """What came of judging models on the same rows.
 
-    Where models of segments are asked for, `global` is the model of all rows alone on the same rows, and `served` says how many of
-    them each model served.
+    Attributes:
+        evaluations: Figures by model: candidate, linear, trivial; where models of segments are asked for `global` too, the model of
+            all rows alone.
+        operating_point: What the candidate's classes are worth; None where there are none.
+        predictions: How its predictions are distributed.
+        served: How many of the rows each model of a segment served.
     """
 
     evaluations: Mapping[str, Evaluation]
-    operating_point: OperatingPoint
+    operating_point: OperatingPoint | None
     predictions: Reference
     served: Mapping[str, int] = field(default_factory=dict)
 
@@ -53,10 +57,10 @@ class Judgement:
                 for name, evaluation in self.evaluations.items()
             },
             "calibration": [asdict(group) for group in candidate.calibration],
-            "operating_point": asdict(self.operating_point),
+            **({} if self.operating_point is None else {"operating_point": asdict(self.operating_point)}),
             "judged_on": {
+                **candidate.labels,
                 "rows": candidate.rows,
-                "positives": candidate.positives,
                 "days": candidate.blocks,
                 "reason": candidate.reason,
             },
@@ -69,7 +73,7 @@ def judge_models(
     *,
     candidate: PackagedModel,
     baselines: Baselines,
-    threshold: Threshold,
+    threshold: Threshold | None,
     timestamp: str,
     seed: int,
 ) -> Judgement:
@@ -79,7 +83,7 @@ def judge_models(
         test_rows: Rows that no model was fitted or tuned on, with `label`.
         candidate: The model to judge.
         baselines: What it is held against.
-        threshold: From which the candidate's class is 1.
+        threshold: From which the candidate's class is 1; None where its answers are no classes.
         timestamp: The column with the moment of decision.
         seed: Fixes the resamples.
     """
@@ -92,11 +96,15 @@ def judge_models(
     names = [CANDIDATE, *([GLOBAL] if has_family else []), LINEAR, TRIVIAL]
     needed = scored.select("label", timestamp, *names, SEGMENT).persist()
     try:
-        evaluations = evaluate_all(needed, label="label", predictions=names, block=timestamp, seed=seed)
-        served: dict[str, int] = dict(sorted(needed.groupBy(SEGMENT).count().collect())) if has_family else {}
-        point = measure_operating_point(
-            needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
+        evaluations = evaluate_all(
+            needed, label="label", predictions=names, block=timestamp, seed=seed, task=candidate.task
         )
+        served: dict[str, int] = dict(sorted(needed.groupBy(SEGMENT).count().collect())) if has_family else {}
+        point = None
+        if threshold is not None:
+            point = measure_operating_point(
+                needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
+            )
         predictions = fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION])
     finally:
         needed.unpersist()

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparkml_ops.models import HIGHER_IS_BETTER, FeatureEncoder, PackagedModel
+from sparkml_ops.models import HIGHER_IS_BETTER, FeatureEncoder, PackagedModel, find_task
 from sparkml_ops.models.evaluation import compare_counts, evaluate_counts
 from sparkml_ops.models.package import predict_matrix
-from sparkml_ops.models.score_arrays import count_arrays
 from sparkml_ops.training.diagnosis_figures import CurvePoint, Estimate, Shuffled
 from sparkml_ops.training.estimators import FitSettings, find_estimator
+from sparkml_ops.training.estimators.figures import can_learn
 from sparkml_ops.training.matrix import Matrix, Part
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Probe:
         """Fit on some rows, with one thread."""
         estimator = find_estimator(self.settings.estimator)
         fitted = estimator.fit_final(rows, replace(self.settings, threads=1), self.rounds)
-        return PackagedModel("diagnosis", "binary", estimator.KIND, self.encoder, fitted)
+        return PackagedModel("diagnosis", self.settings.task, estimator.KIND, self.encoder, fitted)
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,8 @@ class Fitted:
 
 
 def is_measurable(part: Part) -> bool:
-    """Whether there are rows enough, of both classes."""
-    positives = float(np.sum(part.labels))
-    return len(part.labels) >= LEAST_ROWS and 0 < positives < len(part.labels)
+    """Whether there are rows enough, with labels that differ."""
+    return len(part.labels) >= LEAST_ROWS and can_learn(part.labels)
 
 
 def take_evenly(part: Part, most: int) -> Part:
@@ -105,14 +104,14 @@ def draw_curve(probe: Probe) -> tuple[list[CurvePoint], Estimate, Fitted]:
     with open_threads() as pool:  # the largest first: it takes longest
         fitted = list(pool.map(fit, reversed(samples)))[::-1]
     if not fitted:
-        raise ValueError(f"no sample of train has {LEAST_ROWS} rows of both classes: ask is_measurable before")
+        raise ValueError(f"no sample of train has {LEAST_ROWS} rows with labels that differ: ask is_measurable before")
     points = [
-        CurvePoint(len(sample.labels), measure_metric(valid.labels, one.answers, metric))
+        CurvePoint(len(sample.labels), measure_metric(valid.labels, one.answers, metric, task=probe.settings.task))
         for sample, one in zip(samples, fitted, strict=True)
     ]
     if len(fitted) == 1:
         return points, Estimate(None), fitted[-1]
-    return points, estimate_gain(valid, fitted[-2].answers, fitted[-1].answers, metric=metric), fitted[-1]
+    return points, estimate_gain(valid, fitted[-2].answers, fitted[-1].answers, settings=probe.settings), fitted[-1]
 
 
 @contextmanager
@@ -125,14 +124,16 @@ def open_threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def measure_metric(labels: "NDArray[np.float64]", answers: "NDArray[np.float64]", metric: str) -> float | None:
+def measure_metric(
+    labels: "NDArray[np.float64]", answers: "NDArray[np.float64]", metric: str, *, task: str = "binary"
+) -> float | None:
     """The metric of some answers; None where it is not defined."""
-    counts = count_arrays(labels, answers, np.zeros(len(labels), dtype=np.int64))
-    return evaluate_counts(counts, seed=0).metrics[metric].value
+    counts = find_task(task).count_arrays(labels, answers, np.zeros(len(labels), dtype=np.int64))
+    return evaluate_counts(counts, seed=0, task=task).metrics[metric].value
 
 
 def estimate_gain(
-    valid: Part, worse: "NDArray[np.float64]", better: "NDArray[np.float64]", *, metric: str, repeats: int = 1
+    valid: Part, worse: "NDArray[np.float64]", better: "NDArray[np.float64]", *, settings: FitSettings, repeats: int = 1
 ) -> Estimate:
     """By how much the better answers are better than the worse ones, drawing stretches of time for both alike.
 
@@ -140,15 +141,16 @@ def estimate_gain(
         valid: The rows, in the order of time.
         worse: Answers, shape (repeats * rows,).
         better: Answers, shape (rows,).
-        metric: The metric; above zero is better, also for log loss.
+        settings: Name metric and task; above zero is better, also for what should be small.
         repeats: How often the rows were answered by the worse.
     """
     blocks = np.arange(len(valid.labels)) * BLOCKS // max(len(valid.labels), 1)
     labels, at = np.tile(valid.labels, repeats), np.tile(blocks, repeats)
-    one, other = (count_arrays(labels, answers, at) for answers in (np.tile(better, repeats), worse))
-    if metric not in HIGHER_IS_BETTER:
+    count = find_task(settings.task).count_arrays
+    one, other = (count(labels, answers, at) for answers in (np.tile(better, repeats), worse))
+    if settings.metric not in HIGHER_IS_BETTER:
         one, other = other, one
-    found = compare_counts(one, other, seed=0).metrics[metric]
+    found = compare_counts(one, other, seed=0, task=settings.task).metrics[settings.metric]
     return Estimate(found.difference, found.lower, found.upper)
 
 
@@ -176,7 +178,7 @@ def shuffle_columns(probe: Probe, fitted: Fitted, *, importance: Mapping[str, fl
         worse = np.concatenate(
             [_answer_shuffled(probe, fitted.model, valid, groups[at], repeat) for repeat in range(REPEATS)]
         )
-        loss = estimate_gain(valid, worse, base, metric=probe.settings.metric, repeats=REPEATS)
+        loss = estimate_gain(valid, worse, base, settings=probe.settings, repeats=REPEATS)
         return Shuffled(names[at], loss)
 
     with open_threads() as pool:

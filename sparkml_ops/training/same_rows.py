@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparkml_ops.errors import ModelError, TableNotFoundError
 from sparkml_ops.features import read_training_set
 from sparkml_ops.models import (
-    HIGHER_IS_BETTER,
     PREDICTION,
     Comparison,
     Difference,
     PackagedModel,
     RecordedTraining,
     compare,
+    measure_gain,
     predict_rows,
 )
 
@@ -49,7 +49,7 @@ class SameRows:
         metric: What the verdict is about.
         training_set: Whose part `test` they were asked on.
         rows: Rows of it.
-        positives: Rows with label 1.
+        positives: Rows with label 1; None of a regression.
         days: Days that the intervals rest on.
         metrics: New minus old, by metric.
     """
@@ -59,7 +59,7 @@ class SameRows:
     metric: str | None = None
     training_set: str = ""
     rows: int = 0
-    positives: int = 0
+    positives: int | None = 0
     days: int = 0
     metrics: Mapping[str, Difference] = field(default_factory=dict)
 
@@ -76,6 +76,9 @@ def judge_same_rows(lake: "Lake", old: Contestant, new: Contestant) -> SameRows:
     """
     asked, other = (new, old) if new.recorded.version > old.recorded.version else (old, new)
     version, timestamp = asked.recorded.training_set, _find_timestamp(asked.recorded)
+    if old.model.task != new.model.task:
+        tasks = " and ".join(f"version {one.recorded.version} is a {one.model.task} model" for one in (old, new))
+        return _refuse(f"{tasks}: their answers mean different things")
     if timestamp is None:
         return _refuse(f"version {asked.recorded.version} was trained by a release that kept no recipe")
     try:
@@ -86,7 +89,7 @@ def judge_same_rows(lake: "Lake", old: Contestant, new: Contestant) -> SameRows:
         scored = _score(test_rows, old.model, new.model)
     except (TableNotFoundError, ModelError) as error:
         return _refuse(str(error))
-    found = compare(scored, label="label", candidate=NEW, champion=OLD, block=timestamp, seed=SEED)
+    found = compare(scored, label="label", pair=(NEW, OLD), block=timestamp, seed=SEED, task=new.model.task)
     return conclude(found, old.recorded, new.recorded, training_set=version)
 
 
@@ -135,9 +138,8 @@ def judge_difference(metric: str, found: Difference, *, reason: str | None) -> t
     """Whether the interval of a difference leaves zero out, and the words for it; a loss that falls is a gain."""
     if found.difference is None or found.lower is None or found.upper is None:
         return "unclear", f"it cannot be told: {reason or 'the figure is not defined'}"
-    is_gain = metric in HIGHER_IS_BETTER
-    gain = found.difference if is_gain else -found.difference
-    lower, upper = (found.lower, found.upper) if is_gain else (-found.upper, -found.lower)
+    gain, *ends = (measure_gain(metric, one, 0.0) for one in (found.difference, found.lower, found.upper))
+    lower, upper = sorted(ends)
     sure = "" if found.confidence is None else f"; better in {found.confidence:.1%} of the resamples"
     if lower > 0:
         return "better", f"better by {gain:.4f} [{lower:.4f}, {upper:.4f}]{sure}"

@@ -91,7 +91,9 @@ def judge_segments(
         if parent not in read:
             read = {parent: read_stored(kind, stored[parent])}  # segments of one parent come one after the other
         try:
-            yield _judge_segment(task, matrix, level, position, partial(kind.predict_probabilities, read[parent]))
+            yield _judge_segment(
+                task, matrix, level, position, partial(kind.predict_values, read[parent], task=task.settings.task)
+            )
         except (SparkMLOpsError, ValueError, ArithmeticError) as error:
             yield JudgedSegment(position, reason=f"it could not be fitted: {_shorten(error)}")
 

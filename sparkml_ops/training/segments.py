@@ -61,11 +61,16 @@ def require_segments(use_case: UseCase) -> None:
     """Refuse what models per segment cannot be had of.
 
     Raises:
-        ConfigError: The estimator is of a kind that has none, or a column has personal data.
+        ConfigError: The task is not binary, the estimator is of a kind that has none, or a column has personal data.
     """
     asked, model = use_case.model.segment_by, use_case.model
     if asked is None:
         return
+    if model.task != "binary":
+        raise ConfigError(
+            f"model.segment_by: whether a segment's model is better is judged by its log loss, which {model.task} has not. Take "
+            "segment_by out."
+        )
     if find_estimator(model.estimator).KIND not in JUDGED:
         raise ConfigError(
             f"model.segment_by: models per segment are fitted with lightgbm and with classes of scikit-learn's kind, and "

@@ -36,7 +36,7 @@ from sparkml_ops.training.evaluated import list_evaluation
 from sparkml_ops.training.explained import list_importance
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.recipe import list_imputes
-from sparkml_ops.training.requirements import require_usable
+from sparkml_ops.training.requirements import require_task, require_usable
 from sparkml_ops.training.search import drop_refused
 from sparkml_ops.training.trial_runs import describe_learned, log_outcome, make_trial_logger
 from sparkml_ops.training.trial_store import TrialStore
@@ -94,7 +94,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
     Raises:
         ConfigError: The estimator cannot be had, has no such parameters, or cannot heed weights or directions.
         TableNotFoundError: There is no such training set.
-        TrainingError: Too few rows, a single class, no feature that says anything, or a search without success.
+        TrainingError: Too few rows, one label alone, labels of another task, no feature that says anything, or a search without success.
         SetupError: MLflow cannot be reached.
     """
     started, run = time.monotonic(), run_id or new_run_id()
@@ -102,6 +102,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
     with record_step(lake, run_id=run, step=STEP, config_hash=hash_training(use_case)) as step:
         described = describe_training_set(lake, training_set)
         step.read(described.table, described.table_version, sum(described.rows.values()))
+        require_task(described, use_case.model.task)
         require_usable(described)
         commission = Commission(use_case, described, _find_origin(use_case, described))
         tracking = prepare_tracking(use_case.environment)

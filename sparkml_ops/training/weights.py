@@ -8,6 +8,7 @@ import numpy as np
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import IntegerType
 
 from sparkml_ops.config.model import ClassWeight, ClassWeights
 from sparkml_ops.config.sql import read_expression
@@ -86,7 +87,11 @@ def _require_usable(rows: DataFrame, weight: Column, *, sql: str, shown: dict[st
         "below zero": weight < 0,
         f"infinite or above {HEAVIEST:g}": ~F.isnan(weight) & (weight > HEAVIEST),
     }
-    heaviest = [F.max(F.when((F.col("split") == "train") & (F.col("label") == label), weight)) for label in (0, 1)]
+    # Labels that are numbers are no classes: then all rows of train are looked at together.
+    is_classes = isinstance(rows.schema["label"].dataType, IntegerType)
+    of_train = F.col("split") == "train"
+    groups = [of_train & (F.col("label") == label) for label in (0, 1)] if is_classes else [of_train]
+    heaviest = [F.max(F.when(group, weight)) for group in groups]
     counts = [F.count_if(reason) for reason in reasons.values()]
     rows_there, *found = rows.agg(F.count("*"), *counts, *heaviest).collect()[0]
     wrong = {name: number for name, number in zip(reasons, found, strict=False) if number}
@@ -95,11 +100,12 @@ def _require_usable(rows: DataFrame, weight: Column, *, sql: str, shown: dict[st
         named = rows.where(is_wrong).select(*(column.alias(name) for name, column in shown.items()))
         examples = named.orderBy(*range(1, len(shown) + 1)).limit(_EXAMPLES).collect()
         raise TrainingError(_tell_wrong(sql, rows_there, wrong, examples))
-    weightless = [label for label, most in zip((0, 1), found[len(reasons) :], strict=True) if most == 0]
+    weightless = [label for label, most in enumerate(found[len(reasons) :]) if most == 0]
     if weightless:
+        whose = f" of {_name_classes(weightless)}" if is_classes else ""
         raise TrainingError(
-            f"{PLACE}: `{sql}` is 0 for all rows of {_name_classes(weightless)} in the part train, so that nothing could "
-            "be learned of them. Give some rows of each class a weight above 0."
+            f"{PLACE}: `{sql}` is 0 for all rows{whose} in the part train, so that nothing could "
+            f"be learned of them. Give some rows{' of each class' if is_classes else ''} a weight above 0."
         )
 
 

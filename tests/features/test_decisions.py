@@ -11,7 +11,7 @@ from sparkml_ops.features.decisions import (
     count_decisions,
     keep_decisions,
     label_decisions,
-    require_both_classes,
+    require_learnable,
     require_unique,
 )
 
@@ -133,8 +133,8 @@ def test_two_decisions_of_the_same_key_are_refused_with_examples(rows, tmp_path)
 
 def test_an_empty_training_part_and_a_single_class_are_refused_with_the_counts():
     with pytest.raises(TrainingError, match="no rows.*immature 7, test 3"):
-        require_both_classes(DecisionCounts({"immature": 7, "test": 3}, {"test": 1}, None))
+        require_learnable(DecisionCounts({"immature": 7, "test": 3}, {"test": 1}, None))
     with pytest.raises(TrainingError, match="single class: 0 of 5 rows have label 1"):
-        require_both_classes(DecisionCounts({"train": 5}, {"train": 0}, None))
+        require_learnable(DecisionCounts({"train": 5}, {"train": 0}, None))
     with pytest.raises(TrainingError, match="no rows at all"):
-        require_both_classes(DecisionCounts({}, {}, None))
+        require_learnable(DecisionCounts({}, {}, None))

@@ -158,18 +158,18 @@ def test_many_values_make_at_most_64_blocks(scored: DataFrame) -> None:
 
 
 def test_the_better_model_is_told_apart(scored: DataFrame) -> None:
-    found = compare(scored, label="label", candidate="p", champion="q", block="at", seed=0)
+    found = compare(scored, label="label", pair=("p", "q"), block="at", seed=0)
     gain, loss = found.metrics["roc_auc"], found.metrics["log_loss"]
     assert gain.candidate - gain.champion == pytest.approx(gain.difference)
     assert 0 < gain.lower < gain.difference < gain.upper
     assert gain.confidence == loss.confidence == 1.0
     assert loss.upper < 0  # a lower loss is the better one
-    back = compare(scored, label="label", candidate="q", champion="p", block="at", seed=0)
+    back = compare(scored, label="label", pair=("q", "p"), block="at", seed=0)
     assert back.metrics["roc_auc"].confidence == back.metrics["log_loss"].confidence == 0.0
 
 
 def test_a_model_is_not_better_than_itself(scored: DataFrame) -> None:
-    found = compare(scored, label="label", candidate="p", champion="p", block="at", seed=0)
+    found = compare(scored, label="label", pair=("p", "p"), block="at", seed=0)
     assert found.metrics["roc_auc"].difference == 0
     assert found.metrics["roc_auc"].confidence == 0.5
 

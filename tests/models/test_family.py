@@ -60,7 +60,7 @@ def test_each_segment_answers_as_its_own_estimator_does(whole: PackagedModel) ->
         estimator = whole.family.load_member(KIND, code) if code else whole.estimator
         mine = segments == name
         assert mine.any()
-        np.testing.assert_array_equal(answers[mine], KIND.predict_probabilities(estimator, matrix[mine]))
+        np.testing.assert_array_equal(answers[mine], KIND.predict_values(estimator, matrix[mine], task="binary"))
 
 
 def test_reasons_come_from_the_model_that_serves_the_row(whole: PackagedModel) -> None:

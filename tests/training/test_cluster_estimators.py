@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_the_arrays_answer_as_mllib_does(folder: str, name: str) -> None:
     matrix = every.deal(1).select(*every.names).toPandas().to_numpy()
     assert np.isnan(matrix).any(axis=0).all()
     assert np.nanmax(matrix[:, 1]) > filling.levels[1]
-    np.testing.assert_allclose(kind.predict_probabilities(converted, matrix), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(kind.predict_values(converted, matrix, task="binary"), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", [BOOSTED, XGBOOST])
@@ -119,7 +120,7 @@ def test_a_trial_finds_the_signal_and_the_final_fit_is_the_same_each_time(folder
     fitted = [
         estimator.fit_stored(folder, settings, outcome["rounds"], with_valid=both) for both in (True, True, False)
     ]
-    ask = find_estimator_kind(estimator.KIND).predict_probabilities
+    ask = partial(find_estimator_kind(estimator.KIND).predict_values, task="binary")
     answers = [ask(one, np.asarray(matrix.rows.features)) for one in fitted]
     np.testing.assert_array_equal(answers[0], answers[1])
     assert (answers[0] != answers[2]).any()
@@ -140,7 +141,9 @@ def test_weights_and_directions_are_heeded(spark: SparkSession, tmp_path: Path) 
         mllib.fit_stored(folder, wished, 0, with_valid=True)
         for folder, wished in ((plain, settings), (plain, by_class), (heavy, settings))
     ]
-    means = [kind.predict_probabilities(line, np.asarray(map_matrix(plain).rows.features)).mean() for line in lines]
+    means = [
+        kind.predict_values(line, np.asarray(map_matrix(plain).rows.features), task="binary").mean() for line in lines
+    ]
     assert means[1] == pytest.approx(means[2], abs=1e-6)
     assert means[1] > means[0] + 0.1
     falling = replace(make_settings(XGBOOST), directions=(-1, 0, 0, 0))
@@ -212,7 +215,7 @@ def test_the_line_says_what_its_columns_add() -> None:
     expected = [[1.0, 1.0], [0.0, -1.0], [0.0, 0.25], [-1.0, 0.25]]
     np.testing.assert_array_equal(kind.find_contributions(line, matrix), expected)
     margins = np.sum(expected, axis=1) + 1.0 + 0.1  # the fill's own share is no difference
-    np.testing.assert_allclose(kind.predict_probabilities(line, matrix), 1 / (1 + np.exp(-margins)))
+    np.testing.assert_allclose(kind.predict_values(line, matrix, task="binary"), 1 / (1 + np.exp(-margins)))
 
 
 def test_levels_that_no_row_had_are_missing_ones_and_go_where_these_go() -> None:
@@ -226,10 +229,10 @@ def test_levels_that_no_row_had_are_missing_ones_and_go_where_these_go() -> None
     )  # fmt: skip
     model = kind.TreeModel(Filling(np.array([0.25, 0.0]), np.array([-1, 2])), forest, is_boosted=False)
     matrix = np.array([[0.5, 0.0], [0.6, 0.0], [np.nan, 1.0], [0.0, np.nan], [0.0, 9.0]])
-    np.testing.assert_array_equal(kind.predict_probabilities(model, matrix), [0.5, 1, 0, 0.5, 0.5])
+    np.testing.assert_array_equal(kind.predict_values(model, matrix, task="binary"), [0.5, 1, 0, 0.5, 0.5])
     np.testing.assert_array_equal(forest.share_gains(3), [0.75, 0.25, 0])
     again = kind.load_estimator(kind.dump_estimator(model))
-    np.testing.assert_array_equal(kind.predict_probabilities(again, matrix), [0.5, 1, 0, 0.5, 0.5])
+    np.testing.assert_array_equal(kind.predict_values(again, matrix, task="binary"), [0.5, 1, 0, 0.5, 0.5])
     assert not kind.has_contributions(again)
     with pytest.raises(ModelError, match="do not say what their columns add"):
         kind.find_contributions(again, matrix)

@@ -98,8 +98,8 @@ def test_a_package_must_be_named_to_train_and_to_read(monkeypatch: pytest.Monkey
     fitted = find_estimator(estimator).fit_final(matrix.rows, replace(SETTINGS, estimator=estimator), 0)
     content = own_kind.dump_estimator(fitted)
     np.testing.assert_array_equal(
-        own_kind.predict_probabilities(own_kind.load_estimator(content), matrix.rows.features),
-        own_kind.predict_probabilities(fitted, matrix.rows.features),
+        own_kind.predict_values(own_kind.load_estimator(content), matrix.rows.features, task="binary"),
+        own_kind.predict_values(fitted, matrix.rows.features, task="binary"),
     )
     monkeypatch.setenv("SPARKML_OPS_TRUSTED_PACKAGES", "")
     with pytest.raises(ConfigError, match="SPARKML_OPS_TRUSTED_PACKAGES"):

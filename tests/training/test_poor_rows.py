@@ -108,7 +108,7 @@ def test_levels_that_come_later_are_missing_values(name: str) -> None:
     fitted = estimator.fit_final(rows, make_settings(name), 5)
     later = rows.features[:5].copy()
     later[:, 1] = np.nan
-    answers = find_estimator_kind(estimator.KIND).predict_probabilities(fitted, later)
+    answers = find_estimator_kind(estimator.KIND).predict_values(fitted, later, task="binary")
     assert ((answers >= 0) & (answers <= 1)).all()
 
 

@@ -49,7 +49,7 @@ def fit(rows: Part, estimator: str = "lightgbm", **settings: Any) -> Any:
 
 
 def ask(fitted: Any, features: NDArray[np.float64], estimator: str = "lightgbm") -> NDArray[np.float64]:
-    return find_estimator_kind(find_estimator(estimator).KIND).predict_probabilities(fitted, features)
+    return find_estimator_kind(find_estimator(estimator).KIND).predict_values(fitted, features, task="binary")
 
 
 def find_steps(fitted: Any, estimator: str, column: int) -> NDArray[np.float64]:

@@ -20,8 +20,8 @@ class EstimatorKind(Protocol):
         """Read what `dump_estimator` wrote."""
         ...
 
-    def predict_probabilities(self, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Probability of the positive class, shape (rows,), with one thread."""
+    def predict_values(self, estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
+        """What the task asks for, shape (rows,), with one thread: probability of the positive class, or of a regression the number."""
         ...
 
     def has_contributions(self, estimator: Any) -> bool:
@@ -29,7 +29,7 @@ class EstimatorKind(Protocol):
         ...
 
     def find_contributions(self, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """What each encoded column adds to the log odds, shape (rows, encoded columns)."""
+        """What each encoded column adds to the log odds, or of a regression to the answer, shape (rows, encoded columns)."""
         ...
 
     def count_contribution_steps(self, estimator: Any) -> int:

@@ -32,8 +32,8 @@ def load_estimator(content: bytes) -> Any:
         raise ModelError(f"The LightGBM model file is damaged: {error}") from error
 
 
-def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Probability of the positive class; one thread, since Spark has already dealt the cores to tasks."""
+def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":  # noqa: ARG001
+    """What the booster's objective says, which the fit chose by the task; one thread, since Spark has already dealt the cores to tasks."""
     import numpy as np
 
     return np.asarray(estimator.predict(matrix, num_threads=1), dtype=np.float64)

@@ -70,7 +70,7 @@ def load_estimator(content: bytes) -> MllibModel:
     return TreeModel(filling, forest, is_boosted=form == "boosted")
 
 
-def predict_probabilities(estimator: MllibModel, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+def predict_values(estimator: MllibModel, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":  # noqa: ARG001  # binary alone
     """Probability of the class 1, as MLlib's `transform` gives it up to the order of sums; with one thread."""
     from scipy.special import expit
 

@@ -74,11 +74,11 @@ def copy_estimator(estimator: Any) -> Any:
         raise ModelError(f"{name_class(type(estimator))} cannot be read back: {tell_failure(error)}.") from error
 
 
-def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Probability of the class 1, with one thread.
+def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
+    """Probability of the class 1, or of a regression the number, with one thread.
 
     Raises:
-        ModelError: `predict` failed, or answered with what are no probabilities.
+        ModelError: `predict` failed, or answered with what cannot be.
     """
     import numpy as np
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -91,20 +91,11 @@ def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDA
         raise
     except Exception as error:
         raise ModelError(f"{name}.predict failed with {tell_failure(error)}. The class is yours.") from error
-    if answers.shape not in ((len(matrix),), (len(matrix), 2)):
-        raise ModelError(
-            f"{name}.predict answered {answers.shape} to {len(matrix)} rows; expected ({len(matrix)},), the probability of "
-            f"class 1 for each row, or ({len(matrix)}, 2), those of both classes."
-        )
-    probabilities = answers if answers.ndim == 1 else answers[:, 1]
-    wrong = probabilities[~((probabilities >= 0) & (probabilities <= 1))]  # NaN is neither
-    if len(wrong):
-        found = ", ".join(str(value) for value in wrong[:3])
-        raise ModelError(
-            f"{name}.predict answered {len(wrong)} of {len(matrix)} rows with what is no probability: {found}; expected "
-            "numbers from 0 to 1."
-        )
-    return probabilities
+    return (
+        _read_numbers(name, answers, len(matrix))
+        if task == "regression"
+        else _read_probabilities(name, answers, len(matrix))
+    )
 
 
 def has_contributions(estimator: Any) -> bool:  # noqa: ARG001
@@ -167,3 +158,41 @@ def _load_own(found: Any, payload: bytes) -> Any:
     if not isinstance(loaded, found):
         raise ModelError(f"{name}.load returned {type(loaded).__name__}; expected a {found.__name__}.")
     return loaded
+
+
+def _read_probabilities(name: str, answers: "NDArray[np.float64]", rows: int) -> "NDArray[np.float64]":
+    if answers.shape not in ((rows,), (rows, 2)):
+        raise ModelError(
+            f"{name}.predict answered {answers.shape} to {rows} rows; expected ({rows},), the probability of "
+            f"class 1 for each row, or ({rows}, 2), those of both classes."
+        )
+    probabilities = answers if answers.ndim == 1 else answers[:, 1]
+    _refuse(
+        name,
+        probabilities,
+        (probabilities >= 0) & (probabilities <= 1),
+        words=("no probability", "numbers from 0 to 1"),
+    )
+    return probabilities
+
+
+def _read_numbers(name: str, answers: "NDArray[np.float64]", rows: int) -> "NDArray[np.float64]":
+    if answers.shape not in ((rows,), (rows, 1)):
+        raise ModelError(
+            f"{name}.predict answered {answers.shape} to {rows} rows; expected ({rows},), a number for each row."
+        )
+    numbers = answers.reshape(rows)
+    _refuse(name, numbers, abs(numbers) < float("inf"), words=("no finite number", "a number for each row"))
+    return numbers
+
+
+def _refuse(
+    name: str, answers: "NDArray[np.float64]", possible: "NDArray[np.bool_]", *, words: tuple[str, str]
+) -> None:
+    """NaN is never possible: no comparison holds for it."""
+    wrong = answers[~possible]
+    if len(wrong):
+        found = ", ".join(str(value) for value in wrong[:3])
+        raise ModelError(
+            f"{name}.predict answered {len(wrong)} of {len(answers)} rows with what is {words[0]}: {found}; expected {words[1]}."
+        )

@@ -53,19 +53,27 @@ def list_refused(types: Iterable[str]) -> list[str]:
     return sorted(name for name in types if name.split(".")[0] not in trusted and name not in TRUSTED_TYPES)
 
 
-def predict_probabilities(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Probability of the class 1, with one thread."""
+def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
+    """Probability of the class 1, or of a regression the number, with one thread."""
     import numpy as np
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
+        if task == "regression":
+            answers = np.asarray(estimator.predict(matrix), dtype=np.float64)
+            return answers[:, 0] if answers.shape == (len(matrix), 1) else answers
         probabilities = np.asarray(estimator.predict_proba(matrix), dtype=np.float64)
     return probabilities[:, list(estimator.classes_).index(1)]
 
 
 def has_contributions(estimator: Any) -> bool:
     """Only a linear model says what each column adds, behind steps whose columns each come from one column of the matrix."""
-    return hasattr(estimator, "steps") and hasattr(estimator[-1], "coef_") and _find_origins(estimator) is not None
+    return (
+        hasattr(estimator, "steps")
+        and hasattr(estimator[-1], "coef_")
+        and _answers_with_sums(estimator[-1])
+        and _find_origins(estimator) is not None
+    )
 
 
 def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -84,6 +92,12 @@ def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArra
 def count_contribution_steps(estimator: Any) -> int:
     """One multiplication for each coefficient, which is next to nothing."""
     return int(estimator[-1].coef_.size)
+
+
+def _answers_with_sums(linear: Any) -> bool:
+    """Whether columns add to the answer itself, or to its log odds: the regressors with another link (Poisson, Gamma) add to its logarithm."""
+    link = getattr(getattr(linear, "_base_loss", None), "link", None)
+    return link is None or type(link).__name__ == "IdentityLink"
 
 
 def _find_origins(estimator: Any) -> list[int] | None:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparkml_ops.config.model import ClassWeight, Model
+from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.training.matrix import Part
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-HIGHER_IS_BETTER = ("roc_auc", "pr_auc")
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class FitSettings:
     Attributes:
         estimator: `lightgbm`, or a class by its dotted path.
         params: The estimator's parameters.
-        metric: What is optimised: roc_auc, pr_auc or log_loss.
+        metric: What is optimised: one of the task's metrics.
         seed: Fixes what is drawn.
         early_stopping_rounds: Boosting stops after so many rounds without gain on the tuning rows.
         categorical_positions: Positions of the matrix's columns that hold codes of levels.
@@ -29,6 +28,7 @@ class FitSettings:
         directions: Of each column of the matrix: 1 where the prediction may only rise with it, -1 where it may only fall, 0
             where it is free; empty where all are.
         threads: Of the last fit; None for all cores.
+        task: What is to be predicted.
     """
 
     estimator: str
@@ -40,6 +40,7 @@ class FitSettings:
     class_weight: ClassWeight | None = None
     directions: Sequence[int] = ()
     threads: int | None = None
+    task: str = "binary"
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class Estimator(Protocol):
     KIND: str
     """Name of the kind in `models/kinds` that reads and asks what is fitted here."""
 
-    def check_params(self, estimator: str, names: Sequence[str]) -> None:
-        """Raise ConfigError when the estimator cannot be had, or has no such parameters."""
+    def check_params(self, estimator: str, names: Sequence[str], *, task: str = "binary") -> None:
+        """Raise ConfigError when the estimator cannot be had, is none of the task, or has no such parameters."""
         ...
 
     def check_wishes(self, model: Model, names: Sequence[str]) -> None:

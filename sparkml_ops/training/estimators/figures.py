@@ -1,6 +1,6 @@
 """Rows that can be learned from, and what answers to the tuning rows are worth."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,18 +10,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def require_both_classes(labels: "NDArray[np.float64]", purpose: str) -> None:
+def require_learnable(labels: "NDArray[np.float64]", purpose: str, *, task: str) -> None:
     """Refuse rows of which no difference can be learned.
 
     Raises:
-        TrainingError: Says which class is there alone.
+        TrainingError: Says which label is there alone.
     """
-    positives = float(np.sum(labels))
-    require_classes(np.array([len(labels) - positives, positives]), purpose)
+    if can_learn(labels):
+        return
+    found = f"all {len(labels)} rows have the label {labels[0]:g}" if len(labels) else "there are none"
+    wanted = "both classes" if task == "binary" else "labels that differ"
+    raise TrainingError(f"The rows {purpose} need {wanted}; {found}. Change dataset.split or dataset.label.")
 
 
 def require_classes(counts: "NDArray[np.float64]", purpose: str) -> None:
-    """As `require_both_classes`, of rows that were counted by class.
+    """As `require_learnable`, of rows that were counted by class.
 
     Raises:
         TrainingError: Says which class is there alone.
@@ -32,9 +35,32 @@ def require_classes(counts: "NDArray[np.float64]", purpose: str) -> None:
         raise TrainingError(f"The rows {purpose} need both classes; {found}. Change dataset.split or dataset.label.")
 
 
-def measure_answers(labels: "NDArray[np.float64]", answers: "NDArray[np.float64]") -> dict[str, float]:
-    """The figures of the tuning rows, each of which counts once."""
-    from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
+def can_learn(labels: "NDArray[np.float64]") -> bool:
+    """Whether there are labels, and not all are the same."""
+    return bool(len(labels)) and float(np.min(labels)) != float(np.max(labels))
 
-    judges = {"roc_auc": roc_auc_score, "pr_auc": average_precision_score, "log_loss": log_loss}
-    return {name: float(judge(labels, answers)) for name, judge in judges.items()}
+
+def type_labels(labels: "NDArray[np.float64]", task: str) -> "NDArray[Any]":
+    """Labels as estimators take them: classes as whole numbers, numbers as they are."""
+    return np.asarray(labels, dtype=np.int64 if task == "binary" else np.float64)
+
+
+def measure_answers(
+    labels: "NDArray[np.float64]", answers: "NDArray[np.float64]", *, task: str = "binary"
+) -> dict[str, float]:
+    """The figures of the tuning rows, each of which counts once."""
+    from sklearn import metrics
+
+    judges: dict[str, dict[str, Any]] = {
+        "binary": {
+            "roc_auc": metrics.roc_auc_score,
+            "pr_auc": metrics.average_precision_score,
+            "log_loss": metrics.log_loss,
+        },
+        "regression": {
+            "rmse": metrics.root_mean_squared_error,
+            "mae": metrics.mean_absolute_error,
+            "r2": metrics.r2_score,
+        },
+    }
+    return {name: float(judge(labels, answers)) for name, judge in judges[task].items()}

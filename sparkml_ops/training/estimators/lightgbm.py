@@ -12,7 +12,7 @@ import numpy as np
 from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.training.estimators._base import FitSettings, JudgedFit, TrialFit
-from sparkml_ops.training.estimators.figures import require_both_classes
+from sparkml_ops.training.estimators.figures import require_learnable
 from sparkml_ops.training.matrix import Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
 
@@ -21,9 +21,20 @@ if TYPE_CHECKING:
 
 KIND = "lightgbm"
 MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iterations` in `model.params` changes it
-METRIC_NAMES = {"roc_auc": "auc", "pr_auc": "average_precision", "log_loss": "binary_logloss"}
+METRIC_NAMES = {
+    "binary": {"roc_auc": "auc", "pr_auc": "average_precision", "log_loss": "binary_logloss"},
+    "regression": {"rmse": "rmse", "mae": "l1"},
+}
 STOP_METRIC = "log_loss"  # ranks settle long before probabilities do: stopped by them, a model says too little
 HALVED_ROWS = 100  # to tune on; of fewer, half would choose rounds by chance
+OBJECTIVES = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
+"""That a regression may name: the answer is the sum of the leaves, so that what columns add is in units of the label."""
+_ALIASES = dict.fromkeys(
+    ("regression_l2", "l2", "mean_squared_error", "mse", "l2_root", "root_mean_squared_error", "rmse"), "regression"
+)
+_ALIASES |= dict.fromkeys(("l1", "mean_absolute_error", "mae"), "regression_l1") | {
+    "mean_absolute_percentage_error": "mape"
+}
 OURS = frozenset({
     "objective", "metric", "seed", "deterministic", "force_row_wise", "force_col_wise", "num_threads", "verbosity",
     "categorical_feature", "early_stopping_round", "num_class", "feature_pre_filter", "data", "valid", "task",
@@ -42,7 +53,7 @@ OF_DATA = frozenset({
 HOW_TO_BIN = ("feature_pre_filter", "num_threads", "verbosity")
 
 
-def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
+def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") -> None:  # noqa: ARG001
     """Refuse parameters that LightGBM does not know, which it would ignore in silence, and those that are ours to set.
 
     Raises:
@@ -55,7 +66,7 @@ def check_params(estimator: str, names: Sequence[str]) -> None:  # noqa: ARG001
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             raise ConfigError(f"LightGBM has no parameter {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
-        if known[name] in OURS:
+        if known[name] in OURS and not (task == "regression" and known[name] == "objective"):
             raise ConfigError(
                 f"The LightGBM parameter {name!r} is set by the framework (from model.metric, model.search.seed, "
                 "model.early_stopping_rounds, model.monotone, model.sample_weight, the feature columns and the cores): take "
@@ -70,6 +81,8 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:
         ConfigError: Names the parameter, and which of the two to take.
     """
     known = _find_canonical_names()
+    if model.task == "regression":
+        _check_regression({known[name]: name for name in names if name in known}, model.params)
     for name in names:
         if model.class_weight is not None and known.get(name) in OF_CLASSES:
             raise ConfigError(
@@ -87,14 +100,19 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Boost until the log loss of the tuning rows falls no more; the other metrics are those of that round."""
     import lightgbm
 
-    params = _complete_params(settings, threads=1)
+    params, names = _complete_params(settings, threads=1), METRIC_NAMES[settings.task]
     rounds = params.pop("num_iterations", MAX_ROUNDS)
     of_data = tuple(sorted((name, value) for name, value in params.items() if name in OF_DATA))
-    train, valid = _load_binned(folder, of_data, tuple(settings.categorical_positions), settings.class_weight)
+    train, valid = _load_binned(
+        folder, of_data, tuple(settings.categorical_positions), settings.class_weight, settings.task
+    )
     stop = lightgbm.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)
     booster = lightgbm.train(params, train, rounds, valid_sets=[valid], valid_names=["valid"], callbacks=[stop])
     scores = booster.best_score["valid"]
-    metrics = {name: float(scores[short]) for name, short in METRIC_NAMES.items() if short in scores}
+    metrics = {name: float(scores[short]) for name, short in names.items() if short in scores}
+    if settings.task == "regression":  # LightGBM knows no r2
+        variance = float(np.var(valid.get_label().astype(np.float64)))
+        metrics["r2"] = 1.0 - metrics["rmse"] ** 2 / variance
     return TrialFit(metrics=metrics, rounds=int(booster.best_iteration or booster.current_iteration()))
 
 
@@ -102,7 +120,7 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given; `deterministic` keeps the trees the same for any number of threads."""
     import lightgbm
 
-    require_both_classes(rows.labels, "to fit on")
+    require_learnable(rows.labels, "to fit on", task=settings.task)
     params = _complete_params(settings, threads=settings.threads or len(os.sched_getaffinity(0)))
     params.pop("num_iterations", None)
     data = _bin_rows(weigh_part(rows, settings.class_weight), params, settings.categorical_positions)
@@ -116,8 +134,8 @@ def fit_judged(train: Part, valid: Part, settings: FitSettings, rounds: int) -> 
     """
     import lightgbm
 
-    require_both_classes(train.labels, "to fit on")
-    params = _complete_params(settings, threads=1) | {"metric": METRIC_NAMES[STOP_METRIC]}
+    require_learnable(train.labels, "to fit on", task=settings.task)
+    params = _complete_params(settings, threads=1) | {"metric": METRIC_NAMES[settings.task][STOP_METRIC]}
     most = params.pop("num_iterations", MAX_ROUNDS)
     data = _bin_rows(weigh_part(train, settings.class_weight), params, settings.categorical_positions)
     features, middle = np.asarray(valid.features), len(valid.labels) // 2
@@ -161,11 +179,15 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
 
 def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     canonical = _find_canonical_names()
-    metrics = list(dict.fromkeys([METRIC_NAMES[STOP_METRIC], METRIC_NAMES[settings.metric]]))
+    names = METRIC_NAMES[settings.task]
+    if settings.task == "binary":
+        metrics = list(dict.fromkeys([names[STOP_METRIC], names[settings.metric]]))
+    else:  # the first stops: of r2 it is rmse, which falls as r2 rises
+        metrics = ["l1", "rmse"] if settings.metric == "mae" else ["rmse", "l1"]
     directions = {"monotone_constraints": list(settings.directions)} if any(settings.directions) else {}
     return {
+        "objective": settings.task,
         **{canonical[name]: value for name, value in settings.params.items()},
-        "objective": "binary",
         "metric": metrics,
         "seed": settings.seed,
         "deterministic": True,
@@ -177,17 +199,39 @@ def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     }
 
 
+def _check_regression(names: Mapping[str, str], params: Mapping[str, Any]) -> None:
+    """The objective is one whose answers are sums of leaves, and parameters of classes are not there.
+
+    Args:
+        names: As they are written, by LightGBM's own name.
+        params: Those that are fixed; a searched objective fails its trial where LightGBM does not know it.
+    """
+    objective = params.get(names.get("objective", ""))
+    if objective is not None and _ALIASES.get(objective, objective) not in OBJECTIVES:
+        raise ConfigError(
+            f"model.params.{names['objective']}: found {objective!r}; of a regression it may be one of {', '.join(OBJECTIVES)}."
+        )
+    for own in (*OF_CLASSES, "reg_sqrt"):
+        if own in names:
+            why = "a regression has no classes" if own in OF_CLASSES else "answers would not be sums of leaves"
+            raise ConfigError(f"The LightGBM parameter {names[own]!r} cannot be had here: {why}. Take it out.")
+
+
 @lru_cache(maxsize=1)
 def _load_binned(
-    folder: str, of_data: tuple[tuple[str, Any], ...], categorical: tuple[int, ...], class_weight: ClassWeight | None
+    folder: str,
+    of_data: tuple[tuple[str, Any], ...],
+    categorical: tuple[int, ...],
+    class_weight: ClassWeight | None,
+    task: str,
 ) -> tuple[Any, Any]:
     """The binned rows, kept by the Python worker from trial to trial; the float64 matrix is given back at once.
 
     The rows to tune on have no weights: figures and the end of boosting are those of rows that count once each.
     """
     matrix = map_matrix(folder)
-    require_both_classes(matrix.train.labels, "to fit on")
-    require_both_classes(matrix.valid.labels, "to tune on")
+    require_learnable(matrix.train.labels, "to fit on", task=task)
+    require_learnable(matrix.valid.labels, "to tune on", task=task)
     params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
     train = _bin_rows(weigh_part(matrix.train, class_weight), params, categorical)
     return train, _bin_rows(replace(matrix.valid, weights=None), params, categorical, like=train)

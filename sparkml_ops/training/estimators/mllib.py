@@ -20,7 +20,7 @@ from sparkml_ops.training.estimators.stored import (
     store_part,
     tell_failures,
 )
-from sparkml_ops.training.estimators.wishes import check_cluster_wishes, refuse_ours
+from sparkml_ops.training.estimators.wishes import check_cluster_wishes, refuse_ours, refuse_task
 from sparkml_ops.training.mapped_files import LABEL
 from sparkml_ops.training.matrix import Part
 
@@ -43,12 +43,13 @@ def is_mllib(estimator: str) -> bool:
     return estimator.replace(":", ".").split(".")[0] == "pyspark"
 
 
-def check_params(estimator: str, names: Sequence[str]) -> None:
+def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") -> None:
     """Refuse classes that are not supported, and parameters that they do not have or that are ours to set.
 
     Raises:
         ConfigError: Says which, with what is supported or the nearest known name.
     """
+    refuse_task(estimator, task)
     found = _find_class(estimator)
     known = [name for name in inspect.signature(found).parameters if name not in OURS]
     refuse_ours(estimator, names, OURS & set(inspect.signature(found).parameters))

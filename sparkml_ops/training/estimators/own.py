@@ -14,7 +14,7 @@ from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.models.kinds import own as kind
 from sparkml_ops.models.kinds.trust import TRUST_VARIABLE, list_named_packages
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
-from sparkml_ops.training.estimators.figures import measure_answers, require_both_classes
+from sparkml_ops.training.estimators.figures import measure_answers, require_learnable, type_labels
 from sparkml_ops.training.estimators.named import find_named, list_required, refuse_unknown
 from sparkml_ops.training.matrix import Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
@@ -37,7 +37,7 @@ def is_own(estimator: str) -> bool:
     return inspect.isclass(found) and hasattr(found, "fit") and not theirs
 
 
-def check_params(estimator: str, names: Sequence[str]) -> None:
+def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") -> None:
     """Refuse a class that lacks something, asks for what is not given, or could not be read back.
 
     Raises:
@@ -50,7 +50,7 @@ def check_params(estimator: str, names: Sequence[str]) -> None:
             f"Models of the package {package!r} would not be read back: it is not trusted. If it is yours, name it in "
             f"the environment variable {TRUST_VARIABLE}, here and where the model is used."
         )
-    _check_methods(estimator, found)
+    _check_methods(estimator, found, task)
     _check_fit(estimator, list(inspect.signature(found.fit).parameters.values())[1:])
     parameters = inspect.signature(found).parameters
     if not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
@@ -87,13 +87,14 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     matrix = map_matrix(folder)
-    require_both_classes(matrix.valid.labels, "to tune on")
+    require_learnable(matrix.valid.labels, "to tune on", task=settings.task)
     with threadpool_limits(limits=1):
         fitted = _fit(matrix.train, settings, valid=matrix.valid)
         features = np.asarray(matrix.valid.features)
-        answers = kind.predict_probabilities(fitted, features)
-        _require_kept(fitted, features[:PROVEN_ROWS], answers[:PROVEN_ROWS])
-    return TrialFit(metrics=measure_answers(matrix.valid.labels, answers), rounds=_read_rounds(fitted))
+        answers = kind.predict_values(fitted, features, task=settings.task)
+        _require_kept(fitted, features[:PROVEN_ROWS], answers[:PROVEN_ROWS], task=settings.task)
+    metrics = measure_answers(matrix.valid.labels, answers, task=settings.task)
+    return TrialFit(metrics=metrics, rounds=_read_rounds(fitted))
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
@@ -127,7 +128,7 @@ def _read_rounds(fitted: Any) -> int:
 
 
 def _fit(rows: Part, settings: FitSettings, *, valid: Part | None, rounds: int | None = None) -> Any:
-    require_both_classes(rows.labels, "to fit on")
+    require_learnable(rows.labels, "to fit on", task=settings.task)
     found = find_named(settings.estimator)
     asked = inspect.signature(found.fit).parameters
     offered = _offer(weigh_part(rows, settings.class_weight), settings, valid) | {"rounds": rounds}
@@ -135,7 +136,7 @@ def _fit(rows: Part, settings: FitSettings, *, valid: Part | None, rounds: int |
         trainer = found(**settings.params)
         trainer.fit(
             np.asarray(rows.features),
-            rows.labels.astype(np.int64),
+            type_labels(rows.labels, settings.task),
             **{name: value for name, value in offered.items() if name in asked},
         )
     except MemoryError:
@@ -156,22 +157,24 @@ def _offer(rows: Part, settings: FitSettings, valid: Part | None) -> dict[str, A
     }
     if valid is None:
         return given
-    return given | {"valid_features": np.asarray(valid.features), "valid_labels": valid.labels.astype(np.int64)}
+    return given | {
+        "valid_features": np.asarray(valid.features),
+        "valid_labels": type_labels(valid.labels, settings.task),
+    }
 
 
-def _require_kept(fitted: Any, features: Any, answers: Any) -> None:
-    if not np.array_equal(kind.predict_probabilities(kind.copy_estimator(fitted), features), answers):
+def _require_kept(fitted: Any, features: Any, answers: Any, *, task: str) -> None:
+    if not np.array_equal(kind.predict_values(kind.copy_estimator(fitted), features, task=task), answers):
         raise TrainingError(
             f"{kind.name_class(type(fitted))} answers otherwise once it is stored and read back: what `save` gives, or its "
             "attributes, must hold all that `predict` needs, and `predict` must draw nothing."
         )
 
 
-def _check_methods(estimator: str, found: Any) -> None:
+def _check_methods(estimator: str, found: Any, task: str) -> None:
     if not callable(getattr(found, "predict", None)):
-        raise ConfigError(
-            f"model.estimator: {estimator} has no predict(self, features), which gives the probabilities."
-        )
+        answers = "probabilities" if task == "binary" else "numbers"
+        raise ConfigError(f"model.estimator: {estimator} has no predict(self, features), which gives the {answers}.")
     kept = [name for name in ("save", "load") if hasattr(found, name)]
     if len(kept) == 1:
         raise ConfigError(

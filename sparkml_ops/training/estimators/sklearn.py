@@ -1,4 +1,4 @@
-"""scikit-learn classifiers, pipelines, and whatever keeps to their interface."""
+"""scikit-learn classifiers, regressors, pipelines, and whatever keeps to their interface."""
 
 import inspect
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.models.kinds import sklearn as kind
 from sparkml_ops.models.kinds.trust import TRUST_VARIABLE
 from sparkml_ops.training.estimators._base import FitSettings, JudgedFit, TrialFit
-from sparkml_ops.training.estimators.figures import measure_answers, require_both_classes
+from sparkml_ops.training.estimators.figures import measure_answers, require_learnable, type_labels
 from sparkml_ops.training.estimators.named import (
     find_named,
     list_known,
@@ -41,10 +41,11 @@ CAN_HEED_DIRECTIONS = (
     "sklearn.ensemble.ExtraTreesClassifier",
     "sklearn.tree.DecisionTreeClassifier",
 )
+"""Of each of them scikit-learn has a regressor too, named so."""
 
 
-def check_params(estimator: str, names: Sequence[str]) -> None:
-    """Refuse what cannot be had, gives no probabilities, or makes models that could not be read back.
+def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") -> None:
+    """Refuse what cannot be had, does not answer the task, or makes models that could not be read back.
 
     Raises:
         ConfigError: Says which, with the nearest known parameter.
@@ -52,8 +53,7 @@ def check_params(estimator: str, names: Sequence[str]) -> None:
     found = find_named(estimator)
     if inspect.isclass(found):
         require_trusted([f"{found.__module__}.{found.__qualname__}"])
-        if not callable(getattr(found, "predict_proba", None)):
-            raise ConfigError(f"model.estimator: {estimator} has no predict_proba, so it gives no probabilities.")
+        require_answers(estimator, found, task=task)
     refuse_unknown(estimator, names, list_known(estimator))
     if not inspect.isclass(found) or not list_required(found):
         _require_storable(estimator, make_estimator(estimator, {}))
@@ -66,10 +66,8 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:
         ConfigError: Says which wish, and who could heed it.
     """
     made = make_estimator(model.estimator, model.params)
-    if set(names) <= set(model.params) and not hasattr(made, "predict_proba"):
-        raise ConfigError(
-            f"model.estimator: {model.estimator} has no predict_proba with these parameters, so it gives no probabilities."
-        )
+    if set(names) <= set(model.params):
+        require_answers(model.estimator, made, task=model.task, given=" with these parameters")
     weighed = [key for key in ("class_weight", "sample_weight") if getattr(model, key) is not None]
     if weighed and name_weights(made) is None:
         raise ConfigError(
@@ -79,7 +77,7 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:
     if model.monotone and not _has_parameter(made, DIRECTIONS):
         raise ConfigError(
             f"model.monotone: {model.estimator} cannot keep a direction: it has no parameter {DIRECTIONS}. These can: "
-            f"{', '.join(CAN_HEED_DIRECTIONS)}."
+            f"{', '.join(_name_of_task(one, model.task) for one in CAN_HEED_DIRECTIONS)}."
         )
     second = {"class_weight": OF_CLASSES, "monotone": (DIRECTIONS,)}
     for key, twice in second.items():
@@ -98,26 +96,26 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     find_named(
         settings.estimator
     )  # that it is not on this worker is to be told first, and not after the rows were mapped
-    matrix = _load_matrix(folder)
-    require_both_classes(matrix.valid.labels, "to tune on")
+    matrix, task = _load_matrix(folder), settings.task
+    require_learnable(matrix.valid.labels, "to tune on", task=task)
     with threadpool_limits(limits=1):
         fitted = fit_final(matrix.train, settings, 0)
-        answers = kind.predict_probabilities(fitted, np.asarray(matrix.valid.features))
-    return TrialFit(metrics=measure_answers(matrix.valid.labels, answers), rounds=0)
+        answers = kind.predict_values(fitted, np.asarray(matrix.valid.features), task=task)
+    return TrialFit(metrics=measure_answers(matrix.valid.labels, answers, task=task), rounds=0)
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: ARG001  # it has no rounds
     """Fit on the matrix as it is where the estimator handles that, else a pipeline with our preparation before it.
 
     Raises:
-        TrainingError: There is one class only, or the estimator refuses the rows or its parameters.
+        TrainingError: There is one label only, or the estimator refuses the rows or its parameters.
     """
-    require_both_classes(rows.labels, "to fit on")
+    require_learnable(rows.labels, "to fit on", task=settings.task)
     positions, features = list(settings.categorical_positions), np.asarray(rows.features)
     made = make_estimator(settings.estimator, settings.params, positions=positions, seed=settings.seed)
     weights = weigh_part(rows, settings.class_weight).weights
     weighed = {} if weights is None else {str(name_weights(made)): weights}
-    labels = rows.labels.astype(np.int64)
+    labels = type_labels(rows.labels, settings.task)
     try:
         if not takes_matrix(settings.estimator, made):
             return _fit_prepared(made, rows, settings, weighed)
@@ -138,7 +136,7 @@ def fit_judged(train: Part, valid: Part, settings: FitSettings, rounds: int) -> 
 
     with threadpool_limits(limits=1):
         fitted = fit_final(train, settings, rounds)
-        return JudgedFit(kind.predict_probabilities(fitted, np.asarray(valid.features)), rounds)
+        return JudgedFit(kind.predict_values(fitted, np.asarray(valid.features), task=settings.task), rounds)
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:  # noqa: ARG001
@@ -171,6 +169,26 @@ def require_trusted(types: Sequence[str]) -> None:
         )
 
 
+def require_answers(estimator: str, found: Any, *, task: str, given: str = "") -> None:
+    """Refuse an estimator, or its class, that does not answer the task.
+
+    Raises:
+        ConfigError: Says what it lacks.
+    """
+    is_classifier = callable(getattr(found, "predict_proba", None))
+    if task == "binary" and not is_classifier:
+        raise ConfigError(f"model.estimator: {estimator} has no predict_proba{given}, so it gives no probabilities.")
+    if task != "regression":
+        return
+    if is_classifier or getattr(found, "_estimator_type", None) == "classifier":
+        raise ConfigError(
+            f"model.estimator: {estimator} is a classifier, and model.task is regression: take a regressor, such as "
+            "sklearn.ensemble.HistGradientBoostingRegressor, or lightgbm."
+        )
+    if not callable(getattr(found, "predict", None)):
+        raise ConfigError(f"model.estimator: {estimator} has no predict{given}, so it gives no numbers.")
+
+
 def _require_storable(estimator: str, made: Any) -> None:
     import skops.io
 
@@ -195,8 +213,12 @@ def _fit_prepared(made: Any, rows: Part, settings: FitSettings, weighed: dict[st
     prepared = preparation.fit_transform(rows.features)
     if any(settings.directions):
         made.set_params(**{DIRECTIONS: spread_directions(preparation, settings.directions, positions)})
-    made.fit(prepared, rows.labels.astype(np.int64), **weighed)
+    made.fit(prepared, type_labels(rows.labels, settings.task), **weighed)
     return make_pipeline(preparation, made)
+
+
+def _name_of_task(name: str, task: str) -> str:
+    return name.replace("Classifier", "Regressor") if task == "regression" else name
 
 
 def _has_parameter(made: Any, name: str) -> bool:

@@ -22,6 +22,19 @@ def check_cluster_wishes(model: Model) -> None:
         )
 
 
+def refuse_task(estimator: str, task: str) -> None:
+    """Refuse what is trained by the whole cluster for another task than binary.
+
+    Raises:
+        ConfigError: Says which estimators there are for it.
+    """
+    if task != "binary":
+        raise ConfigError(
+            f"model.task: {task} is not trained by {estimator}: what the whole cluster trains is binary. Take lightgbm, a class "
+            "of scikit-learn's kind or a trainer of your own."
+        )
+
+
 def refuse_ours(estimator: str, names: Sequence[str], ours: Collection[str]) -> None:
     """Refuse parameters that the framework sets.
 

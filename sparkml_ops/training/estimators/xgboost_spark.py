@@ -17,7 +17,7 @@ from sparkml_ops.training.estimators.stored import (
     store_part,
     tell_failures,
 )
-from sparkml_ops.training.estimators.wishes import check_cluster_wishes, refuse_ours
+from sparkml_ops.training.estimators.wishes import check_cluster_wishes, refuse_ours, refuse_task
 from sparkml_ops.training.mapped_files import IS_VALID, LABEL
 from sparkml_ops.training.matrix import Part
 
@@ -41,12 +41,13 @@ def is_xgboost_spark(estimator: str) -> bool:
     return estimator.replace(":", ".").startswith(f"{MODULE}.")
 
 
-def check_params(estimator: str, names: Sequence[str]) -> None:
+def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") -> None:
     """Refuse what is no classifier, and parameters that XGBoost does not have or that are ours to set.
 
     Raises:
         ConfigError: Says which, with the nearest known name; or that the extra is missing.
     """
+    refuse_task(estimator, task)
     find_named(estimator)
     if estimator.replace(":", ".") != SUPPORTED:
         raise ConfigError(
