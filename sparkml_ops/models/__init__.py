@@ -1,6 +1,6 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
-from sparkml_ops.models.bulk import PREDICTION, REASONS, predict_rows
+from sparkml_ops.models.bulk import PREDICTION, REASONS, check_rows, predict_rows
 from sparkml_ops.models.card import write_card
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
 from sparkml_ops.models.environment import (
@@ -45,11 +45,13 @@ from sparkml_ops.models.explanation import (
     explain_model,
 )
 from sparkml_ops.models.kept_card import keep_card, shorten_card
+from sparkml_ops.models.kpis import KpiFigure, add_kpi_terms, list_kpi_terms, measure_kpis
 from sparkml_ops.models.operating_point import (
     DEFAULT_THRESHOLD,
     OperatingPoint,
     Threshold,
     choose_threshold,
+    derive_threshold,
     measure_operating_point,
     recorded_threshold,
 )
@@ -58,6 +60,7 @@ from sparkml_ops.models.recorded import (
     MOST_LISTED,
     RecordedFigure,
     RecordedTraining,
+    describe_recorded,
     list_trainings,
     order_trainings,
     read_training,
@@ -81,6 +84,8 @@ from sparkml_ops.models.registry import (
     set_alias,
 )
 from sparkml_ops.models.score_metrics import HIGHER_IS_BETTER
+from sparkml_ops.models.scoring_speed import ScoringSpeed, measure_scoring
+from sparkml_ops.models.slice_figures import SliceFigure, judge_slices
 from sparkml_ops.models.slices import SliceResult, compare_slices
 from sparkml_ops.models.tracking import Tracking, prepare_tracking
 
@@ -105,6 +110,7 @@ __all__ = [
     "FeatureEncoder",
     "Figure",
     "InstalledEnvironment",
+    "KpiFigure",
     "LearnedRows",
     "ModelVersion",
     "OperatingPoint",
@@ -113,9 +119,13 @@ __all__ = [
     "RecordedTraining",
     "Reference",
     "RunFigures",
+    "ScoringSpeed",
+    "SliceFigure",
     "SliceResult",
     "Threshold",
     "Tracking",
+    "add_kpi_terms",
+    "check_rows",
     "choose_sample_size",
     "choose_threshold",
     "close_abandoned_runs",
@@ -125,6 +135,8 @@ __all__ = [
     "complete_run",
     "count_bins",
     "delete_alias",
+    "derive_threshold",
+    "describe_recorded",
     "draw_rows",
     "evaluate",
     "evaluate_all",
@@ -135,8 +147,10 @@ __all__ = [
     "finish_run",
     "fit_encoder",
     "fit_reference",
+    "judge_slices",
     "keep_card",
     "list_aliases",
+    "list_kpi_terms",
     "list_nested",
     "list_trainings",
     "list_versions",
@@ -148,7 +162,9 @@ __all__ = [
     "log_file",
     "log_learned_rows",
     "log_text",
+    "measure_kpis",
     "measure_operating_point",
+    "measure_scoring",
     "open_experiment",
     "order_trainings",
     "population_stability_index",

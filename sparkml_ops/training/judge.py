@@ -1,36 +1,56 @@
-"""How good the candidate is on rows it never saw, beside a trivial and a linear model on the very same rows."""
+"""How good the candidate is on rows it never saw, beside a trivial and a linear model, and the champion, on the very same rows."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.column_reads import list_personal_features
+from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import (
     PREDICTION,
     Evaluation,
+    KpiFigure,
     OperatingPoint,
     PackagedModel,
     Reference,
+    SliceFigure,
     Threshold,
+    add_kpi_terms,
+    derive_threshold,
     evaluate_all,
     fit_reference,
+    judge_slices,
+    list_kpi_terms,
+    measure_kpis,
     measure_operating_point,
     predict_rows,
+    recorded_threshold,
 )
 from sparkml_ops.training.baseline import Baselines
 
-CANDIDATE, LINEAR, TRIVIAL = "candidate", "linear", "trivial"
+CANDIDATE, CHAMPION, LINEAR, TRIVIAL = "candidate", "champion", "linear", "trivial"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Figures by model (candidate, linear, trivial), what the candidate's classes are worth, and how its predictions are distributed."""
+    """What came of judging models on the same rows.
+
+    Attributes:
+        evaluations: Figures by model: candidate, linear, trivial, and champion where there is one.
+        operating_point: What the candidate's classes are worth.
+        predictions: How its predictions are distributed.
+        kpis: Business figures, by name.
+        slices: The candidate on slices of the rows.
+    """
 
     evaluations: Mapping[str, Evaluation]
     operating_point: OperatingPoint
     predictions: Reference
+    kpis: Mapping[str, KpiFigure] = field(default_factory=dict)
+    slices: Sequence[SliceFigure] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -42,6 +62,14 @@ class Judgement:
             },
             "calibration": [asdict(group) for group in candidate.calibration],
             "operating_point": asdict(self.operating_point),
+            "kpis": {
+                name: {
+                    **kpi.declared.model_dump(mode="json"),
+                    "figures": {model: asdict(figure) for model, figure in kpi.figures.items()},
+                }
+                for name, kpi in self.kpis.items()
+            },
+            "slices": [{"name": one.name, **asdict(one)} for one in self.slices],
             "judged_on": {
                 "rows": candidate.rows,
                 "positives": candidate.positives,
@@ -52,35 +80,63 @@ class Judgement:
 
 
 def judge_models(
-    test_rows: DataFrame,
-    *,
-    candidate: PackagedModel,
-    baselines: Baselines,
-    threshold: Threshold,
-    timestamp: str,
-    seed: int,
+    test_rows: DataFrame, use_case: UseCase, *, candidate: PackagedModel, baselines: Baselines, threshold: Threshold
 ) -> Judgement:
-    """Score the test rows with all three models and judge them, with whole days as blocks.
+    """Score the test rows with all models and judge them, with whole days as blocks.
 
     Args:
         test_rows: Rows that no model was fitted or tuned on, with `label`.
+        use_case: What is judged: business figures and slices, if any; its seed fixes the resamples.
         candidate: The model to judge.
         baselines: What it is held against.
         threshold: From which the candidate's class is 1.
-        timestamp: The column with the moment of decision.
-        seed: Fixes the resamples.
     """
-    scored = predict_rows(test_rows, candidate).withColumnRenamed(PREDICTION, CANDIDATE)
-    scored = predict_rows(scored, baselines.linear).withColumnRenamed(PREDICTION, LINEAR)
-    needed = scored.select("label", timestamp, CANDIDATE, LINEAR, F.lit(baselines.base_rate).alias(TRIVIAL)).persist()
+    at, seed, kpis = use_case.dataset.timestamp, use_case.model.search.seed, use_case.model.evaluation.kpi
+    scored = _score(test_rows, candidate, baselines)
+    thresholds = _find_thresholds(baselines, threshold)
+    models, by = list(thresholds), _list_slicing(use_case, test_rows)
+    terms = list_kpi_terms(kpis, models)
+    needed = (
+        add_kpi_terms(scored, kpis, thresholds=thresholds)
+        .select(*(f"`{name}`" for name in dict.fromkeys(["label", at, *models, *terms, *by])))
+        .persist()
+    )
     try:
-        evaluations = evaluate_all(
-            needed, label="label", predictions=[CANDIDATE, LINEAR, TRIVIAL], block=timestamp, seed=seed
+        return Judgement(
+            evaluate_all(needed, label="label", predictions=models, block=at, seed=seed),
+            measure_operating_point(needed, threshold, label="label", prediction=CANDIDATE, block=at, seed=seed),
+            fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION]),
+            measure_kpis(needed, kpis, models=models, block=at, seed=seed) if kpis else {},
+            _judge_slices(needed, use_case, by) if by else (),
         )
-        point = measure_operating_point(
-            needed, threshold, label="label", prediction=CANDIDATE, block=timestamp, seed=seed
-        )
-        predictions = fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION])
     finally:
         needed.unpersist()
-    return Judgement(evaluations=evaluations, operating_point=point, predictions=predictions)
+
+
+def _score(rows: DataFrame, candidate: PackagedModel, baselines: Baselines) -> DataFrame:
+    scored = predict_rows(rows, candidate).withColumnRenamed(PREDICTION, CANDIDATE)
+    if baselines.champion is not None:
+        scored = predict_rows(scored, baselines.champion).withColumnRenamed(PREDICTION, CHAMPION)
+    scored = predict_rows(scored, baselines.linear).withColumnRenamed(PREDICTION, LINEAR)
+    return scored.withColumn(TRIVIAL, F.lit(baselines.base_rate))
+
+
+def _find_thresholds(baselines: Baselines, threshold: Threshold) -> dict[str, float]:
+    """By model; both baselines answer with shares of positives, so that the costs alone give theirs."""
+    plain = derive_threshold(threshold.costs) if threshold.costs else Threshold().value
+    champion = {} if baselines.champion is None else {CHAMPION: recorded_threshold(baselines.champion.metadata)}
+    return {CANDIDATE: threshold.value, **champion, LINEAR: plain, TRIVIAL: plain}
+
+
+def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
+    """The columns that slice: those of the gate, without personal data, whose values would stand on the card."""
+    declared, personal = use_case.gates.slices, list_personal_features(use_case)
+    return [name for name in declared.by if name in rows.columns and name not in personal] if declared else []
+
+
+def _judge_slices(scored: DataFrame, use_case: UseCase, by: list[str]) -> list[SliceFigure]:
+    gate, model = use_case.gates.slices, use_case.model
+    least = (gate.minimum_rows if gate else 1, model.search.seed)
+    return judge_slices(
+        scored, by=by, prediction=CANDIDATE, block=use_case.dataset.timestamp, metric=model.metric, least=least
+    )

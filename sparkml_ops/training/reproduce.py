@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pyspark.sql import SparkSession
 
+from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ModelError, TableNotFoundError, TrainingSetNotFoundError
 from sparkml_ops.features import (
@@ -36,7 +37,7 @@ from sparkml_ops.models import (
     prepare_tracking,
 )
 from sparkml_ops.training.candidate import fit_model, judge_candidate, pick_threshold, prepare_rows
-from sparkml_ops.training.evaluated import gather_figures
+from sparkml_ops.training.evaluated import gather_repeatable
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.recipe import apply_recipe, describe_settings
 from sparkml_ops.training.remade import (
@@ -170,12 +171,13 @@ def _find_training_set(lake: Lake, registered: ModelVersion) -> TrainingSet:
 def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: PackagedModel) -> _Remade:
     """As `make_candidate` does it, with what its search has found."""
     metadata = recorded.metadata
+    asked = asked.model_copy(update={"gates": Gates()})  # slices are today's, and not compared
     with stage_recreated(asked, lake, made.version, name=STEP) as rows, _open_scratch(lake) as folder:
         _, encoder = prepare_rows(asked, rows, made.feature_columns, folder=folder)
         again = fit_model(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
         threshold = pick_threshold(asked, encoder, folder=folder, params=metadata["params"], rounds=metadata["rounds"])
         judgement = judge_candidate(asked, rows, again, folder=folder, threshold=threshold)
-        figures = compare_figures(gather_figures(metadata), gather_figures(judgement.to_dict()))
+        figures = compare_figures(gather_repeatable(metadata), gather_repeatable(judgement.to_dict()))
         return _Remade(again, compare_predictions(rows, recorded, again), figures)
 
 

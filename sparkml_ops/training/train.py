@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sparkml_ops.config.model import Model
@@ -34,9 +34,10 @@ from sparkml_ops.models import (
 from sparkml_ops.training.candidate import Commission, make_candidate
 from sparkml_ops.training.diagnose import list_diagnosis
 from sparkml_ops.training.estimators import find_estimator
-from sparkml_ops.training.evaluated import list_evaluation
+from sparkml_ops.training.evaluated import list_evaluation, list_slices
 from sparkml_ops.training.explained import list_importance
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
+from sparkml_ops.training.opponent import find_opponent
 from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_usable
@@ -142,10 +143,13 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
 def hash_training(use_case: UseCase) -> str:
     """Hash of the configuration that training depends on, beside the training set: of what is said otherwise than by default.
 
-    So a new release changes none. Words for the card are none of it.
+    So a new release changes none. Words for the card are none of it. The slices of the gate are, as far as versions are judged on them.
     """
     model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"}, exclude_defaults=True)
-    return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
+    imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
+    slices = use_case.gates.slices
+    judged = [] if slices is None else [{"slices": sorted(slices.by), "minimum_rows": slices.minimum_rows}]
+    return hash_config(model, imputes, *judged)
 
 
 def _check_estimator(model: Model) -> None:
@@ -170,9 +174,11 @@ def _train_version(commission: Commission, store: TrialStore, tracking: Tracking
                 store.add([trial])
                 log_trial(trial)
 
+            rows = read_training_set(lake, commission.training_set.version)
+            champion = find_opponent(lake, tracking, commission.use_case, training_set=commission.training_set)
             model = make_candidate(
-                commission,
-                read_training_set(lake, commission.training_set.version),
+                replace(commission, champion=champion),
+                rows,
                 folder=folder,
                 before=before,
                 on_finished=keep,
@@ -211,7 +217,7 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis"})
+    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis", "evaluation"})
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content
@@ -235,6 +241,7 @@ def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion
 def _list_metrics(metadata: Mapping[str, Any], version: ModelVersion) -> list[Metric]:
     return [
         *list_evaluation(metadata, version),
+        *list_slices(metadata, version),
         *list_importance(metadata, version),
         *list_diagnosis(metadata, version),
     ]
