@@ -1,5 +1,6 @@
 """How good the candidate is on rows it never saw, beside a trivial and a linear model, and the champion, on the very same rows."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -30,6 +31,8 @@ from sparkml_ops.models import (
     recorded_threshold,
 )
 from sparkml_ops.training.baseline import Baselines
+
+log = logging.getLogger(__name__)
 
 CANDIDATE, CHAMPION, LINEAR, TRIVIAL = "candidate", "champion", "linear", "trivial"
 
@@ -130,8 +133,13 @@ def _find_thresholds(baselines: Baselines, threshold: Threshold) -> dict[str, fl
 
 def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
     """The columns that slice: those of the gate, without personal data, whose values would stand on the card."""
-    declared, personal = use_case.gates.slices, list_personal_features(use_case)
-    return [name for name in declared.by if name in rows.columns and name not in personal] if declared else []
+    if use_case.gates.slices is None:
+        return []
+    by, personal = use_case.gates.slices.by, list_personal_features(use_case)
+    withheld = [name for name in by if name in personal]
+    if withheld:
+        log.warning("no slices by %s, which may hold personal data", ", ".join(withheld))
+    return [name for name in by if name in rows.columns and name not in personal]
 
 
 def _judge_slices(scored: DataFrame, use_case: UseCase, by: list[str]) -> list[SliceFigure]:

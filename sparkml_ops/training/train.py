@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sparkml_ops.config.model import Model
@@ -63,11 +63,12 @@ class TrainResult:
         model_version: Its version: the candidate.
         training_set: The version of the training set.
         mlflow_run_id: The run in MLflow.
-        figures: On the test part, by model (candidate, linear, trivial) and metric: value, lower, upper.
+        figures: On the test part, by model (candidate, linear, trivial, champion) and metric: value, lower, upper.
         params: The parameters that were found best.
         trials: Trials that were made.
         seconds: How long it took.
         diagnosis: What was found: finding, severity, sentence, figures and advice of each; those that want attention first.
+        kpis: Business figures by name: how they are declared, and `figures` by model.
     """
 
     run_id: str
@@ -81,6 +82,7 @@ class TrainResult:
     trials: int
     seconds: float
     diagnosis: tuple[Mapping[str, Any], ...] = ()
+    kpis: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run_id: str | None = None) -> TrainResult:
@@ -137,6 +139,7 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         trials=metadata["search"]["trials"],
         seconds=time.monotonic() - started,
         diagnosis=tuple(metadata.get("diagnosis", ())),
+        kpis=metadata.get("kpis", {}),
     )
 
 
@@ -174,15 +177,10 @@ def _train_version(commission: Commission, store: TrialStore, tracking: Tracking
                 store.add([trial])
                 log_trial(trial)
 
-            rows = read_training_set(lake, commission.training_set.version)
-            champion = find_opponent(lake, tracking, commission.use_case, training_set=commission.training_set)
-            model = make_candidate(
-                replace(commission, champion=champion),
-                rows,
-                folder=folder,
-                before=before,
-                on_finished=keep,
-            )
+            made, use_case = commission.training_set, commission.use_case
+            asked = replace(commission, champion=find_opponent(lake, tracking, use_case, training_set=made))
+            rows = read_training_set(lake, made.version)
+            model = make_candidate(asked, rows, folder=folder, before=before, on_finished=keep)
             log_outcome(tracking, run, dict(model.metadata))
             return register_model(tracking, model, run_id=run)
         finally:
@@ -229,12 +227,8 @@ def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion
     name, write_id = commission.use_case.name, commission.origin["write_id"]
     found = next((version for version in list_versions(tracking, name) if version.write_id == write_id), None)
     if found is not None:
-        log.info(
-            "model %s version %d was trained on %s with this configuration already",
-            name,
-            found.version,
-            commission.training_set.version,
-        )
+        on = commission.training_set.version
+        log.info("model %s version %d was trained on %s with this configuration already", name, found.version, on)
     return found
 
 

@@ -26,7 +26,7 @@ KPIS = {
 def frame() -> pd.DataFrame:
     random = np.random.default_rng(0)
     p = random.random(1200)
-    at = [datetime(2024, 1, 1) + timedelta(minutes=12 * i) for i in range(1200)]  # noqa: DTZ001
+    at = [datetime(2024, 1, 1) + timedelta(minutes=12 * i) for i in range(1200)]
     label = (random.random(1200) < p).astype(int)
     return pd.DataFrame({"at": at, "p": p, "flat": 0.3, "label": label, "amount": random.exponential(10, 1200)})
 
@@ -40,7 +40,9 @@ def test_figures_are_ratios_of_sums_by_model(spark: SparkSession, frame: pd.Data
     saved = frame.loc[taken & hit, "amount"].sum() / frame.loc[hit, "amount"].sum()
     assert found["saved_share"].figures["p"].value == pytest.approx(saved)
     assert found["precision"].figures["p"].value == pytest.approx(frame.loc[taken, "label"].mean())
-    assert found["precision"].figures["flat"] == Figure(None, None, None)  # it takes no row: there is nothing to divide by
+    assert found["precision"].figures["flat"] == Figure(
+        None, None, None
+    )  # it takes no row: there is nothing to divide by
     assert found["saved_share"].figures["flat"].value == 0
     assert set(found["by_zero"].figures.values()) == {Figure(None, None, None)}
 

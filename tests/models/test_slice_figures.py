@@ -22,7 +22,7 @@ def frame() -> pd.DataFrame:
     gate = [f"gate {number}" for number in random.geometric(0.05, rows)]
     label = (random.random(rows) < 1 / (1 + np.exp(-score))).astype(int)
     answer = np.where(carrier == "UA", random.normal(0, 1, rows), score)
-    at = [datetime(2024, 1, 1) + timedelta(hours=24 * 40 * i / rows) for i in range(rows)]  # noqa: DTZ001
+    at = [datetime(2024, 1, 1) + timedelta(hours=24 * 40 * i / rows) for i in range(rows)]
     return pd.DataFrame(
         {"at": at, "carrier": carrier, "gate": gate, "label": label, "p": 1 / (1 + np.exp(-answer)), "one": "same"}
     )
