@@ -49,12 +49,10 @@ def backtest(  # noqa: PLR0913  # an option is an argument
         sparkml-ops backtest flights@champion --windows 8 --every 7d --window rolling --length 60d
     """
     asked = split_model(model)
-    from sparkml_ops.training.backtest_windows import BacktestPlan
+    from sparkml_ops.training import BacktestPlan, check_plan
+    from sparkml_ops.training import backtest as go_through
 
     plan = BacktestPlan(windows, _read_duration("--every", every), window.value, _read_duration("--length", length))
-    from sparkml_ops.training import backtest as go_through
-    from sparkml_ops.training import check_plan
-
     check_plan(plan)
     loaded, lake = open_both(asked.name, context.obj)
     result = go_through(loaded, lake, version=asked.version, alias=asked.alias, plan=plan, run_id=run_id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sparkml_ops.config.dataset import HashSplit
 from sparkml_ops.config.gates import Gates
-from sparkml_ops.errors import ConfigError, SparkMLOpsError
+from sparkml_ops.errors import SparkMLOpsError
 from sparkml_ops.features import TrainingSet, read_training_set, with_definition
 from sparkml_ops.lake import Lake, Metric, new_run_id, record_metrics, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
@@ -18,6 +18,7 @@ from sparkml_ops.training.backtest_summary import FIRST, Figures, Spread, summar
 from sparkml_ops.training.backtest_windows import (
     BacktestPlan,
     Window,
+    check_plan,
     count_windows,
     deal_window,
     find_range,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STEP = "backtest"
-MOST_WINDOWS = 50
 
 
 @dataclass(frozen=True)
@@ -168,24 +168,6 @@ def backtest(
         notes=tuple(_list_notes(past)),
         seconds=time.monotonic() - started,
     )
-
-
-def check_plan(plan: BacktestPlan) -> None:
-    """Refuse a plan that says two things, before anything is started.
-
-    Raises:
-        ConfigError: It is no plan.
-    """
-    if not 1 <= plan.windows <= MOST_WINDOWS:
-        raise ConfigError(f"windows: found {plan.windows}; expected 1 to {MOST_WINDOWS}")
-    if plan.window == "rolling" and not plan.length:
-        raise ConfigError(
-            "rolling windows need a length above 0: how much of the past each model is fitted on, such as 90d"
-        )
-    if plan.window == "expanding" and plan.length is not None:
-        raise ConfigError("a length is for rolling windows; expanding ones are fitted on all rows before")
-    if plan.every is not None and not plan.every:
-        raise ConfigError("every: found a duration of 0; expected one above it, such as 7d")
 
 
 def _go_through(past: _Past, plan: BacktestPlan) -> Iterator[WindowResult]:

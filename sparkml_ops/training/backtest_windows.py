@@ -24,6 +24,7 @@ from sparkml_ops.training.requirements import MINIMUM_ROWS, PURPOSES
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+MOST_WINDOWS = 50
 _VALID_SHARE = 5  # a fifth of the stretch is the part valid where the split says nothing, and at most that
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -68,6 +69,24 @@ class Window:
     until: datetime
 
 
+def check_plan(plan: BacktestPlan) -> None:
+    """Refuse a plan that says two things, before anything is started.
+
+    Raises:
+        ConfigError: It is no plan.
+    """
+    if not 1 <= plan.windows <= MOST_WINDOWS:
+        raise ConfigError(f"windows: found {plan.windows}; expected 1 to {MOST_WINDOWS}")
+    if plan.window == "rolling" and not plan.length:
+        raise ConfigError(
+            "rolling windows need a length above 0: how much of the past each model is fitted on, such as 90d"
+        )
+    if plan.window == "expanding" and plan.length is not None:
+        raise ConfigError("a length is for rolling windows; expanding ones are fitted on all rows before")
+    if plan.every is not None and not plan.every:
+        raise ConfigError("every: found a duration of 0; expected one above it, such as 7d")
+
+
 def plan_windows(first: datetime, last: datetime, plan: BacktestPlan, dataset: Dataset) -> list[Window]:
     """The windows over rows from a first to a last moment, the earliest first.
 
@@ -98,7 +117,8 @@ def _place_window(
 ) -> Window:
     (gap, embargo), (first, plan, dataset) = apart, asked
     fit_until = origin - gap
-    fit_from = first if plan.length is None else max(first, fit_until - plan.length)
+    known = fit_until - first
+    fit_from = fit_until - min(known, plan.length or known)
     share = max(fit_until - fit_from, timedelta(0)) / _VALID_SHARE
     split = dataset.split
     valid = min(split.valid_until - split.train_until, share) if isinstance(split, TimeSplit) else share

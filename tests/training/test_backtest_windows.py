@@ -46,6 +46,7 @@ def test_windows_end_with_the_newest_row_and_leave_embargo_and_gap_out() -> None
 
 def test_rolling_windows_forget_and_a_hash_gives_a_fifth_to_the_part_valid() -> None:
     plan = BacktestPlan(windows=2, every=10 * DAY, window="rolling", length=20 * DAY)
+    assert plan_days(60, BacktestPlan(1, 10 * DAY, "rolling", 999_999 * DAY), make_dataset())[0][0] == 0
     by_hash = make_dataset(split={"by": "hash", "of": ["id"]})
     assert plan_days(60, plan, by_hash) == [[20, 36, 36, 40, 40, 50], [30, 46, 46, 50, 50, 60]]
 
