@@ -70,9 +70,32 @@ def make_facts(text: str = "orders") -> dict[str, Any]:
             "method": "shap", "rows": 2000, "features": [{"name": f"{text}__amount", "importance": 0.5}] + [{"name": f"x{at}", "importance": 0.0} for at in range(11)],
         },
         "diagnosis": [{"finding": "few_rows", "severity": "attention", "sentence": f"there is little of {text}", "advice": "take more", "figures": {}}],
+        "champion": {"version": 2, "note": f"version 2 was fitted on 40 of the test rows of {text}"},
+        "kpis": {
+            text: {
+                "value": f"label * {text}", "per": "label", "better": "lower", "description": f"what {text} cost",
+                "figures": {"candidate": figure(12.5, 11.0, 14.0), "linear": figure(13.0), "trivial": figure(None)},
+            },
+        },
+        "slices": [
+            make_slice("town=Bonn", corrected=0.4),
+            make_slice(f"town={text}", is_worse=True, corrected=0.0004),
+            make_slice("town: others", corrected=None),
+        ],
+        "scoring": {
+            "rows": 3000, "seconds": 0.5, "rows_per_second": 6000.0, "rows_per_second_per_core": 24000.5, "peak_mb": 212.4,
+            "package_bytes": 45678, "cores": 2, "machine": f"Linux {text}",
+        },
         "judged_on": {"rows": 3000, "positives": 290, "days": 61, "reason": None},
     }  # fmt: skip
 
 
 def figure(value: float | None, lower: float | None = None, upper: float | None = None) -> dict[str, float | None]:
     return {"value": value, "lower": lower, "upper": upper}
+
+
+def make_slice(name: str, **facts: Any) -> dict[str, Any]:
+    return {
+        "name": name, "rows": 900, "positives": 80, "figure": figure(0.7, 0.66, 0.74), "difference": figure(-0.12, -0.16, -0.08),
+        "is_worse": False, **facts,
+    }  # fmt: skip

@@ -8,6 +8,7 @@ import typer
 from sparkml_ops import __version__
 from sparkml_ops.cli import (
     audit,
+    backtest,
     card,
     contract,
     datasets,
@@ -99,6 +100,7 @@ for verb in (
     audit.audit,
     stages.train,
     reproduce.reproduce,
+    backtest.backtest,
     stages.promote,
     stages.rollback,
     card.card,

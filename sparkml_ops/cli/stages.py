@@ -1,6 +1,6 @@
 """The verbs of the stages. Each is a thin call of the function of the same name; docstrings are the help texts."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,8 +61,21 @@ def train(
     return print_result(
         result,
         as_json=as_json,
-        lines=lambda: [head, *format_table(table, rows), *describe_findings(result.diagnosis)],
+        lines=lambda: [
+            head,
+            *format_table(table, rows),
+            *_show_kpis(result.kpis),
+            *describe_findings(result.diagnosis),
+        ],
     )
+
+
+def _show_kpis(kpis: "Mapping[str, Any]") -> list[str]:
+    if not kpis:
+        return []
+    models = list(next(iter(kpis.values()))["figures"])
+    rows = [(name, kpi["better"], *(_show_figure(kpi["figures"][one]) for one in models)) for name, kpi in kpis.items()]
+    return ["", *format_table(("business figure", "better", *models), rows)]
 
 
 def _show_figure(figure: "Mapping[str, float | None]") -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from sparkml_ops.config.evaluation import ModelEvaluation
 from sparkml_ops.config.search import Search
 from sparkml_ops.config.segments import SegmentBy
 from sparkml_ops.config.tasks import METRICS
@@ -104,6 +105,9 @@ class Model(Section):
     )
     costs: Costs | None = Field(
         default=None, description="by which the threshold of a version is chosen; without them it is 0.5"
+    )
+    evaluation: ModelEvaluation = Field(
+        default=ModelEvaluation(), description="what versions are judged by beside the metrics of the task"
     )
     card: Card = Field(default=Card(), description="words for the model card; they do not decide what is trained")
     diagnosis: bool = Field(

@@ -1,7 +1,7 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
 from sparkml_ops.config.tasks import HIGHER_IS_BETTER
-from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, predict_rows
+from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, check_rows, predict_rows
 from sparkml_ops.models.card import write_card
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
 from sparkml_ops.models.environment import (
@@ -45,11 +45,13 @@ from sparkml_ops.models.explanation import (
     explain_model,
 )
 from sparkml_ops.models.kept_card import keep_card, shorten_card
+from sparkml_ops.models.kpis import KpiFigure, add_kpi_terms, list_kpi_terms, measure_kpis
 from sparkml_ops.models.operating_point import (
     DEFAULT_THRESHOLD,
     OperatingPoint,
     Threshold,
     choose_threshold,
+    derive_threshold,
     measure_operating_point,
     recorded_threshold,
 )
@@ -58,6 +60,7 @@ from sparkml_ops.models.recorded import (
     MOST_LISTED,
     RecordedFigure,
     RecordedTraining,
+    describe_recorded,
     list_trainings,
     order_trainings,
     read_training,
@@ -80,6 +83,8 @@ from sparkml_ops.models.registry import (
     register_model,
     set_alias,
 )
+from sparkml_ops.models.scoring_speed import ScoringSpeed, measure_scoring
+from sparkml_ops.models.slice_figures import SliceFigure, judge_slices
 from sparkml_ops.models.slices import SliceResult, compare_slices
 from sparkml_ops.models.tasks import CalibrationGroup, Task, find_task, measure_gain
 from sparkml_ops.models.tracking import Tracking, prepare_tracking
@@ -106,6 +111,7 @@ __all__ = [
     "FeatureEncoder",
     "Figure",
     "InstalledEnvironment",
+    "KpiFigure",
     "LearnedRows",
     "ModelVersion",
     "OperatingPoint",
@@ -114,10 +120,14 @@ __all__ = [
     "RecordedTraining",
     "Reference",
     "RunFigures",
+    "ScoringSpeed",
+    "SliceFigure",
     "SliceResult",
     "Task",
     "Threshold",
     "Tracking",
+    "add_kpi_terms",
+    "check_rows",
     "choose_sample_size",
     "choose_threshold",
     "close_abandoned_runs",
@@ -127,6 +137,8 @@ __all__ = [
     "complete_run",
     "count_bins",
     "delete_alias",
+    "derive_threshold",
+    "describe_recorded",
     "draw_rows",
     "evaluate",
     "evaluate_all",
@@ -138,8 +150,10 @@ __all__ = [
     "finish_run",
     "fit_encoder",
     "fit_reference",
+    "judge_slices",
     "keep_card",
     "list_aliases",
+    "list_kpi_terms",
     "list_nested",
     "list_trainings",
     "list_versions",
@@ -152,7 +166,9 @@ __all__ = [
     "log_learned_rows",
     "log_text",
     "measure_gain",
+    "measure_kpis",
     "measure_operating_point",
+    "measure_scoring",
     "open_experiment",
     "order_trainings",
     "population_stability_index",

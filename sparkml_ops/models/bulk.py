@@ -1,7 +1,7 @@
 """Predictions for all rows of a DataFrame, on Spark's workers."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -55,14 +55,19 @@ def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0, seg
     """
     added = [StructField(PREDICTION, DoubleType())] + ([StructField(REASONS, REASONS_TYPE)] if explain else [])
     added += [StructField(SEGMENT, StringType())] if segment else []
-    _check_rows(rows, model, [field.name for field in added])
+    check_rows(rows, model, [field.name for field in added])
     if explain and not find_estimator_kind(model.kind).has_contributions(model.estimator):
         log.warning("model %s (%s) does not say what its columns add: reasons are null", model.name, model.kind)
-    score = _make_scorer(ship_model(rows.sparkSession, model), explain, segment=segment)
+    score = make_scorer(ship_model(rows.sparkSession, model), explain, segment=segment)
     return rows.mapInArrow(score, StructType([*rows.schema.fields, *added]))
 
 
-def _check_rows(rows: DataFrame, model: PackagedModel, added: list[str]) -> None:
+def check_rows(rows: DataFrame, model: PackagedModel, added: Sequence[str] = (PREDICTION,)) -> None:
+    """Whether a model can be asked for these rows; runs no job.
+
+    Raises:
+        ModelError: Columns are missing, have the wrong type, or would be overwritten.
+    """
     model.encoder.check_columns(rows.columns)
     if model.family is not None:
         model.family.check_columns(rows.columns)
@@ -97,9 +102,11 @@ def ship_model(spark: SparkSession, model: PackagedModel) -> Callable[[], Packag
     return load
 
 
-def _make_scorer(
-    load: Callable[[], PackagedModel], explain: int, *, segment: bool
+def make_scorer(
+    load: Callable[[], PackagedModel], explain: int, *, segment: bool = False
 ) -> Callable[[Iterable["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]:
+    """What a task does with its rows: adds the predictions, and as many reasons as are asked for."""
+
     def score(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         model = load()
         for batch in batches if model.family is None else _join_batches(batches):

@@ -6,6 +6,7 @@ Pure. It tells what training has written into the package, and what the registry
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sparkml_ops.models.card_beside import tell_champion, tell_kpis, tell_scoring, tell_slices
 from sparkml_ops.models.card_decisions import tell_diagnosis, tell_gain, tell_importance, tell_operating_point
 from sparkml_ops.models.card_figures import tell_calibration, tell_figures, tell_known_limits
 from sparkml_ops.models.encoder import EncodedColumn
@@ -32,10 +33,12 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "": _tell_origin(version, facts),
         "Intended use": escape_paragraphs(said.get("intended_use", "")) or NOT_STATED,
         "Limits": f"{escape_paragraphs(said.get('limits', '')) or NOT_STATED}\n\n{tell_known_limits(facts)}",
-        "Figures": tell_figures(facts),
+        "Figures": tell_figures(facts) + tell_champion(facts),
+        "Business figures": tell_kpis(facts),
         "Calibration": tell_calibration(facts),
         "Classes": tell_operating_point(facts),
         "Gain and lift": tell_gain(facts),
+        "Slices": tell_slices(facts),
         "What it looks at": tell_importance(facts),
         "What was found about the training": tell_diagnosis(facts),
         "Rows": _tell_rows(facts),
@@ -43,6 +46,7 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "Columns left out": _tell_left_out(facts),
         "How it was trained": _tell_training(model),
         "How to make it again": _tell_reproduction(version, facts),
+        "Scoring": tell_scoring(facts),
         "Libraries": _tell_pairs(facts.get("libraries"), "library", "version"),
     }
     parts = [f"## {title}\n\n{text}" if title else text for title, text in sections.items()]

@@ -48,15 +48,8 @@ def compare_slices(
         champion: The champion's predictions.
         minimum_rows: Smaller slices are left out.
     """
-    models = F.array(*(_pair(at, name) for at, name in enumerate((candidate, champion))))
-    slices = F.array(*(F.struct(F.lit(name).alias("column"), F.col(name).cast("string").alias("value")) for name in by))
-    long = (
-        scored.where(F.col(label).isNotNull())
-        .select(F.col(label).cast("double").alias("label"), F.explode(slices).alias("slice"), models.alias("models"))
-        .select("label", "slice.*", F.explode("models").alias("score"))
-    )
-    bins = long.groupBy(
-        "column", "value", F.col("score.model").alias("model"), find_bin(F.col("score.p"), F.col("label")).alias("bin")
+    bins = bin_slices(scored, by=by, label=label, predictions=(candidate, champion)).groupBy(
+        "column", "value", "model", "bin"
     )
     counted = bins.agg(F.count("*").alias("rows"), F.sum("label").alias("positives"))
     negatives = F.col("rows") - F.col("positives")
@@ -79,6 +72,35 @@ def compare_slices(
     )
     kept = finished.where(F.col("rows") >= minimum_rows).orderBy(F.desc("rows"), "column", "value").limit(MAX_SLICES)
     return [_read_slice(row) for row in kept.collect()]
+
+
+def bin_slices(
+    scored: DataFrame, *, by: Sequence[str], label: str, predictions: Sequence[str], beside: Sequence[Column] = ()
+) -> DataFrame:
+    """Each row with a label, once for each slice that it is in and each prediction column.
+
+    Args:
+        scored: Rows with a label of 0 or 1 and probabilities.
+        by: Columns that slice.
+        label: The label's column.
+        predictions: The columns of probabilities.
+        beside: Columns to keep, named by an alias.
+
+    Returns:
+        `column` and `value` (text; null is a value) of the slice, `label`, `model` (position among the predictions), `p`,
+        its `bin`, which is -1 where it cannot be judged, and the columns beside.
+    """
+    models = F.array(*(_pair(at, name) for at, name in enumerate(predictions)))
+    slices = F.array(*(F.struct(F.lit(name).alias("column"), F.col(name).cast("string").alias("value")) for name in by))
+    labelled = scored.where(F.col(label).isNotNull()).select(
+        *beside,
+        F.col(label).cast("double").alias("label"),
+        F.explode(slices).alias("slice"),
+        models.alias("models"),
+    )
+    kept = [name for name in labelled.columns if name not in {"slice", "models"}]
+    long = labelled.select(*kept, "slice.*", F.explode("models").alias("score"))
+    return long.select(*kept, "column", "value", "score.*", find_bin(F.col("score.p"), F.col("label")).alias("bin"))
 
 
 def _pair(model: int, prediction: str) -> Column:

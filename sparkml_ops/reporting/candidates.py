@@ -53,6 +53,10 @@ def find_champion(lake: Lake, decisions: Sequence[DecisionFacts]) -> int | None:
     return switches[0]["to_version"] if switches else None
 
 
+BESIDE_SLICES = frozenset({"rows", "positives", "p_value", "p_value_corrected"})
+"""What is recorded of a slice beside its figures; the card has it."""
+
+
 def read_model(use_case: "UseCase", metrics: Sequence[RecordedMetric], *, champion: int | None) -> ModelFacts:
     """The champion, or the newest version where there is none: figures from the lake, the rest from the registry.
 
@@ -77,8 +81,12 @@ def read_model(use_case: "UseCase", metrics: Sequence[RecordedMetric], *, champi
 
 
 def list_slices(metrics: Sequence[RecordedMetric], version: int | None) -> list[Metric]:
-    """Figures by slice, where they were recorded for this version."""
-    ours = [row for row in metrics if row.metric.scope == "slice" and row.metric.model_version == version]
+    """The metric by slice and its difference to all other rows, where they were recorded for this version."""
+    ours = [
+        row
+        for row in metrics
+        if row.metric.scope == "slice" and row.metric.model_version == version and row.metric.name not in BESIDE_SLICES
+    ]
     return sorted(keep_newest(ours, "subject", "name"), key=lambda m: (m.subject, m.name))
 
 

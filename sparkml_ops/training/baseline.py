@@ -25,15 +25,17 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Baselines:
-    """The models that know least.
+    """What a candidate is held against: the models that know least, and the one that serves.
 
     Attributes:
         linear: A straight line.
         base_rate: What the trivial model always answers.
+        champion: The model that serves at present, where there is one that can answer for these rows.
     """
 
     linear: PackagedModel
     base_rate: float
+    champion: PackagedModel | None = None
 
 
 def fit_baselines(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int, task: str = "binary") -> Baselines:

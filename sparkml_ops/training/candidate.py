@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -20,6 +20,7 @@ from sparkml_ops.models import (
     find_environment,
     fit_encoder,
     fit_reference,
+    measure_scoring,
     predict_matrix,
 )
 from sparkml_ops.training.attempts import TrialTask
@@ -32,7 +33,9 @@ from sparkml_ops.training.estimators import FitSettings, find_cluster_estimator,
 from sparkml_ops.training.explained import explain_candidate
 from sparkml_ops.training.facts import describe_training, measure_period
 from sparkml_ops.training.judge import Judgement, judge_models
+from sparkml_ops.training.kpis import check_kpis
 from sparkml_ops.training.matrix import Matrix, map_matrix, write_matrix
+from sparkml_ops.training.opponent import Opponent
 from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.sampled import keep_sample
@@ -43,7 +46,7 @@ from sparkml_ops.training.weights import compile_weight
 
 log = logging.getLogger(__name__)
 
-TRAIN = "split = 'train'"
+TRAIN, TEST = "split = 'train'", "split = 'test'"
 WEIGHS = "it weighs the rows (model.sample_weight)"
 
 
@@ -63,11 +66,13 @@ class Commission:
         use_case: The use case.
         training_set: The version of the training set.
         origin: Tags by which the model is found again: training_set_version, config_hash, code_version, write_id.
+        champion: The model that serves at present, to be judged on the same rows; None where there is none.
     """
 
     use_case: UseCase
     training_set: TrainingSet
     origin: dict[str, str]
+    champion: Opponent | None = None
 
 
 def make_candidate(
@@ -96,7 +101,8 @@ def make_candidate(
         ConfigError: Directions are asked of text, or weights cannot be computed.
         TrainingError: No feature says anything, a weight cannot be used, or the search found no model.
     """
-    use_case, model = commission.use_case, commission.use_case.model
+    use_case, model, champion = commission.use_case, commission.use_case.model, commission.champion
+    check_kpis(use_case, rows)
     chosen, encoder = prepare_rows(use_case, rows, commission.training_set.feature_columns, folder=folder)
     settings = make_settings(use_case, encoder)
     task = TrialTask(folder, settings, model.search.trial_memory_gb)
@@ -105,7 +111,8 @@ def make_candidate(
     log.info("best of %d trials: number %d, %s %s", len(trials), best.number, model.metric, best.metrics[model.metric])
     found = Winner(best.params, best.rounds)
     candidate, threshold, segments = fit_winner(use_case, rows, encoder, found, folder=folder)
-    judgement = judge_candidate(use_case, rows, candidate, folder=folder, threshold=threshold)
+    beside = None if champion is None else champion.model
+    judgement = judge_candidate(use_case, rows, candidate, folder=folder, threshold=threshold, champion=beside)
     reference = Reference(fit_reference(rows.where(TRAIN), chosen.kept).columns + judgement.predictions.columns)
     explained = explain_candidate(
         use_case, rows, candidate, reference=reference, known=commission.training_set.rows.get("test", 0)
@@ -122,10 +129,12 @@ def make_candidate(
         **explained,
         **segments,
         **judgement.to_dict(),
+        **({} if champion is None else {"champion": champion.to_dict()}),
         "column_weights": find_estimator(model.estimator).weigh_columns(candidate.estimator, encoder.encoded_columns),
         "reference": reference.to_dict(),
     }
-    return replace(candidate, metadata=metadata)
+    scoring = measure_scoring(rows.where(TEST), replace(candidate, metadata=metadata))
+    return replace(candidate, metadata=metadata | {"scoring": asdict(scoring)})
 
 
 def prepare_rows(
@@ -196,17 +205,23 @@ def _fit_rows(
 
 
 def judge_candidate(
-    use_case: UseCase, rows: DataFrame, candidate: PackagedModel, *, folder: str, threshold: Threshold | None
+    use_case: UseCase,
+    rows: DataFrame,
+    candidate: PackagedModel,
+    *,
+    folder: str,
+    threshold: Threshold | None,
+    champion: PackagedModel | None = None,
 ) -> Judgement:
-    """Judge it on the part `test`, beside baselines that are fitted on the same prepared rows."""
+    """Judge it on the part `test`, beside baselines that are fitted on the same prepared rows, and the champion if it is given."""
     both, seed = map_matrix(folder).rows, use_case.model.search.seed
+    baselines = fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed, task=candidate.task)
     return judge_models(
-        rows.where("split = 'test'"),
+        rows.where(TEST),
+        use_case,
         candidate=candidate,
-        baselines=fit_baselines(both, candidate.encoder, name=use_case.name, seed=seed, task=candidate.task),
+        baselines=replace(baselines, champion=champion),
         threshold=threshold,
-        timestamp=use_case.dataset.timestamp,
-        seed=seed,
     )
 
 

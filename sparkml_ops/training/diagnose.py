@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,14 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.lake import Metric
-from sparkml_ops.models import PREDICTION, ModelVersion, predict_rows
+from sparkml_ops.models import PREDICTION, ModelVersion, SliceFigure, predict_rows
 from sparkml_ops.models.package import predict_matrix
 from sparkml_ops.training.diagnosed_rows import Subject, measure_data, measure_shifts
 from sparkml_ops.training.diagnosis import Finding
 from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, FitFigures, SuspectFigures
 from sparkml_ops.training.findings_data import DOUBTFUL_LABELS, judge_data, judge_shifts, judge_suspects
 from sparkml_ops.training.findings_fit import judge_curve, judge_fit, judge_shuffled
+from sparkml_ops.training.findings_slices import judge_slice_figures
 from sparkml_ops.training.judge import CANDIDATE, LINEAR, TRIVIAL, Judgement
 from sparkml_ops.training.matrix import Part
 from sparkml_ops.training.probes import (
@@ -59,7 +60,7 @@ def run_diagnosis(
     except Exception as error:  # noqa: BLE001  # whatever a fit on a small sample stumbles over, the candidate is good
         log.warning("the training was not diagnosed: %s: %s", type(error).__name__, error)
         return {}
-    findings = list_findings(figures)
+    findings = list_findings(figures, judgement.slices)
     log.info("%d findings in %.1f s", len(findings), time.monotonic() - started)
     kept = {"diagnosis": [one.to_dict() for one in findings], "diagnosis_figures": figures.to_dict()}
     if explained or not figures.shuffled:
@@ -67,7 +68,7 @@ def run_diagnosis(
     return kept | {"explanation": _explain_by_shuffling(figures, shuffled_rows)}
 
 
-def list_findings(figures: DiagnosisFigures) -> list[Finding]:
+def list_findings(figures: DiagnosisFigures, slices: Sequence[SliceFigure] = ()) -> list[Finding]:
     """All findings, those that want attention first."""
     found = [
         *judge_data(figures.data),
@@ -76,6 +77,7 @@ def list_findings(figures: DiagnosisFigures) -> list[Finding]:
         *judge_suspects(figures.suspects),
         *judge_shifts(figures),
         *judge_shuffled(figures),
+        *judge_slice_figures(slices, metric=figures.fit.metric),
     ]
     return sorted(found, key=lambda one: one.severity != "attention")
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pyspark.sql import SparkSession
 
+from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ModelError, TableNotFoundError, TrainingSetNotFoundError
 from sparkml_ops.features import (
@@ -36,7 +37,7 @@ from sparkml_ops.models import (
     prepare_tracking,
 )
 from sparkml_ops.training.candidate import Winner, fit_winner, judge_candidate, prepare_rows
-from sparkml_ops.training.evaluated import gather_figures
+from sparkml_ops.training.evaluated import gather_repeatable
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.recipe import apply_recipe, describe_settings
 from sparkml_ops.training.remade import (
@@ -123,12 +124,12 @@ def reproduce(
     ):
         step.model(registered.name, registered.version)
         recorded = load_version(tracking, registered)
-        recipe = _require_recipe(recorded, registered)
-        made = _find_training_set(lake, registered)
+        recipe = require_recipe(recorded, registered)
+        made = find_training_set(lake, registered)
         step.note("training_set", made.version)
         for table, at in made.inputs.items():
             step.read(table, at)
-        asked = apply_recipe(with_definition(use_case, made.definition), recipe, what=_name(registered))
+        asked = apply_recipe(with_definition(use_case, made.definition), recipe, what=name_version(registered))
         remade = _make_again(asked, lake, made, recorded=recorded)
         differences = [
             *_compare_surroundings(lake.spark, recorded.metadata, made, is_identical=remade.is_identical),
@@ -150,38 +151,50 @@ def reproduce(
     )
 
 
-def _require_recipe(recorded: PackagedModel, registered: ModelVersion) -> Mapping[str, Any]:
+def require_recipe(recorded: PackagedModel, registered: ModelVersion) -> Mapping[str, Any]:
+    """The settings that a version was trained by.
+
+    Raises:
+        ModelError: It was trained by an earlier release, which kept none.
+    """
     recipe: Mapping[str, Any] | None = recorded.metadata.get("recipe")
     if recipe is None:
         raise ModelError(
-            f"{_name(registered)} was trained by an earlier release ({registered.code_version or 'unknown'}), which did not record "
+            f"{name_version(registered)} was trained by an earlier release ({registered.code_version or 'unknown'}), which did not record "
             f"what is needed to make it again. Versions trained from now on have it: `sparkml-ops train {registered.name}`."
         )
     return recipe
 
 
-def _find_training_set(lake: Lake, registered: ModelVersion) -> TrainingSet:
+def find_training_set(lake: Lake, registered: ModelVersion) -> TrainingSet:
+    """The training set of a version.
+
+    Raises:
+        TableNotFoundError: It is gone.
+    """
     try:
         return describe_training_set(lake, registered.training_set_version)
     except TrainingSetNotFoundError as error:
-        raise TableNotFoundError(f"{_name(registered)} cannot be made again: {error}") from error
+        raise TableNotFoundError(f"{name_version(registered)} cannot be made again: {error}") from error
 
 
 def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: PackagedModel) -> _Remade:
     """As `make_candidate` does it, with what its search has found."""
     metadata = recorded.metadata
-    with stage_recreated(asked, lake, made.version, name=STEP) as rows, _open_scratch(lake) as folder:
+    asked = asked.model_copy(update={"gates": Gates()})  # slices are today's, and not compared
+    with stage_recreated(asked, lake, made.version, name=STEP) as rows, open_scratch(lake, STEP) as folder:
         _, encoder = prepare_rows(asked, rows, made.feature_columns, folder=folder)
         winner = Winner(metadata["params"], metadata["rounds"])
         again, threshold, _ = fit_winner(asked, rows, encoder, winner, folder=folder)
         judgement = judge_candidate(asked, rows, again, folder=folder, threshold=threshold)
-        figures = compare_figures(gather_figures(metadata), gather_figures(judgement.to_dict()))
+        figures = compare_figures(gather_repeatable(metadata), gather_repeatable(judgement.to_dict()))
         return _Remade(again, compare_predictions(rows, recorded, again), figures)
 
 
 @contextmanager
-def _open_scratch(lake: Lake) -> Iterator[str]:
-    folder = locate_scratch(lake.root, STEP)
+def open_scratch(lake: Lake, name: str) -> Iterator[str]:
+    """A folder for prepared rows, which goes with the block."""
+    folder = locate_scratch(lake.root, name)
     try:
         yield folder
     finally:
@@ -236,5 +249,6 @@ def _note_verdict(step: StepRecord, remade: _Remade, differences: list[str]) -> 
         )
 
 
-def _name(registered: ModelVersion) -> str:
+def name_version(registered: ModelVersion) -> str:
+    """How messages name it."""
     return f"Model {registered.name} version {registered.version}"

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sparkml_ops.config.use_case import UseCase, hash_config
@@ -32,9 +32,10 @@ from sparkml_ops.models import (
 from sparkml_ops.training.candidate import Commission, make_candidate
 from sparkml_ops.training.check import check_model
 from sparkml_ops.training.diagnose import list_diagnosis
-from sparkml_ops.training.evaluated import list_evaluation
+from sparkml_ops.training.evaluated import list_evaluation, list_slices
 from sparkml_ops.training.explained import list_importance
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
+from sparkml_ops.training.opponent import find_opponent
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_task, require_usable
 from sparkml_ops.training.search import drop_refused
@@ -59,11 +60,12 @@ class TrainResult:
         model_version: Its version: the candidate.
         training_set: The version of the training set.
         mlflow_run_id: The run in MLflow.
-        figures: On the test part, by model (candidate, linear, trivial) and metric: value, lower, upper.
+        figures: On the test part, by model (candidate, linear, trivial, champion) and metric: value, lower, upper.
         params: The parameters that were found best.
         trials: Trials that were made.
         seconds: How long it took.
         diagnosis: What was found: finding, severity, sentence, figures and advice of each; those that want attention first.
+        kpis: Business figures by name: how they are declared, and `figures` by model.
     """
 
     run_id: str
@@ -77,6 +79,7 @@ class TrainResult:
     trials: int
     seconds: float
     diagnosis: tuple[Mapping[str, Any], ...] = ()
+    kpis: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run_id: str | None = None) -> TrainResult:
@@ -133,16 +136,20 @@ def train(use_case: UseCase, lake: Lake, *, training_set: str | None = None, run
         trials=metadata["search"]["trials"],
         seconds=time.monotonic() - started,
         diagnosis=tuple(metadata.get("diagnosis", ())),
+        kpis=metadata.get("kpis", {}),
     )
 
 
 def hash_training(use_case: UseCase) -> str:
     """Hash of the configuration that training depends on, beside the training set: of what is said otherwise than by default.
 
-    So a new release changes none. Words for the card are none of it.
+    So a new release changes none. Words for the card are none of it. The slices of the gate are, as far as versions are judged on them.
     """
     model = use_case.model.model_dump(mode="json", by_alias=True, exclude={"card"}, exclude_defaults=True)
-    return hash_config(model, {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()})
+    imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
+    slices = use_case.gates.slices
+    judged = [] if slices is None else [{"slices": sorted(slices.by), "minimum_rows": slices.minimum_rows}]
+    return hash_config(model, imputes, *judged)
 
 
 def _train_version(commission: Commission, store: TrialStore, tracking: Tracking, experiment: str) -> ModelVersion:
@@ -160,13 +167,10 @@ def _train_version(commission: Commission, store: TrialStore, tracking: Tracking
                 store.add([trial])
                 log_trial(trial)
 
-            model = make_candidate(
-                commission,
-                read_training_set(lake, commission.training_set.version),
-                folder=folder,
-                before=before,
-                on_finished=keep,
-            )
+            made, use_case = commission.training_set, commission.use_case
+            asked = replace(commission, champion=find_opponent(lake, tracking, use_case, training_set=made))
+            rows = read_training_set(lake, made.version)
+            model = make_candidate(asked, rows, folder=folder, before=before, on_finished=keep)
             log_outcome(tracking, run, dict(model.metadata))
             return register_model(tracking, model, run_id=run)
         finally:
@@ -201,7 +205,8 @@ def _name_search(use_case: UseCase, training_set: TrainingSet) -> str:
     kept = {"space", "seed", "algorithm", "backend"}
     searched = use_case.model.search.model_dump(mode="json", include=kept)
     imputes = {name: how.model_dump(mode="json") for name, how in list_imputes(use_case).items()}
-    model = use_case.model.model_dump(mode="json", exclude={"search", "card", "costs", "diagnosis", "segment_by"})
+    unsearched = {"search", "card", "costs", "diagnosis", "segment_by", "evaluation"}
+    model = use_case.model.model_dump(mode="json", exclude=unsearched)
     content = {"content": training_set.content_hash, "definition": training_set.definition_hash}
     return hash_config(
         {"model": model, "search": searched, "imputes": imputes, "code_version": code_version()} | content
@@ -213,18 +218,15 @@ def _find_registered(tracking: Tracking, commission: Commission) -> ModelVersion
     name, write_id = commission.use_case.name, commission.origin["write_id"]
     found = next((version for version in list_versions(tracking, name) if version.write_id == write_id), None)
     if found is not None:
-        log.info(
-            "model %s version %d was trained on %s with this configuration already",
-            name,
-            found.version,
-            commission.training_set.version,
-        )
+        on = commission.training_set.version
+        log.info("model %s version %d was trained on %s with this configuration already", name, found.version, on)
     return found
 
 
 def _list_metrics(metadata: Mapping[str, Any], version: ModelVersion) -> list[Metric]:
     return [
         *list_evaluation(metadata, version),
+        *list_slices(metadata, version),
         *list_importance(metadata, version),
         *list_diagnosis(metadata, version),
     ]

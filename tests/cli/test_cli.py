@@ -84,6 +84,7 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
     }
     assert set(VERBS) == stages | {
         "audit",
+        "backtest",
         "card",
         "reproduce",
         "validate",
@@ -167,6 +168,13 @@ def test_nothing_heavy_is_imported_for_it(arguments: list[str]) -> None:
         (["reproduce", "flights@"], "expected NAME@VERSION with a number, an alias or latest"),
         (["reproduce", "@3"], "found '@3'"),
         (["reproduce", "flights@-1"], "such as flights@3 or flights@champion, found 'flights@-1'"),
+        (
+            ["backtest", "flights", "--every", "1w"],
+            "--every: expected a number with a unit: 90s, 15m, 6h or 7d, found '1w'",
+        ),
+        (["backtest", "flights", "--window", "rolling"], "rolling windows need a length above 0"),
+        (["backtest", "flights", "--windows", "0"], "windows: found 0; expected 1 to 50"),
+        (["backtest", "nothing"], "there is no use case 'nothing'"),
         (["reproduce", "nothing@1"], "there is no use case 'nothing'"),
     ],
 )

@@ -264,6 +264,16 @@ CASES = [
         id="a business figure that is no aggregate",
     ),
     pytest.param(
+        {
+            "  metric: roc_auc\n": "  metric: roc_auc\n  evaluation: {kpi: {cost: {value: sum(label), better: lower}, share: {value: label, per: amuont * rand(), better: higher}}}\n"
+        },
+        [
+            "65: model.evaluation.kpi.cost.value: `sum(label)` looks at more than one row; allowed: an expression over one row",
+            "65: model.evaluation.kpi.share.per: no column 'amuont' in a judged row; allowed: prediction, predicted_class, order_id, customer_id, channel, ordered_on, label, split, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, weekday",
+        ],
+        id="business figures of a version",
+    ),
+    pytest.param(
         {"as_of: ordered_on": "as_of: orderd_on"},
         [
             "72: scoring.as_of: no column 'orderd_on' in the query; allowed: order_id, customer_id, amount, channel, ordered_on, returned, note, is_large, _ingested_at, _batch_id, _source_file; did you mean 'ordered_on'?"

@@ -135,7 +135,7 @@ CASES = [
         {"estimator: lightgbm": "estimator: lightgbm\n  diagnosis: perhaps\n  diagnose: true"},
         [
             "63: model.diagnosis: found 'perhaps'; allowed: true or false",
-            "64: model.diagnose: unknown key; allowed: task, estimator, params, search, metric, early_stopping_rounds, levels, class_weight, sample_weight, monotone, costs, card, diagnosis, segment_by; did you mean 'diagnosis'?",
+            "64: model.diagnose: unknown key; allowed: task, estimator, params, search, metric, early_stopping_rounds, levels, class_weight, sample_weight, monotone, costs, evaluation, card, diagnosis, segment_by; did you mean 'diagnosis'?",
         ],
         id="a diagnosis that is neither on nor off",
     ),

@@ -20,7 +20,7 @@ def test_the_page_has_the_whole_card() -> None:
         "returned = 'orders'", "sparkml-ops reproduce shop@3",
     ):  # fmt: skip
         assert told in page.text, told
-    assert [tag for tag, _ in page.tags].count("table") == 10
+    assert [tag for tag, _ in page.tags].count("table") == 12
     assert [tag for tag, _ in page.tags].count("h1") == 1
     assert "**" not in page.text
 
@@ -33,7 +33,7 @@ def test_the_page_is_well_formed_loads_nothing_and_links_to_its_sections_alone()
     assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in page.tags}
     assert not re.search(r"https?://|url\(|@import", html)
     ids = [str(attrs["id"]) for _, attrs in page.tags if "id" in attrs]
-    assert len(ids) == len(set(ids)) == 14
+    assert len(ids) == len(set(ids)) == 17
     assert [str(attrs["href"]) for _, attrs in page.tags if "href" in attrs] == [f"#{name}" for name in ids]
 
 
@@ -44,7 +44,7 @@ def test_what_users_write_is_shown_letter_by_letter() -> None:
     ]
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
     shown = '<script>alert("x")</script> | a`b``c|d # no heading | - | - | [link](javascript:alert(1))'
-    assert page.text.count(shown) == 14
+    assert page.text.count(shown) == 21
     assert r"*_~ \| &amp;" in page.text
     assert "\x1b" not in page.text
 

@@ -44,7 +44,7 @@ def make_decisions(rows: int = 1500, seed: int = 0) -> pd.DataFrame:
 
 
 def write_training_set(
-    lake: Lake, decisions: pd.DataFrame, version: str = "ts-0123456789ab", *, content: str = "c"
+    lake: Lake, decisions: pd.DataFrame, version: str = "ts-0123456789ab", *, content: str = "c", definition: str = "{}"
 ) -> TrainingSet:
     rows = lake.spark.createDataFrame(decisions, SCHEMA)
     commit = append_once(lake, training_set_table(version), rows, write_id=version)
@@ -53,7 +53,7 @@ def write_training_set(
     now = datetime.now(UTC)
     described = TrainingSet(
         version=version, table=commit.table, table_version=commit.version, inputs={"clean_orders": 0}, rows=counted,
-        positives=positives, left_out={}, feature_columns=FEATURES, definition="{}", definition_hash="d",
+        positives=positives, left_out={}, feature_columns=FEATURES, definition=definition, definition_hash="d",
         content_hash=content, as_of=now, newest=now, run_id="r", created_at=now,
     )  # fmt: skip
     listed = lake.spark.createDataFrame([to_row(described)], TRAINING_SETS_SCHEMA)

@@ -14,6 +14,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from sparkml_ops.cli.app import app
+from sparkml_ops.config.gates import Gates, SlicesGate
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ModelError, ModelNotFoundError, TableNotFoundError
 from sparkml_ops.features import build_features, create_training_set
@@ -35,6 +36,13 @@ from tests.flow_project import call
 from tests.training.conftest import make_decisions
 
 SCHEMA = "order_id long, ordered_at timestamp, amount double, town string, bought int"
+KPIS = {
+    "missed": {
+        "value": "label * (1 - predicted_class) * coalesce(basket__amount, 0)",
+        "per": "label",
+        "better": "lower",
+    }
+}
 IMPUTE = {"amount": {"with": "mean", "flag": True}}
 
 
@@ -78,7 +86,7 @@ def make_use_case(root: Path, **model: Any) -> UseCase:
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop that has trained version 1 with LightGBM and version 2 with a forest."""
+    """A shop that has trained version 1 with LightGBM, and version 2 with a forest, beside the champion, with all figures."""
 
     root: Path
     use_case: UseCase
@@ -108,7 +116,12 @@ def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, mlflow_t
     create_training_set(use_case, lake)
     train(use_case, lake)
     forest = {"params": {"n_estimators": 10, "max_depth": 4}, "search": {"max_trials": 1, "parallelism": 1}}
-    train(make_use_case(root, estimator="sklearn.ensemble.RandomForestClassifier", **forest), lake)
+    tracking = prepare_tracking(use_case.environment)
+    set_alias(tracking, find_version(tracking, "shop"), "champion")
+    beside = make_use_case(
+        root, estimator="sklearn.ensemble.RandomForestClassifier", evaluation={"kpi": KPIS}, **forest
+    )
+    train(beside.model_copy(update={"gates": Gates(slices=SlicesGate(by=["basket__town"], minimum_rows=50))}), lake)
     return Shop(root, use_case, lake)
 
 
@@ -168,6 +181,28 @@ def test_the_same_model_comes_out_and_nothing_else_is_written(shop: Shop, versio
     assert (run["step"], run["status"], run["model_version"]) == ("reproduce", "succeeded", version)
     assert (run["details"]["verdict"], run["details"]["rows_equal"], run["outputs"]) == ("identical", "1200", [])
     assert {use["table"] for use in run["inputs"]} == {"clean_orders", "features_basket"}
+
+
+def test_a_version_is_judged_beside_the_champion_on_slices_by_business_figures_and_by_its_speed(shop: Shop) -> None:
+    first, second = (shop.load(version).metadata for version in (1, 2))
+    assert "champion" not in first
+    assert (first["kpis"], first["slices"]) == ({}, [])
+    assert second["champion"] == {"version": 1, "note": ""}  # trained on the same parts: no test row was learned from
+    was = first["figures"]["candidate"]["roc_auc"]["value"]
+    assert second["figures"]["champion"]["roc_auc"]["value"] == pytest.approx(was)
+    missed = second["kpis"]["missed"]
+    assert (missed["better"], list(missed["figures"])) == ("lower", ["candidate", "champion", "linear", "trivial"])
+    assert missed["figures"]["candidate"]["lower"] < missed["figures"]["candidate"]["value"]
+    assert {one["name"] for one in second["slices"]} == {f"basket__town={town}" for town in ("Bonn", "Kiel", "Ulm")}
+    speed = second["scoring"]
+    assert speed["rows"] == second["training_set"]["rows"]["test"]
+    assert all(speed[name] > 0 for name in ("rows_per_second", "rows_per_second_per_core", "peak_mb", "package_bytes", "cores"))  # fmt: skip
+    found = read_table(shop.lake, "metrics").where("model_version = 2").collect()
+    told = {(row["scope"], row["subject"], row["name"]): row["value"] for row in found}
+    assert told["evaluation", "trivial", "kpi_missed"] == missed["figures"]["trivial"]["value"]
+    ulm = next(one for one in second["slices"] if one["value"] == "Ulm")
+    assert told["slice", "basket__town=Ulm", "difference"] == ulm["difference"]["value"]
+    assert told["slice", "basket__town=Ulm", "rows"] == ulm["rows"]
 
 
 def test_what_was_recorded_counts_and_not_what_tables_and_yaml_hold_today(moved_on: Shop) -> None:

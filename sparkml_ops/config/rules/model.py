@@ -19,6 +19,7 @@ def check_model(parts: Parts) -> Iterator[Finding]:
     yield from _check_search(parts.model)
     yield from _check_columns(parts.model, parts)
     yield from _check_segments(parts.model, parts)
+    yield from _check_kpis(parts.model, parts)
 
 
 def _check_search(model: Model) -> Iterator[Finding]:
@@ -63,6 +64,15 @@ def _check_segments(model: Model, parts: Parts) -> Iterator[Finding]:
         elif name == parts.dataset.timestamp:
             found = f"{show_value(name)} is the moment of decision, which no two segments share"
             yield Finding(("model", "segment_by"), found, "a column of texts, whole numbers, or true and false")
+
+
+def _check_kpis(model: Model, parts: Parts) -> Iterator[Finding]:
+    """Business figures are made of rows of the training set and of what a model says of them."""
+    columns = _all_columns(parts)
+    scope = Scope("a judged row", None if columns is None else ["prediction", "predicted_class", *columns])
+    for name, kpi in model.evaluation.kpi.items():
+        for key, sql in (("value", kpi.value), ("per", kpi.per)):
+            yield from check_row_expression(("model", "evaluation", "kpi", name, key), sql, scope)
 
 
 def _learned_columns(parts: Parts) -> list[str] | None:

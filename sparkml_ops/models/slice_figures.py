@@ -1,0 +1,221 @@
+"""On which slices of the rows is a model worse than on all others, beyond chance?
+
+The difference between a slice and all other rows has its error from the same block bootstrap as all figures: both sides
+draw the same days. Its p-value is that of difference / error under Student's t with days - 1 degrees of freedom: 500
+resamples alone cannot tell a p-value below 0.004, which a correction for a hundred slices needs (Efron and Tibshirani
+1993, "An introduction to the bootstrap", chapters 6 and 12). Of many slices some look bad by chance. So the p-values are
+corrected as Benjamini and Hochberg (1995, "Controlling the false discovery rate") do it: of the slices that are called
+worse, one in twenty is expected to be called so wrongly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from sparkml_ops.config.tasks import HIGHER_IS_BETTER
+from sparkml_ops.models.evaluation import MINIMUM_BLOCKS, Figure, draw_weights, find_interval
+from sparkml_ops.models.score_counts import BINS, EPSILON, ScoreCounts, find_block
+from sparkml_ops.models.score_metrics import compute_metrics
+from sparkml_ops.models.slices import bin_slices
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+MAX_VALUES = 30  # of a column, its most frequent ones: each has 64 blocks of bins on the driver
+FALSE_DISCOVERIES = 0.05  # of the slices that are called worse, as the share that may be called so wrongly
+_COARSER = 4  # so many bins of a whole evaluation make one here: 512 for a slice, which has fewer rows
+_SLICE = ["column", "is_others", "value"]
+_SUMS = ("rows", "positives", "probability", "log_loss", "squared_error")
+
+
+@dataclass(frozen=True)
+class SliceFigure:
+    """A model on one slice, beside all rows that are not in it.
+
+    Attributes:
+        column: The column that slices.
+        value: Its value, as text; None for a missing one, and for all others together.
+        is_others: Whether it is all values together that are no slice of their own.
+        rows: Rows with a label.
+        positives: Rows with label 1.
+        figure: The metric.
+        difference: The metric on the slice minus that on all other rows.
+        p_value: Chance of a difference as large if there were none; None where it cannot be told.
+        corrected: The same, corrected for the number of slices.
+        is_worse: Whether the model is worse on the slice than on all other rows, beyond chance.
+    """
+
+    column: str
+    value: str | None
+    is_others: bool
+    rows: int
+    positives: int
+    figure: Figure
+    difference: Figure
+    p_value: float | None = None
+    corrected: float | None = None
+    is_worse: bool = False
+
+    @property
+    def name(self) -> str:
+        """How a person names the slice."""
+        if self.is_others:
+            return f"{self.column}: others"
+        return f"{self.column} is missing" if self.value is None else f"{self.column}={self.value}"
+
+
+def judge_slices(
+    scored: DataFrame, *, by: Sequence[str], prediction: str, block: str, metric: str, least: tuple[int, int]
+) -> list[SliceFigure]:
+    """Judge one prediction column on each slice that is large enough, in one job; the rows have a `label`.
+
+    A column's `MAX_VALUES` most frequent values with enough rows are slices of their own, all others one slice together.
+    Slices with a single class are left out: most metrics are not defined there.
+
+    Args:
+        scored: Rows that `evaluate_all` has found fit to be judged.
+        by: Columns that slice.
+        prediction: The column of probabilities.
+        block: What dependent rows have in common, as for `evaluate_all`.
+        metric: Which metric.
+        least: Rows that a slice needs, and the seed that fixes the resamples.
+
+    Returns:
+        The slices by column, the largest first.
+    """
+    minimum_rows, seed = least
+    cells = _count_cells(scored, by, prediction=prediction, block=block, minimum_rows=minimum_rows)
+    blocks = np.unique(cells["block"].to_numpy())
+    weights = draw_weights(len(blocks), seed=seed)
+    found: list[SliceFigure] = []
+    for column in by:
+        mine = cells[cells["column"] == column]
+        counted = {key: _spread(part, blocks) for key, part in mine.groupby(_SLICE, dropna=False, sort=False)}
+        whole = _add(list(counted.values())) if counted else None
+        figures = [
+            _measure(key, counts, _take_away(whole, counts), metric=metric, weights=weights)
+            for key, counts in counted.items()
+            if whole is not None and _is_large_enough(counts, minimum_rows)
+        ]
+        found += sorted(figures, key=lambda one: (one.is_others, -one.rows, one.value or ""))
+    return correct_slices(found, metric=metric)
+
+
+def correct_slices(slices: Sequence[SliceFigure], *, metric: str) -> list[SliceFigure]:
+    """The same slices with p-values corrected for how many there are, and which of them are worse."""
+    from scipy.stats import false_discovery_control
+
+    told = [one.p_value for one in slices if one.p_value is not None]
+    corrected = iter(false_discovery_control(told, method="bh").tolist() if told else [])
+    return [one if one.p_value is None else _decide(one, next(corrected), metric) for one in slices]
+
+
+def _decide(one: SliceFigure, corrected: float, metric: str) -> SliceFigure:
+    difference = one.difference.value or 0.0
+    loses = difference < 0 if metric in HIGHER_IS_BETTER else difference > 0
+    return replace(one, corrected=corrected, is_worse=loses and corrected < FALSE_DISCOVERIES)
+
+
+def _count_cells(
+    scored: DataFrame, by: Sequence[str], *, prediction: str, block: str, minimum_rows: int
+) -> "pd.DataFrame":
+    """Counts by slice, block and bin; at most 31 x 64 x 512 for each column that slices."""
+    long = bin_slices(
+        scored, by=by, label="label", predictions=[prediction], beside=[find_block(scored, block).alias("block")]
+    )
+    frequent = Window.partitionBy("kept_column").orderBy(F.desc("count"), "kept_value")
+    kept = (
+        long.groupBy(F.col("column").alias("kept_column"), F.col("value").alias("kept_value"))
+        .count()
+        .where(F.col("count") >= minimum_rows)
+        .withColumn("place", F.row_number().over(frequent))
+        .where(F.col("place") <= MAX_VALUES)
+    )
+    is_kept = (F.col("column") == F.col("kept_column")) & F.col("value").eqNullSafe(F.col("kept_value"))
+    p = F.greatest(F.least("p", F.lit(1 - EPSILON)), F.lit(EPSILON))
+    return (
+        long.join(F.broadcast(kept), is_kept, "left")
+        .groupBy(
+            "column",
+            F.col("kept_column").isNull().alias("is_others"),
+            F.col("kept_value").alias("value"),
+            "block",
+            F.floor(F.col("bin") / _COARSER).alias("bin"),
+        )
+        .agg(
+            F.count("*").alias("rows"),
+            F.sum("label").alias("positives"),
+            F.sum("p").alias("probability"),
+            F.sum(-F.when(F.col("label") == 1, F.ln(p)).otherwise(F.ln(1 - p))).alias("log_loss"),
+            F.sum((F.col("p") - F.col("label")) ** 2).alias("squared_error"),
+        )
+        .orderBy(*_SLICE, "block", "bin")
+        .toPandas()
+    )
+
+
+def _spread(cells: "pd.DataFrame", blocks: "NDArray[np.int64]") -> ScoreCounts:
+    at = (np.searchsorted(blocks, cells["block"].to_numpy()), cells["bin"].to_numpy().astype(np.int64))
+    spread = {}
+    for name in _SUMS:
+        counts = np.zeros((len(blocks), BINS // _COARSER))
+        counts[at] = cells[name].to_numpy()
+        spread[name] = counts
+    log_loss, squared_error = (spread[name].sum(axis=1) for name in ("log_loss", "squared_error"))
+    return ScoreCounts(spread["rows"], spread["positives"], spread["probability"], log_loss, squared_error)
+
+
+def _add(parts: Sequence[ScoreCounts]) -> ScoreCounts:
+    return ScoreCounts(**{name: np.sum([getattr(one, name) for one in parts], axis=0) for name in _SUMS})
+
+
+def _take_away(whole: ScoreCounts, part: ScoreCounts) -> ScoreCounts:
+    return ScoreCounts(**{name: getattr(whole, name) - getattr(part, name) for name in _SUMS})
+
+
+def _is_large_enough(counts: ScoreCounts, minimum_rows: int) -> bool:
+    rows, positives = counts.rows.sum(), counts.positives.sum()
+    return bool(rows >= minimum_rows and 0 < positives < rows)
+
+
+def _measure(
+    key: Any, inside: ScoreCounts, outside: ScoreCounts, *, metric: str, weights: "NDArray[np.float64]"
+) -> SliceFigure:
+    column, is_others, value = key
+    days = int(np.count_nonzero(inside.rows.sum(axis=1)))
+    drawn = weights if days >= MINIMUM_BLOCKS else weights[:0]
+    once = np.ones((1, inside.rows.shape[0]))
+    points = [float(compute_metrics(counts, once)[metric][0]) for counts in (inside, outside)]
+    samples = [compute_metrics(counts, drawn)[metric] for counts in (inside, outside)]
+    gaps = samples[0] - samples[1]
+    return SliceFigure(
+        column=str(column),
+        value=value if isinstance(value, str) else None,
+        is_others=bool(is_others),
+        rows=int(inside.rows.sum()),
+        positives=int(inside.positives.sum()),
+        figure=Figure(_number(points[0]), *find_interval(samples[0])),
+        difference=Figure(_number(points[0] - points[1]), *find_interval(gaps)),
+        p_value=_find_p_value(points[0] - points[1], gaps, days),
+    )
+
+
+def _find_p_value(difference: float, gaps: "NDArray[np.float64]", days: int) -> float | None:
+    from scipy.stats import t
+
+    defined = gaps[np.isfinite(gaps)]
+    if len(defined) < 2 or not np.isfinite(difference):  # noqa: PLR2004  # one resample has no spread
+        return None
+    error = float(np.std(defined, ddof=1))
+    if error == 0:
+        return 1.0 if difference == 0 else None
+    return float(2 * t.sf(abs(difference) / error, days - 1))
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

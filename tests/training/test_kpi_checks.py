@@ -1,0 +1,56 @@
+"""A slip in the SQL of a business figure is told before anything is fitted."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from sparkml_ops.config.gates import Gates, SlicesGate
+from sparkml_ops.errors import ConfigError, TrainingError
+from sparkml_ops.training import hash_training
+from sparkml_ops.training.kpis import check_kpis
+from sparkml_ops.training.train import _name_search
+from tests.training.conftest import SCHEMA, make_decisions, make_use_case
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(make_decisions(200), SCHEMA)
+
+
+def check(rows: DataFrame, root: Path, **kpi: str) -> None:
+    check_kpis(make_use_case(root, evaluation={"kpi": {"cost": {"better": "lower", **kpi}}}), rows)
+
+
+@pytest.mark.parametrize(
+    ("sql", "error", "told"),
+    [
+        ("label * loss", ConfigError, "model.evaluation.kpi.cost.value: `label * loss` cannot be computed"),
+        ("orders__town", ConfigError, "`orders__town` is string; expected a number for each row, which is summed."),
+        ("cast(orders__town AS int)", TrainingError, "cannot be computed for some rows (CAST_INVALID_INPUT). Say what"),
+    ],
+    ids=["a column that is not there", "text", "a cast that fails"],
+)
+def test_what_cannot_be_summed_is_told(
+    rows: DataFrame, tmp_path: Path, sql: str, error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error) as raised:
+        check(rows, tmp_path, value=sql)
+    assert told in str(raised.value)
+
+
+def test_what_can_be_summed_passes(rows: DataFrame, tmp_path: Path) -> None:
+    check(rows, tmp_path, value="orders__amount / (predicted_class - label)", per="orders__town = 'Ulm'")
+
+
+def test_new_figures_and_slices_make_a_new_version_and_search_nothing_anew(tmp_path: Path) -> None:
+    plain = make_use_case(tmp_path)
+    kpi = make_use_case(tmp_path, evaluation={"kpi": {"cost": {"value": "label", "better": "lower"}}})
+    sliced = plain.model_copy(update={"gates": Gates(slices=SlicesGate(by=["customer"]))})
+    strict = plain.model_copy(update={"gates": Gates(slices=SlicesGate(by=["customer"], maximum_loss=0.5))})
+    assert len({hash_training(one) for one in (plain, kpi, sliced)}) == 3
+    assert hash_training(strict) == hash_training(sliced)  # what may be lost is for the gate
+    made: Any = SimpleNamespace(content_hash="c", definition_hash="d")
+    assert len({_name_search(one, made) for one in (plain, kpi, sliced)}) == 1
