@@ -7,6 +7,7 @@ from typing import Any
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import require_classes
 from sparkml_ops.training.estimators.named import find_named, list_known, refuse_unknown
 from sparkml_ops.training.estimators.stored import (
     ROW_WEIGHT,
@@ -75,6 +76,7 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     rounds = settings.params.get("n_estimators", MAX_ROUNDS)
     with tell_failures(settings.estimator):
         every, _, valid = open_stored(folder)
+        require_classes(valid.counts, "to tune on")
         fitted = _fit(every, settings, {**measured, "eval_metric": "logloss", "n_estimators": rounds})
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=int(fitted.best_iteration) + 1)
 
