@@ -259,6 +259,11 @@ def test_a_damaged_file_is_said_to_be_one() -> None:
         (BOOSTED, {"sample_weight": "x"}, "it is a key of its own, model.sample_weight"),
         (BOOSTED, {"maxDepth": "deep"}, "model.params.maxDepth: pyspark.ml.classification.GBTClassifier does not take"),
         (XGBOOST, {"max_dept": 3}, "has no parameter 'max_dept'. Did you mean 'max_depth'"),
+        (
+            XGBOOST,
+            {"num_workers": "many"},
+            "model.params.num_workers: found 'many'; expected a whole number, 1 or above.",
+        ),
         (XGBOOST, {"n_jobs": 3}, "'n_jobs' of xgboost.spark.SparkXGBClassifier is set by the framework"),
         ("xgboost.spark.SparkXGBRegressor", {}, "is not supported: it gives no probabilities of two classes. Take xgb"),
         ("xgboost.spark.SparkXGBClassifer", {}, "Did you mean 'SparkXGBClassifier'?"),
