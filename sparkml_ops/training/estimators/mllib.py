@@ -9,6 +9,7 @@ from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.kinds.mllib import MllibModel, TreeModel
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import require_classes
 from sparkml_ops.training.estimators.mllib_nodes import convert_line, convert_trees
 from sparkml_ops.training.estimators.mllib_rows import FEATURES, learn_filling, make_codes, make_spread
 from sparkml_ops.training.estimators.named import refuse_unknown
@@ -80,6 +81,7 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Fit on the weighted training rows, judge on the tuning rows; both on Spark."""
     with tell_failures(settings.estimator):
         _, train, valid = open_stored(folder)
+        require_classes(valid.counts, "to tune on")
         fitted = _fit(train, settings)
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=0)
 

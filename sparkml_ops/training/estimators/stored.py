@@ -1,7 +1,7 @@
 """Encoded rows where `write_matrix` has left them, for fits that Spark makes: none of them comes to the driver."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,8 @@ MOST_PARTITIONS = 10_000
 EXACT_ROWS = 200_000
 """Tuning rows whose figures are exact: label and answer of so many are 3 MB on the driver. Those of more are counted on Spark by bins of
 the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other."""
-_COUNTS = 2  # classes
+_CAUSES = ("Error: ", "Check failed", "Caused by: ")
+_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class StoredRows:
         """With a column of what each row counts, where rows or classes have weights; rows to tune on count once if they are among them."""
         if class_weight is None and WEIGHT not in self.rows.columns:
             return self
-        of_class = np.ones(_COUNTS)
+        of_class = np.ones(_CLASSES)
         if class_weight is not None:
             of_class = balance_classes(self.counts) if class_weight == "balanced" else list_weights(class_weight)
         weight = F.when(F.col(LABEL) == 1, float(of_class[1])).otherwise(float(of_class[0]))
@@ -106,7 +107,7 @@ def store_part(part: Part) -> StoredRows:
     """
     import pyarrow as pa
 
-    counts = np.bincount(part.labels.astype(np.int64), minlength=_COUNTS)[:_COUNTS].astype(float)
+    counts = np.bincount(part.labels.astype(np.int64), minlength=_CLASSES)[:_CLASSES].astype(float)
     require_classes(counts, "to fit on")
     order, width = np.arange(len(part.labels)), part.features.shape[1]
     columns: dict[str, Any] = {f"x{at}": np.asarray(part.features[:, at]) for at in range(width)}
@@ -116,12 +117,7 @@ def store_part(part: Part) -> StoredRows:
 
 
 def measure_stored(valid: StoredRows, kind: str, fitted: Any) -> dict[str, float]:
-    """The figures of the tuning rows, asked on Spark in the packaged form; each counts once.
-
-    Raises:
-        TrainingError: They have one class only.
-    """
-    require_classes(valid.counts, "to tune on")
+    """The figures of tuning rows of both classes, asked on Spark in the packaged form; each row counts once."""
     encoder = FeatureEncoder(tuple(EncodedColumn(name, "numeric") for name in valid.names))
     asked = predict_rows(valid.rows, PackagedModel("trial", "binary", kind, encoder, fitted))
     if valid.counts.sum() > EXACT_ROWS:
@@ -171,7 +167,6 @@ def tell_failures(estimator: str) -> Iterator[None]:
 def _shorten(said: str) -> str:
     """The line that says most: of a stack trace the last cause."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
-    telling: Sequence[str] = [
-        line for line in lines if "Error: " in line or "Check failed" in line or "Caused by" in line
-    ]
-    return (list(telling[-1:]) or lines or ["it did not say why"])[0][:500]
+    kept = [line.removeprefix(": ") for line in lines if not line.startswith("An error occurred while calling")]
+    causes = [line for line in kept if any(word in line for word in _CAUSES)]
+    return (causes[-1:] or kept or ["it did not say why"])[0][:500]

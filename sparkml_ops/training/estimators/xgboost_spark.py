@@ -7,6 +7,7 @@ from typing import Any
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import require_classes
 from sparkml_ops.training.estimators.named import find_named, list_known, refuse_unknown
 from sparkml_ops.training.estimators.stored import (
     ROW_WEIGHT,
@@ -26,7 +27,7 @@ MODULE = "xgboost.spark"
 SUPPORTED = f"{MODULE}.SparkXGBClassifier"
 PLAIN = "xgboost.XGBClassifier"
 MAX_ROUNDS = 2000  # as for LightGBM: early stopping ends nearly every fit long before
-WORKERS = "num_workers"
+WORKERS, ROUNDS = "num_workers", "n_estimators"
 OF_SPARK = (WORKERS, "launch_tracker_on_driver")
 OURS = frozenset({
     "objective", "eval_metric", "early_stopping_rounds", "random_state", "n_jobs", "feature_types", "enable_categorical",
@@ -58,7 +59,7 @@ def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") 
 
 
 def check_wishes(model: Model, names: Sequence[str]) -> None:
-    """Refuse a parameter that would weigh the classes a second time, and a limit of memory.
+    """Refuse a parameter that would weigh the classes a second time, a limit of memory, and counts that are none.
 
     Raises:
         ConfigError: Names it, and which of the two to take.
@@ -69,27 +70,32 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:
             f"{model.estimator}: the parameter {OF_CLASSES!r} would say a second time what model.class_weight says: keep one "
             "of the two."
         )
+    for name in (WORKERS, ROUNDS):
+        found = model.params.get(name, 1)
+        if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+            raise ConfigError(f"model.params.{name}: found {found!r}; expected a whole number, 1 or above.")
 
 
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Boost until the log loss of the tuning rows falls no more; the metrics are those of that round."""
     measured = {"validation_indicator_col": IS_VALID, "early_stopping_rounds": settings.early_stopping_rounds}
-    rounds = settings.params.get("n_estimators", MAX_ROUNDS)
+    rounds = settings.params.get(ROUNDS, MAX_ROUNDS)
     with tell_failures(settings.estimator):
         every, _, valid = open_stored(folder)
-        fitted = _fit(every, settings, {**measured, "eval_metric": "logloss", "n_estimators": rounds})
+        require_classes(valid.counts, "to tune on")
+        fitted = _fit(every, settings, {**measured, "eval_metric": "logloss", ROUNDS: rounds})
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=int(fitted.best_iteration) + 1)
 
 
 def fit_stored(folder: str, settings: FitSettings, rounds: int, *, with_valid: bool) -> Any:
     """Boost for as many rounds as given, on the rows of a matrix folder with or without those to tune on."""
     every, train, _ = open_stored(folder)
-    return _fit(every if with_valid else train, settings, {"n_estimators": rounds})
+    return _fit(every if with_valid else train, settings, {ROUNDS: rounds})
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given, on a few rows of the driver."""
-    return _fit(store_part(rows), settings, {"n_estimators": rounds})
+    return _fit(store_part(rows), settings, {ROUNDS: rounds})
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
