@@ -20,7 +20,7 @@ class Metric:
     """One figure.
 
     Attributes:
-        scope: what kind of figure: ingestion, profile, feature, evaluation, importance, diagnosis, gate, drift,
+        scope: what kind of figure: ingestion, profile, feature, evaluation, importance, diagnosis, segment, gate, drift,
             performance, serving or audit.
         subject: what it is about: a source, a feature, a model or a slice.
         name: the metric: psi, roc_auc, rows, …

@@ -156,7 +156,9 @@ def test_the_same_model_comes_out_and_nothing_else_is_written(shop: Shop, versio
     assert (result.rows.rows, result.rows.equal, result.rows.above, result.rows.largest) == (1200, 1200, 0, 0.0)
     recorded = shop.load(version).metadata["figures"]
     again = {(figure.model, figure.metric, figure.part): figure.again for figure in result.figures}
-    assert {"roc_auc", "threshold", "true_positive", "precision"} <= {metric for model, metric, _ in again if model == "candidate"}
+    assert {"roc_auc", "threshold", "true_positive", "precision"} <= {
+        metric for model, metric, _ in again if model == "candidate"
+    }
     assert again["candidate", "roc_auc", "value"] == pytest.approx(recorded["candidate"]["roc_auc"]["value"], abs=1e-9)
     assert list_table_versions(shop.lake) == before
     assert [one.version for one in list_versions(prepare_tracking(shop.use_case.environment), "shop")][:2] == [1, 2]
