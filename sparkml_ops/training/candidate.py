@@ -36,7 +36,8 @@ from sparkml_ops.training.matrix import Matrix, Part, map_matrix, write_matrix
 from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.search import run_search
-from sparkml_ops.training.segments import GlobalFits, fit_family, with_segments
+from sparkml_ops.training.segment_columns import with_segments
+from sparkml_ops.training.segments import GlobalFits, fit_family
 from sparkml_ops.training.trials import Trial, find_best
 from sparkml_ops.training.weights import compile_weight
 
@@ -159,9 +160,8 @@ def fit_winner(
     model = _fit_part(use_case, encoder, matrix.rows, params=params, rounds=winner.rounds)
     if use_case.model.costs is None and use_case.model.segment_by is None:
         return model, Threshold(), {}
-    fits = GlobalFits(
-        model, _fit_part(use_case, encoder, matrix.train, params=params, rounds=winner.rounds), winner.rounds
-    )
+    on_train = _fit_part(use_case, encoder, matrix.train, params=params, rounds=winner.rounds)
+    fits = GlobalFits(model, on_train, winner.rounds, with_train=use_case.model.costs is not None)
     settings = replace(make_settings(use_case, encoder), params=params)
     family = fit_family(use_case, rows, fits, settings, folder=folder)
     return family.model, _pick_threshold(use_case, family.on_train, matrix), dict(family.facts)

@@ -41,8 +41,8 @@ from sparkml_ops.training.proposers import open_proposer
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_usable
 from sparkml_ops.training.search import drop_refused
+from sparkml_ops.training.segment_columns import require_segments
 from sparkml_ops.training.segment_figures import list_segments
-from sparkml_ops.training.segments import require_segments
 from sparkml_ops.training.trial_runs import describe_learned, log_outcome, make_trial_logger
 from sparkml_ops.training.trial_store import TrialStore
 from sparkml_ops.training.trials import Trial
