@@ -20,8 +20,8 @@ class Metric:
     """One figure.
 
     Attributes:
-        scope: what kind of figure: ingestion, profile, feature, evaluation, slice, backtest, importance, diagnosis, gate,
-            drift, performance, serving or audit.
+        scope: what kind of figure: ingestion, profile, feature, evaluation, slice, segment, backtest, importance,
+            diagnosis, gate, drift, performance, serving or audit.
         subject: what it is about: a source, a feature, a model or a slice.
         name: the metric: psi, roc_auc, rows, …
         value: the figure; None when there was no data to compute it from.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sparkml_ops.models.card_beside import tell_champion, tell_kpis, tell_scoring, tell_slices
 from sparkml_ops.models.card_decisions import tell_diagnosis, tell_gain, tell_importance, tell_operating_point
 from sparkml_ops.models.card_figures import tell_calibration, tell_figures, tell_known_limits
+from sparkml_ops.models.card_segments import tell_segments
 from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.models.markdown import NONE, escape_paragraphs, escape_text, make_table, quote_cell, quote_code
 
@@ -34,6 +35,7 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "Intended use": escape_paragraphs(said.get("intended_use", "")) or NOT_STATED,
         "Limits": f"{escape_paragraphs(said.get('limits', '')) or NOT_STATED}\n\n{tell_known_limits(facts)}",
         "Figures": tell_figures(facts) + tell_champion(facts),
+        **({"Segments": told} if (told := tell_segments(facts)) else {}),
         "Business figures": tell_kpis(facts),
         "Calibration": tell_calibration(facts),
         "Classes": tell_operating_point(facts),

@@ -57,6 +57,7 @@ def _plot_comparison(facts: Facts, metric: str) -> PagePlot:
     role = "champion" if model.champion is not None else "newest"
     subjects = [
         ("candidate", f"version {model.shown} ({role})"),
+        ("global", "its model of all rows alone"),
         ("linear", "linear model"),
         ("trivial", "trivial model"),
     ]

@@ -40,7 +40,8 @@ from sparkml_ops.training.probes import Probe
 from sparkml_ops.training.recipe import list_imputes, write_recipe
 from sparkml_ops.training.sampled import keep_sample
 from sparkml_ops.training.search import run_search
-from sparkml_ops.training.segments import GlobalFits, fit_family, with_segments
+from sparkml_ops.training.segment_columns import with_segments
+from sparkml_ops.training.segments import GlobalFits, fit_family
 from sparkml_ops.training.trials import Trial, find_best
 from sparkml_ops.training.weights import compile_weight
 
@@ -171,7 +172,8 @@ def fit_winner(
     model = _fit_rows(use_case, encoder, winner, folder=folder)
     if use_case.model.costs is None and use_case.model.segment_by is None:
         return model, Threshold() if use_case.model.task == "binary" else None, {}
-    fits = GlobalFits(model, _fit_rows(use_case, encoder, winner, folder=folder, with_valid=False), winner.rounds)
+    on_train = _fit_rows(use_case, encoder, winner, folder=folder, with_valid=False)
+    fits = GlobalFits(model, on_train, winner.rounds, with_train=use_case.model.costs is not None)
     settings = replace(make_settings(use_case, encoder), params=winner.params)
     family = fit_family(use_case, rows, fits, settings, folder=folder)
     return family.model, _pick_threshold(use_case, family.on_train, map_matrix(folder)), dict(family.facts)

@@ -4,7 +4,7 @@ from sparkml_ops.config.search import list_params
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.training.estimators import find_estimator
 from sparkml_ops.training.proposers import open_proposer
-from sparkml_ops.training.segments import require_segments
+from sparkml_ops.training.segment_columns import require_segments
 
 
 def check_model(use_case: UseCase) -> None:

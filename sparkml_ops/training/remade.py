@@ -86,6 +86,20 @@ def compare_figures(recorded: Figures, again: Figures) -> tuple[FigureComparison
     )
 
 
+def list_segment_changes(recorded: PackagedModel, again: PackagedModel) -> list[str]:
+    """Segments that have a model of their own in one of the two, in words."""
+    old, new = (one.family.names if one.family else () for one in (recorded, again))
+    told = {
+        "segments without a model of their own now": [name for name in old if name not in set(new)],
+        "segments with a model of their own that had none": [name for name in new if name not in set(old)],
+    }
+    return [_tell_some(what, names) for what, names in told.items() if names]
+
+
+def _tell_some(what: str, names: list[Any]) -> str:
+    return f"{what}: {', '.join(names[:_EXAMPLES])}{' …' * (len(names) > _EXAMPLES)}"
+
+
 def list_encoder_changes(recorded: FeatureEncoder, again: FeatureEncoder) -> list[str]:
     """Which columns become other numbers than they did, in words."""
     old, new = ({column.name: column for column in encoder.columns} for encoder in (recorded, again))
@@ -94,8 +108,4 @@ def list_encoder_changes(recorded: FeatureEncoder, again: FeatureEncoder) -> lis
         "columns that were not learned from": [name for name in new if name not in old],
         "columns with other levels or fills": [name for name in old if name in new and old[name] != new[name]],
     }
-    return [
-        f"{what}: {', '.join(names[:_EXAMPLES])}{' …' * (len(names) > _EXAMPLES)}"
-        for what, names in told.items()
-        if names
-    ]
+    return [_tell_some(what, names) for what, names in told.items() if names]

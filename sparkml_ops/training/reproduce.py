@@ -46,6 +46,7 @@ from sparkml_ops.training.remade import (
     compare_figures,
     compare_predictions,
     list_encoder_changes,
+    list_segment_changes,
 )
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,7 @@ def reproduce(
             *_compare_surroundings(lake.spark, recorded.metadata, made, is_identical=remade.is_identical),
             *_compare_installed(tracking, registered, recorded.metadata),
             *list_encoder_changes(recorded.encoder, remade.model.encoder),
+            *list_segment_changes(recorded, remade.model),
         ]
         _note_verdict(step, remade, differences)
     return ReproduceResult(

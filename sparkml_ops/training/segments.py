@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
-from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.segments import SegmentBy
 from sparkml_ops.config.use_case import UseCase
-from sparkml_ops.errors import ConfigError, TrainingError
+from sparkml_ops.errors import TrainingError
 from sparkml_ops.models import PackagedModel
 from sparkml_ops.models.family import pack_family, store_estimator
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.kinds.trust import list_named_packages
-from sparkml_ops.models.segments import GLOBAL, SegmentColumn, find_segment_kind
-from sparkml_ops.training.estimators import FitSettings, find_estimator
-from sparkml_ops.training.mapped_segments import PREFIX, MappedLevel
+from sparkml_ops.models.segments import GLOBAL, SegmentColumn
+from sparkml_ops.training.estimators import FitSettings
+from sparkml_ops.training.mapped_segments import MappedLevel
 from sparkml_ops.training.matrix import map_matrix
-from sparkml_ops.training.segment_fits import JUDGED, JudgedSegment, SegmentTask, with_one_thread
+from sparkml_ops.training.segment_columns import tell_columns
+from sparkml_ops.training.segment_fits import JudgedSegment, SegmentTask, with_one_thread
 from sparkml_ops.training.segment_jobs import fit_level, judge_level
 from sparkml_ops.training.segment_rule import choose_kept
 
@@ -39,7 +38,7 @@ class FamilyFit:
 
     Attributes:
         model: The candidate with the models of segments, all fitted on train and valid.
-        on_train: The same, all fitted on train alone: whose answers to valid are honest. Without segments where no costs are declared.
+        on_train: The same, all fitted on train alone: whose answers to valid are honest. Without segments where nobody wants them.
         facts: `segments` of the version's metadata; empty where no segments are asked for.
     """
 
@@ -50,76 +49,41 @@ class FamilyFit:
 
 @dataclass(frozen=True)
 class GlobalFits:
-    """The model of all rows, twice: as it will serve, and fitted on train alone."""
+    """The model of all rows, twice: as it will serve, and fitted on train alone; and whether segments are wanted twice as well."""
 
     model: PackagedModel
     on_train: PackagedModel
     rounds: int
-
-
-def require_segments(use_case: UseCase) -> None:
-    """Refuse what models per segment cannot be had of.
-
-    Raises:
-        ConfigError: The task is not binary, the estimator is of a kind that has none, or a column has personal data.
-    """
-    asked, model = use_case.model.segment_by, use_case.model
-    if asked is None:
-        return
-    if model.task != "binary":
-        raise ConfigError(
-            f"model.segment_by: whether a segment's model is better is judged by its log loss, which {model.task} has not. Take "
-            "segment_by out."
-        )
-    if find_estimator(model.estimator).KIND not in JUDGED:
-        raise ConfigError(
-            f"model.segment_by: models per segment are fitted with lightgbm and with classes of scikit-learn's kind, and "
-            f"{model.estimator} is neither. Take one of those, or take segment_by out."
-        )
-    personal = list_personal_features(use_case)
-    if found := [name for name in asked.columns if name in personal]:
-        raise ConfigError(
-            f"model.segment_by: {', '.join(found)} may hold personal data (pii), and the names of segments are written to "
-            "metrics, MLflow and the card. Derive a column that names nobody, or take another one."
-        )
-
-
-def with_segments(rows: DataFrame, asked: SegmentBy | None) -> DataFrame:
-    """Rows with the columns of segments a second time, as `write_matrix` looks for them.
-
-    Raises:
-        ConfigError: A column is neither text, number nor boolean.
-    """
-    if asked is None:
-        return rows
-    tell_columns(rows, asked)
-    named = {f"{PREFIX}{at}_{name}": F.col(f"`{name}`") for at, name in enumerate(asked.columns)}
-    return rows.withColumns(named)
-
-
-def tell_columns(rows: DataFrame, asked: SegmentBy) -> tuple[SegmentColumn, ...]:
-    """The columns by which segments are told, with their kinds.
-
-    Raises:
-        ConfigError: A column is not there, or is neither text, number nor boolean.
-    """
-    lacking = [name for name in asked.columns if name not in rows.columns]
-    if lacking:
-        raise ConfigError(
-            f"model.segment_by: the training set has no column {', '.join(lacking)}. Make a new version of it."
-        )
-    kinds = {name: find_segment_kind(rows.schema[name].dataType) for name in asked.columns}
-    wrong = [f"{name} is {rows.schema[name].dataType.simpleString()}" for name, kind in kinds.items() if kind is None]
-    if wrong:
-        raise ConfigError(
-            f"model.segment_by: {', '.join(wrong)}; segments are told by texts, numbers, or true and false. Derive such a "
-            "column under dataset.derived."
-        )
-    return tuple(SegmentColumn(name, kind) for name, kind in kinds.items() if kind is not None)
+    with_train: bool = False
 
 
 def fit_family(
     use_case: UseCase, rows: DataFrame, fits: GlobalFits, settings: FitSettings, *, folder: str
+) -> FamilyFit:
+    """The model of all rows with those of its segments, where `segment_by` asks for them; see `fit_levels`.
+
+    Args:
+        use_case: Says by what, and by which rule.
+        rows: The rows of the training set.
+        fits: The model of all rows.
+        settings: With the winner's parameters.
+        folder: Where the encoded rows are.
+    """
+    asked = use_case.model.segment_by
+    if asked is None:
+        return FamilyFit(fits.model, fits.on_train, {})
+    columns = tell_columns(rows, asked)
+    return fit_levels(rows.sparkSession, fits, settings, asked, columns=columns, folder=folder)
+
+
+def fit_levels(
+    spark: SparkSession,
+    fits: GlobalFits,
+    settings: FitSettings,
+    asked: SegmentBy,
+    *,
+    columns: Sequence[SegmentColumn],
+    folder: str,
 ) -> FamilyFit:
     """Fit and judge a model for each segment that has rows enough, and put those that are better beside the model of all rows.
 
@@ -128,19 +92,17 @@ def fit_family(
     no data is read again, and nothing depends on which task a segment was in.
 
     Args:
-        use_case: Says by what, and by which rule.
-        rows: The rows of the training set.
+        spark: Where they are fitted.
         fits: The model of all rows.
         settings: With the winner's parameters.
+        asked: The rule.
+        columns: By which segments are told, first level first.
         folder: Where the encoded rows are.
 
     Raises:
         TrainingError: There are more segments, or larger models, than a version can have; or Spark could not fit them.
     """
-    asked, levels = use_case.model.segment_by, _list_levels(folder)
-    if asked is None:
-        return FamilyFit(fits.model, fits.on_train, {})
-    started = time.monotonic()
+    started, levels = time.monotonic(), _list_levels(folder)
     _require_few(levels, asked)
     stored: dict[str, bytes] = {}
     on_train = {GLOBAL: store_estimator(find_estimator_kind(fits.model.kind), fits.on_train.estimator)}
@@ -149,26 +111,20 @@ def fit_family(
         task = _describe_task(asked, settings, fits.rounds, folder=folder, level=at)
         parents = _find_parents(levels, at, stored)
         wanted = [position for position, count in enumerate(level.fitted) if count >= asked.minimum_rows]
-        judged = judge_level(rows.sparkSession, task, level, wanted, parents=parents, on_train=on_train)
+        judged = judge_level(spark, task, level, wanted, parents=parents, on_train=on_train)
         kept = _choose_segments(judged, asked)
-        with_train = at + 1 < len(levels) or use_case.model.costs is not None
-        for fitted in fit_level(rows.sparkSession, task, level, kept, with_train=with_train):
-            stored[level.names[fitted.position]] = fitted.stored
-            on_train[level.names[fitted.position]] = fitted.on_train or b""
+        for one in fit_level(spark, task, level, kept, with_train=fits.with_train or at + 1 < len(levels)):
+            stored[level.names[one.position]] = one.stored
+            on_train[level.names[one.position]] = one.on_train or b""
         _require_small(stored)
-        chosen = {one.position for one in kept}
-        found += [
-            _describe_segment(level, one, at=at, parent=parents[one.position], is_kept=one.position in chosen)
-            for one in judged
-        ]
+        found += _describe_level(level, judged, at=at, parents=parents, kept=kept)
     seconds = time.monotonic() - started
     log.info("%d of %d segments have a model of their own, after %.1f s", len(stored), len(found), seconds)
-    columns = tell_columns(rows, asked)
     facts = {**asked.model_dump(mode="json"), "levels": _count_levels(levels, found, asked), "found": found}
     del on_train[GLOBAL]
     return FamilyFit(
         replace(fits.model, family=pack_family(columns, stored)),
-        replace(fits.on_train, family=pack_family(columns, on_train if use_case.model.costs else {})),
+        replace(fits.on_train, family=pack_family(columns, on_train if fits.with_train else {})),
         {"segments": facts},
     )
 
@@ -225,15 +181,28 @@ def _find_parents(levels: Sequence[MappedLevel], at: int, kept: Mapping[str, byt
     return [names[parent] if names[parent] in kept else above[parent] for parent in levels[at].parents]
 
 
-def _describe_segment(level: MappedLevel, one: JudgedSegment, *, at: int, parent: str, is_kept: bool) -> dict[str, Any]:
-    rows = int(level.starts[one.position + 1] - level.starts[one.position])
-    fitted = int(level.fitted[one.position])
+def _describe_level(
+    level: MappedLevel,
+    judged: Sequence[JudgedSegment],
+    *,
+    at: int,
+    parents: Sequence[str],
+    kept: Sequence[JudgedSegment],
+) -> list[dict[str, Any]]:
+    chosen = {one.position for one in kept}
+    return [
+        _describe_segment(level, one, is_kept=one.position in chosen)
+        | {"level": at + 1, "parent": parents[one.position]}
+        for one in judged
+    ]
+
+
+def _describe_segment(level: MappedLevel, one: JudgedSegment, *, is_kept: bool) -> dict[str, Any]:
+    rows, fitted = len(level.rows_of(one.position)), int(level.fitted[one.position])
     plain = {key: value for key, value in asdict(one).items() if key != "position"}
     said = one.reason or ("better than its parent's" if is_kept else "not better than its parent's beyond chance")
-    return {
-        "name": level.names[one.position], "level": at + 1, "parent": parent, "kept": is_kept, "rows": fitted,
-        "valid_rows": rows - fitted, **plain, "reason": said,
-    }  # fmt: skip
+    name = level.names[one.position]
+    return {"name": name, "kept": is_kept, "rows": fitted, "valid_rows": rows - fitted, **plain, "reason": said}
 
 
 def _count_levels(

@@ -39,6 +39,7 @@ from sparkml_ops.training.opponent import find_opponent
 from sparkml_ops.training.recipe import list_imputes
 from sparkml_ops.training.requirements import require_task, require_usable
 from sparkml_ops.training.search import drop_refused
+from sparkml_ops.training.segment_figures import list_segments
 from sparkml_ops.training.trial_runs import describe_learned, log_outcome, make_trial_logger
 from sparkml_ops.training.trial_store import TrialStore
 from sparkml_ops.training.trials import Trial
@@ -229,6 +230,7 @@ def _list_metrics(metadata: Mapping[str, Any], version: ModelVersion) -> list[Me
         *list_slices(metadata, version),
         *list_importance(metadata, version),
         *list_diagnosis(metadata, version),
+        *list_segments(metadata, version),
     ]
 
 

@@ -375,6 +375,35 @@ CASES = [
         id="a card with other words",
     ),
     pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  segment_by: 3"},
+        [
+            "65: model.segment_by: found 3; allowed: a column, a list of columns, or {columns: […], minimum_rows: …, minimum_gain: …, confidence: …}"
+        ],
+        id="segments by a number",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  segment_by: {colums: [weekday], minimum_rows: 10, confidence: 1}"},
+        [
+            "65: model.segment_by.columns: missing: entity or feature columns; each divides the segments of those before it",
+            "65: model.segment_by.colums: unknown key; allowed: columns, minimum_rows, minimum_gain, confidence; did you mean 'columns'?",
+            "65: model.segment_by.confidence: found 1; allowed: a number below 1",
+            "65: model.segment_by.minimum_rows: found 10; allowed: a number from 50 up",
+        ],
+        id="segments by no column",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  segment_by: [channel, Channel]"},
+        ["65: model.segment_by: found ['channel', 'Channel']; allowed: each column once"],
+        id="segments by one column twice",
+    ),
+    pytest.param(
+        {"metric: roc_auc": "metric: roc_auc\n  segment_by: [chanel]\n  sample_weight: weekday"},
+        [
+            "65: model.segment_by: 'chanel' is no entity or feature column of the dataset; allowed: order_id, customer_id, channel, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d; did you mean 'channel'?"
+        ],
+        id="segments by a column that is not there",
+    ),
+    pytest.param(
         {"metric: roc_auc": "metric: roc_auc\n  card: to plan the day"},
         ["65: model.card: found 'to plan the day'; allowed: a mapping of keys"],
         id="a card that is one text",

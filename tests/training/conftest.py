@@ -44,9 +44,15 @@ def make_decisions(rows: int = 1500, seed: int = 0) -> pd.DataFrame:
 
 
 def write_training_set(
-    lake: Lake, decisions: pd.DataFrame, version: str = "ts-0123456789ab", *, content: str = "c", definition: str = "{}"
+    lake: Lake,
+    decisions: pd.DataFrame,
+    version: str = "ts-0123456789ab",
+    *,
+    content: str = "c",
+    definition: str = "{}",
+    schema: str = SCHEMA,
 ) -> TrainingSet:
-    rows = lake.spark.createDataFrame(decisions, SCHEMA)
+    rows = lake.spark.createDataFrame(decisions, schema)
     commit = append_once(lake, training_set_table(version), rows, write_id=version)
     counted = {part: int((decisions["split"] == part).sum()) for part in ("train", "valid", "test")}
     positives = {part: int(decisions.loc[decisions["split"] == part, "label"].sum()) for part in counted}
