@@ -91,5 +91,5 @@ def _show(value: float | None, unit: str) -> str:
 
 def _tell_kpi(kpi: Mapping[str, Any]) -> str:
     said = f"{escape_text(kpi['description'])}; " if kpi["description"] else ""
-    per = "all rows" if kpi["per"] == "1" else f"the sum of {quote_code(kpi['per'])}"
-    return f"{said}the sum of {quote_code(kpi['value'])} by {per}"
+    per = "the number of rows" if kpi["per"] == "1" else f"the sum of {quote_code(kpi['per'])}"
+    return f"{said}the sum of {quote_code(kpi['value'])}, divided by {per}"

@@ -46,7 +46,7 @@ def test_the_card_tells_what_is_recorded() -> None:
         "(Shapley values), on 2,000 rows.", "| `orders__amount` | 0.5000 |", "And 2 more.", "- there is little of orders. To try: take more",
         "The champion was version 2 when this one was trained: version 2 was fitted on 40 of the test rows of orders.",
         "| `orders` | lower | 12.5000 (11.0000 to 14.0000) | 13.0000 | \N{EN DASH} |",
-        "- `orders`: what orders cost; the sum of `label * orders` by the sum of `label`",
+        "- `orders`: what orders cost; the sum of `label * orders`, divided by the sum of `label`",
         "| `town=orders` | 900 | 80 | 0.7000 (0.6600 to 0.7400) | -0.1200 (-0.1600 to -0.0800) | 0.000 | worse |\n| `town=Bonn`",
         "On the part test, 3 slices", "**Rows per second and core:** 24,000\n", "**Most memory of a Python worker:** 212 MB",
         "**Measured:** once, on 3,000 rows, 2 tasks at a time; Linux orders",
