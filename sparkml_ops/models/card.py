@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sparkml_ops.models.package import PackagedModel
     from sparkml_ops.models.registry import ModelVersion
 
+_PREDICTS = {"binary": "the probability of ", "regression": "the number "}
 NOT_STATED, NOT_RECORDED = "not stated", "not recorded"
 PURPOSES = {"train": "fitted on", "valid": "tuned on, then fitted on", "test": "judged on"}
 
@@ -28,14 +29,15 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
     """
     facts = model.metadata
     said = facts.get("use_case", {})
+    has_classes = facts.get("task", "binary") == "binary"
     sections = {
         "": _tell_origin(version, facts),
         "Intended use": escape_paragraphs(said.get("intended_use", "")) or NOT_STATED,
         "Limits": f"{escape_paragraphs(said.get('limits', '')) or NOT_STATED}\n\n{tell_known_limits(facts)}",
         "Figures": tell_figures(facts),
         "Calibration": tell_calibration(facts),
-        "Classes": tell_operating_point(facts),
-        "Gain and lift": tell_gain(facts),
+        "Classes": tell_operating_point(facts) if has_classes else "",
+        "Gain and lift": tell_gain(facts) if has_classes else "",
         "What it looks at": tell_importance(facts),
         "What was found about the training": tell_diagnosis(facts),
         "Rows": _tell_rows(facts),
@@ -45,16 +47,16 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "How to make it again": _tell_reproduction(version, facts),
         "Libraries": _tell_pairs(facts.get("libraries"), "library", "version"),
     }
-    parts = [f"## {title}\n\n{text}" if title else text for title, text in sections.items()]
+    parts = [f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text]
     return "\n\n".join([f"# {escape_text(version.name)}, version {version.version}", *parts]) + "\n"
 
 
 def _tell_origin(version: "ModelVersion", facts: Mapping[str, Any]) -> str:
-    said = facts.get("use_case", {})
+    said, task = facts.get("use_case", {}), facts.get("task", "binary")
     lines = {
         "Description": escape_text(said.get("description", "")) or NOT_STATED,
         "Owner": escape_text(said.get("owner", "")) or NOT_STATED,
-        "Predicts": f"the probability of {quote_code(said['label'])}" if said.get("label") else NOT_RECORDED,
+        "Predicts": f"{_PREDICTS[task]}{quote_code(said['label'])}" if said.get("label") else NOT_RECORDED,
         "Trained": f"{_tell_instant(facts.get('trained_at'))}, by the code {_tell_code(version.code_version)}",
         "Registered": f"{version.created_at:%Y-%m-%d %H:%M:%S} UTC, from the MLflow run {_tell_code(version.run_id)}",
         "Configuration": _tell_code(version.config_hash),
@@ -68,13 +70,13 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
     if rows is None:
         return f"Training set {_tell_code(facts.get('training_set_version'))}; nothing more is recorded of it."
     periods, counts, positives = facts.get("period", {}), rows.get("rows", {}), rows.get("positives", {})
+    labels = rows.get("labels", {})
     table = [
         [
             escape_text(part),
             escape_text(PURPOSES.get(part, NONE)),
             f"{count:,}",
-            f"{positives.get(part, 0):,}",
-            f"{positives.get(part, 0) / count:.2%}" if count else NONE,
+            *(_tell_numbers(labels.get(part, {})) if labels else _tell_classes(count, positives.get(part, 0))),
             *(_tell_instant(at) for at in periods.get(part, [None, None])),
         ]
         for part, count in sorted(counts.items(), key=lambda pair: (*PURPOSES, pair[0]).index(pair[0]))
@@ -86,11 +88,21 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
     )
     if not table:
         return head
+    told = ("mean label", "standard deviation", "lowest", "highest") if labels else ("positives", "share")
     columns = make_table(
-        [("part", "left"), ("what for", "left"), ("rows", "right"), ("positives", "right"), ("share", "right"), ("first", "left"), ("last", "left")],
+        [("part", "left"), ("what for", "left"), ("rows", "right"), *((name, "right") for name in told), ("first", "left"), ("last", "left")],
         table,
     )  # fmt: skip
     return f"{head}\n\n{columns}"
+
+
+def _tell_classes(rows: int, positives: int) -> tuple[str, str]:
+    return f"{positives:,}", f"{positives / rows:.2%}" if rows else NONE
+
+
+def _tell_numbers(labels: Mapping[str, float]) -> list[str]:
+    """Mean, standard deviation and ends of the labels of a part."""
+    return [f"{labels[name]:.6g}" if name in labels else NONE for name in ("mean", "stddev", "lowest", "highest")]
 
 
 def _tell_features(model: "PackagedModel") -> str:
