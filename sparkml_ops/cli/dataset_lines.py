@@ -31,7 +31,6 @@ def describe_left_out(training_set: "TrainingSet") -> str:
 def describe_version(made: "TrainingSet") -> list[str]:
     """What a version was made of, and what came out."""
     inputs = [f"  {table}@v{version}" for table, version in sorted(made.inputs.items())]
-    parts = [(part, made.rows[part], made.positives.get(part, 0)) for part in made.rows]
     dataset = json.loads(made.definition)["dataset"]
     matured = made.labels_until or made.as_of
     return [
@@ -41,11 +40,21 @@ def describe_version(made: "TrainingSet") -> list[str]:
         f"definition hash {made.definition_hash}; split: {json.dumps(dataset['split'])}",
         f"label: {json.dumps(dataset['label'])}",
         f"labels as of {format_value(made.as_of)}, mature when settled by {format_value(matured)} (UTC)",
-        *format_table(("part", "rows", "positives"), parts),
+        *describe_parts(made),
         describe_left_out(made),
         "inputs:",
         *inputs,
     ]
+
+
+def describe_parts(made: "TrainingSet") -> list[str]:
+    """Rows and labels of each part, as a table."""
+    if made.labels:
+        figures = ("mean", "stddev", "lowest", "highest")
+        rows = [(part, made.rows[part], *(made.labels[part][name] for name in figures)) for part in made.labels]
+        return format_table(("part", "rows", "mean label", "deviation", "lowest", "highest"), rows)
+    counts = [(part, made.rows[part], made.positives.get(part, 0)) for part in made.rows]
+    return format_table(("part", "rows", "positives"), counts)
 
 
 def describe_diff(found: "TrainingSetDiff") -> list[str]:
@@ -71,8 +80,12 @@ def describe_diff(found: "TrainingSetDiff") -> list[str]:
         *(f"  ~ {name} {old} -> {new}" for name, (old, new) in found.columns_retyped.items()),
     ]
     lines += ["", "columns:", *columns_changed] if columns_changed else []
-    parts = [(part, *found.rows[part], *found.positives.get(part, (0, 0))) for part in found.rows]
-    lines += ["", *format_table(("part", "rows old", "rows new", "positives old", "positives new"), parts)]
+    # Labels that are numbers have no positives on either side.
+    pairs = [found.rows, *([found.positives] if found.positives else [])]
+    parts = [(part, *(count for pair in pairs for count in pair.get(part, (0, 0)))) for part in found.rows]
+    names = ("rows", "positives")[: len(pairs)]
+    head = ("part", *(f"{name} {side}" for name in names for side in ("old", "new")))
+    lines += ["", *format_table(head, parts)]
     return [*lines, "", *_describe_rows(found.difference)]
 
 

@@ -45,7 +45,7 @@ def list_versions(context: typer.Context, use_case: UseCaseName, *, as_json: Jso
             one.version,
             one.created_at,
             *(one.rows.get(part, 0) for part in ("train", "valid", "test")),
-            sum(one.positives.values()),
+            sum(one.positives.values()) if one.positives else None,
             f"{one.immature_share:.1%}",
             sum(one.left_out.values()),
             one.definition_hash,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sparkml_ops.cli.dataset_lines import describe_left_out
+from sparkml_ops.cli.dataset_lines import describe_left_out, describe_parts
 from sparkml_ops.cli.diagnosis_lines import describe_findings
 from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
 from sparkml_ops.cli.output import format_table, format_value, print_result, to_plain
@@ -23,12 +23,11 @@ def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None,
     from sparkml_ops.features import create_training_set
 
     result = create_training_set(loaded, lake, run_id=run_id)
-    rows = [(part, result.rows[part], result.positives.get(part, 0)) for part in result.rows]
     lines = [f"training set {result.version} ({result.status}), {len(result.feature_columns)} feature columns"]
     return print_result(
         {**to_plain(result), "immature_share": round(result.immature_share, 6)},
         as_json=as_json,
-        lines=lambda: [*lines, *format_table(("part", "rows", "positives"), rows), describe_left_out(result)],
+        lines=lambda: [*lines, *describe_parts(result), describe_left_out(result)],
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sparkml_ops.models.package import PackagedModel
     from sparkml_ops.models.registry import ModelVersion
 
+_PREDICTS = {"binary": "the probability of ", "regression": "the number "}
 NOT_STATED, NOT_RECORDED = "not stated", "not recorded"
 PURPOSES = {"train": "fitted on", "valid": "tuned on, then fitted on", "test": "judged on"}
 
@@ -30,16 +31,17 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
     """
     facts = model.metadata
     said = facts.get("use_case", {})
+    has_classes = facts.get("task", "binary") == "binary"
     sections = {
         "": _tell_origin(version, facts),
         "Intended use": escape_paragraphs(said.get("intended_use", "")) or NOT_STATED,
         "Limits": f"{escape_paragraphs(said.get('limits', '')) or NOT_STATED}\n\n{tell_known_limits(facts)}",
         "Figures": tell_figures(facts) + tell_champion(facts),
-        **({"Segments": told} if (told := tell_segments(facts)) else {}),
+        "Segments": tell_segments(facts),
         "Business figures": tell_kpis(facts),
         "Calibration": tell_calibration(facts),
-        "Classes": tell_operating_point(facts),
-        "Gain and lift": tell_gain(facts),
+        "Classes": tell_operating_point(facts) if has_classes else "",
+        "Gain and lift": tell_gain(facts) if has_classes else "",
         "Slices": tell_slices(facts),
         "What it looks at": tell_importance(facts),
         "What was found about the training": tell_diagnosis(facts),
@@ -51,16 +53,16 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "Scoring": tell_scoring(facts),
         "Libraries": _tell_pairs(facts.get("libraries"), "library", "version"),
     }
-    parts = [f"## {title}\n\n{text}" if title else text for title, text in sections.items()]
+    parts = [f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text]
     return "\n\n".join([f"# {escape_text(version.name)}, version {version.version}", *parts]) + "\n"
 
 
 def _tell_origin(version: "ModelVersion", facts: Mapping[str, Any]) -> str:
-    said = facts.get("use_case", {})
+    said, task = facts.get("use_case", {}), facts.get("task", "binary")
     lines = {
         "Description": escape_text(said.get("description", "")) or NOT_STATED,
         "Owner": escape_text(said.get("owner", "")) or NOT_STATED,
-        "Predicts": f"the probability of {quote_code(said['label'])}" if said.get("label") else NOT_RECORDED,
+        "Predicts": f"{_PREDICTS[task]}{quote_code(said['label'])}" if said.get("label") else NOT_RECORDED,
         "Trained": f"{_tell_instant(facts.get('trained_at'))}, by the code {_tell_code(version.code_version)}",
         "Registered": f"{version.created_at:%Y-%m-%d %H:%M:%S} UTC, from the MLflow run {_tell_code(version.run_id)}",
         "Configuration": _tell_code(version.config_hash),
@@ -74,13 +76,13 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
     if rows is None:
         return f"Training set {_tell_code(facts.get('training_set_version'))}; nothing more is recorded of it."
     periods, counts, positives = facts.get("period", {}), rows.get("rows", {}), rows.get("positives", {})
+    labels = rows.get("labels", {})
     table = [
         [
             escape_text(part),
             escape_text(PURPOSES.get(part, NONE)),
             f"{count:,}",
-            f"{positives.get(part, 0):,}",
-            f"{positives.get(part, 0) / count:.2%}" if count else NONE,
+            *(_tell_numbers(labels.get(part, {})) if labels else _tell_classes(count, positives.get(part, 0))),
             *(_tell_instant(at) for at in periods.get(part, [None, None])),
         ]
         for part, count in sorted(counts.items(), key=lambda pair: (*PURPOSES, pair[0]).index(pair[0]))
@@ -92,11 +94,21 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
     )
     if not table:
         return head
+    told = ("mean label", "standard deviation", "lowest", "highest") if labels else ("positives", "share")
     columns = make_table(
-        [("part", "left"), ("what for", "left"), ("rows", "right"), ("positives", "right"), ("share", "right"), ("first", "left"), ("last", "left")],
+        [("part", "left"), ("what for", "left"), ("rows", "right"), *((name, "right") for name in told), ("first", "left"), ("last", "left")],
         table,
     )  # fmt: skip
     return f"{head}\n\n{columns}"
+
+
+def _tell_classes(rows: int, positives: int) -> tuple[str, str]:
+    return f"{positives:,}", f"{positives / rows:.2%}" if rows else NONE
+
+
+def _tell_numbers(labels: Mapping[str, float]) -> list[str]:
+    """Mean, standard deviation and ends of the labels of a part."""
+    return [f"{labels[name]:.6g}" if name in labels else NONE for name in ("mean", "stddev", "lowest", "highest")]
 
 
 def _tell_features(model: "PackagedModel") -> str:

@@ -9,8 +9,8 @@ from sparkml_ops.models.operating_point import OUTCOMES
 
 _SHOWN_COLUMNS = 10
 _METHODS = {
-    "shap": "Mean size of what each column adds to the log odds (Shapley values)",
-    "linear": "Mean size of what each column adds to the log odds",
+    "shap": "Mean size of what each column adds to {} (Shapley values)",
+    "linear": "Mean size of what each column adds to {}",
     "permutation": "What the metric loses when the column is shuffled",
 }
 
@@ -67,7 +67,8 @@ def tell_importance(facts: Mapping[str, Any]) -> str:
     )
     more = len(explanation["features"]) - len(shown)
     rest = f"\n\nAnd {more} more." if more else ""
-    return f"{_METHODS[explanation['method']]}, on {explanation['rows']:,} rows.\n\n{table}{rest}"
+    unit = "the log odds" if facts.get("task", "binary") == "binary" else "the prediction, in its unit"
+    return f"{_METHODS[explanation['method']].format(unit)}, on {explanation['rows']:,} rows.\n\n{table}{rest}"
 
 
 def tell_diagnosis(facts: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ def tell_figures(facts: Mapping[str, Any]) -> str:
         [quote_cell(metric), *(show_figure(of_one.get(metric)) for of_one in figures.values())] for metric in metrics
     ]
     columns = make_table([("metric", "left"), *((escape_text(name), "right") for name in figures)], rows)
-    return f"On {_count(judged, 'rows')} of the part test, with {_count(judged, 'positives')}, of {_count(judged, 'days')}. In brackets intervals of 95 %, by whole days.\n\n{columns}"
+    return f"On {_count(judged, 'rows')} of the part test, with {_tell_labels(facts)}, of {_count(judged, 'days')}. In brackets intervals of 95 %, by whole days.\n\n{columns}"
 
 
 def tell_calibration(facts: Mapping[str, Any]) -> str:
@@ -32,7 +32,7 @@ def tell_calibration(facts: Mapping[str, Any]) -> str:
         for at, group in enumerate(groups, start=1)
     ]
     return make_table(
-        [("group", "right"), ("rows", "right"), ("mean prediction", "right"), ("share of positives", "right")], rows
+        [("group", "right"), ("rows", "right"), ("mean prediction", "right"), (_name_observed(facts), "right")], rows
     )
 
 
@@ -52,7 +52,8 @@ def _find_limits(facts: Mapping[str, Any]) -> Iterator[str]:
         metric = facts.get("metric", "")
         candidate, baseline = (figures.get(one, {}).get(metric) for one in ("candidate", name))
         if candidate and baseline and not _is_better(metric, candidate["value"], baseline["value"]):
-            yield f"By {quote_code(metric)} it is no better than {words}."
+            base = "the mean of the labels" if name == "trivial" and facts.get("task") == "regression" else words
+            yield f"By {quote_code(metric)} it is no better than {base}."
     if search.get("failed"):
         yield f"{search['failed']} of {search['trials']} trials failed."
     if search.get("trials", 0) < search.get("max_trials", 0):
@@ -61,6 +62,18 @@ def _find_limits(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"Columns of the training set that are no part of it: {len(facts['left_out'])}; see below."
     if facts.get("class_weight"):
         yield "Classes were weighed, so that its answers are no shares of positives to expect; see the calibration."
+
+
+def _tell_labels(facts: Mapping[str, Any]) -> str:
+    judged = facts.get("judged_on", {})
+    if "label_mean" not in judged:
+        return _count(judged, "positives")
+    zeros = f"; {judged['label_zero']:,} of them are 0, of which `mape` says nothing" if judged["label_zero"] else ""
+    return f"labels of {judged['label_mean']:.6g} on average and a standard deviation of {judged['label_stddev']:.6g}{zeros}"
+
+
+def _name_observed(facts: Mapping[str, Any]) -> str:
+    return "share of positives" if facts.get("task", "binary") == "binary" else "mean label"
 
 
 def _is_better(metric: str, candidate: float | None, baseline: float | None) -> bool:

@@ -3,7 +3,7 @@
 Contributions are those of `find_contributions`: for trees exact Shapley values (Lundberg et al. 2020, "From local explanations to
 global understanding with explainable AI for trees", where the mean of their sizes is called global importance). Of a linear model
 the contribution is the coefficient times (prepared value - its mean), which is its exact Shapley value where columns are taken
-as independent (Štrumbelj and Kononenko 2014). Both are on the scale of the log odds.
+as independent (Štrumbelj and Kononenko 2014). Both are on the scale of the log odds, or of a regression in the unit of the label.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ class DependenceGroup:
         level: The level.
         rows: How many rows.
         mean_value: The mean of a range's values.
-        mean_contribution: What the column adds to the log odds here, on average.
+        mean_contribution: What the column adds to the log odds, or to the number, here on average.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class DependenceGroup:
 
 @dataclass(frozen=True)
 class ColumnExplanation:
-    """One feature column: the mean size of its contributions to the log odds, and its groups; none where they are withheld."""
+    """One feature column: the mean size of its contributions to the log odds or the number, and its groups; none where they are withheld."""
 
     name: str
     importance: float

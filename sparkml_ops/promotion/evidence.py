@@ -1,7 +1,7 @@
 """The candidate and the champion on the same rows that neither was tuned on."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,20 @@ def gather_evidence(
         )
     finally:
         scored.unpersist()
+
+
+def find_obstacle(
+    candidate: "PackagedModel", opponent: "PackagedModel | None", *, columns: Sequence[str], champion: int | None
+) -> str | None:
+    """Why the champion cannot be asked on the candidate's rows; None where it can, or there is none."""
+    if opponent is None:
+        return None
+    if opponent.task != candidate.task:
+        return f"version {champion} is a {opponent.task} model, and the candidate a {candidate.task} model"
+    lacking = sorted(set(opponent.feature_columns) - set(columns))
+    if lacking:
+        return f"version {champion} needs columns that the training set has not: {', '.join(lacking[:5])}"
+    return None
 
 
 def measure_speed(rows: "DataFrame", model: "PackagedModel") -> float:

@@ -1,7 +1,6 @@
 """Candidate against champion -> a decision with reasons, and the aliases that follow from it."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +11,6 @@ from sparkml_ops.lake import Lake, Metric, StepRecord, new_run_id, record_metric
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
     ModelVersion,
-    PackagedModel,
     Tracking,
     delete_alias,
     find_task,
@@ -23,7 +21,7 @@ from sparkml_ops.models import (
     set_alias,
 )
 from sparkml_ops.promotion.decisions import Decision, DecisionKind, last_switch, make_decision, record_decision
-from sparkml_ops.promotion.evidence import CANDIDATE, CHAMPION, TRIVIAL, Evidence, gather_evidence
+from sparkml_ops.promotion.evidence import CANDIDATE, CHAMPION, TRIVIAL, Evidence, find_obstacle, gather_evidence
 from sparkml_ops.promotion.gates import (
     GateResult,
     judge_baseline,
@@ -155,7 +153,7 @@ def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepR
             f"{use_case.model.task}. `sparkml-ops train {use_case.name}` makes a version of that task."
         )
     number = champion.version if champion else None
-    obstacle = _find_obstacle(packaged, opponent, columns=rows.columns, champion=number)
+    obstacle = find_obstacle(packaged, opponent, columns=rows.columns, champion=number)
     evidence = gather_evidence(rows, use_case, candidate=packaged, champion=None if obstacle else opponent)
     gates = _judge(use_case, evidence, champion=number, obstacle=obstacle)
     kind, reason = _conclude(use_case, gates)
@@ -171,20 +169,6 @@ def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepR
         evidence=evidence.figures(),
         origin=(candidate.training_set_version, run_id),
     )
-
-
-def _find_obstacle(
-    candidate: PackagedModel, opponent: PackagedModel | None, *, columns: Sequence[str], champion: int | None
-) -> str | None:
-    """Why the champion cannot be asked on the candidate's rows; None where it can, or there is none."""
-    if opponent is None:
-        return None
-    if opponent.task != candidate.task:
-        return f"version {champion} is a {opponent.task} model, and the candidate a {candidate.task} model"
-    lacking = sorted(set(opponent.feature_columns) - set(columns))
-    if lacking:
-        return f"version {champion} needs columns that the training set has not: {', '.join(lacking[:5])}"
-    return None
 
 
 def _judge(use_case: "UseCase", evidence: Evidence, *, champion: int | None, obstacle: str | None) -> list[GateResult]:

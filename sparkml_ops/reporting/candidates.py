@@ -93,6 +93,7 @@ def list_slices(metrics: Sequence[RecordedMetric], version: int | None) -> list[
 def read_card(version: int, metadata: Mapping[str, Any]) -> ModelCard:
     """What the page shows of a package's metadata; what is not there is left empty."""
     judged, reference = metadata.get("judged_on", {}), metadata.get("reference", {}).get(PREDICTION)
+    span = _find_span(metadata, (reference or {}).get("edges") or ())
     weights = sorted(dict(metadata.get("column_weights") or {}).items(), key=lambda pair: -abs(pair[1]))
     return ModelCard(
         version=version,
@@ -107,12 +108,20 @@ def read_card(version: int, metadata: Mapping[str, Any]) -> ModelCard:
             for group in metadata.get("calibration", ())
         ),
         weights=tuple((name, float(weight)) for name, weight in weights[:MAX_WEIGHTS] if weight),
-        reference_shares=spread_counts(reference["edges"] or (), reference["counts"]) if reference else (),
+        reference_shares=spread_counts(reference["edges"] or (), reference["counts"], span=span) if reference else (),
+        span=span,
         importance=read_importance(metadata),
         diagnosis=read_diagnosis(metadata),
         importance_method=(metadata.get("explanation") or {}).get("method"),
         importance_rows=(metadata.get("explanation") or {}).get("rows"),
     )
+
+
+def _find_span(metadata: Mapping[str, Any], edges: Sequence[float]) -> tuple[float, float]:
+    """From 0 to 1 for probabilities; of a regression from the lowest to the highest prediction of the test rows."""
+    if metadata.get("task", "binary") == "binary":
+        return 0.0, 1.0
+    return (edges[0], edges[-1]) if edges and edges[0] < edges[-1] else (0.0, 1.0)
 
 
 def _show_param(value: Any) -> str:

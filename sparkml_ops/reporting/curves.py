@@ -1,6 +1,6 @@
 """Plots over two axes as SVG: calibration, distribution, days. Numbers in, markup out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
 from markupsafe import Markup
@@ -19,44 +19,59 @@ from sparkml_ops.reporting.axes import (
     write_ticks_left,
 )
 from sparkml_ops.reporting.facts import CalibrationPoint, DayFacts
-from sparkml_ops.reporting.formats import format_share
+from sparkml_ops.reporting.formats import format_figure, format_share
 
 _LEFT, _RIGHT = 44, WIDTH - 8
 _PLOT_HEIGHT = 210
 _TOP = 12
 
 
-def draw_calibration(name: str, points: Sequence[CalibrationPoint], *, title: str) -> Markup:
-    """Mean prediction against the share of positives; a calibrated model keeps to the diagonal."""
-    high = min(max([max(p.predicted, p.observed) for p in points] + [0.05]) * 1.08, 1.0)
-    across, up = Scale(0, high, _LEFT, _RIGHT), Scale(0, high, _PLOT_HEIGHT, _TOP)
-    ticks = list_ticks(0, high, most=6)
-    told = [
-        f"predicted {format_share(p.predicted)}, observed {format_share(p.observed)}, {p.rows:,} rows" for p in points
-    ]
+def draw_calibration(name: str, points: Sequence[CalibrationPoint], *, title: str, is_share: bool = True) -> Markup:
+    """Mean prediction against the share of positives, or the mean label; a calibrated model keeps to the diagonal."""
+    show = format_share if is_share else format_figure
+    low, high = _find_ends(points, is_share=is_share)
+    across, up = Scale(low, high, _LEFT, _RIGHT), Scale(low, high, _PLOT_HEIGHT, _TOP)
+    ticks = list_ticks(low, high, most=6)
+    told = [f"predicted {show(p.predicted)}, observed {show(p.observed)}, {p.rows:,} rows" for p in points]
     parts = [
         *write_ticks_below(across, ticks, top=_TOP, bottom=_PLOT_HEIGHT),
         *write_ticks_left(up, ticks, left=_LEFT, right=_RIGHT),
-        write_line((across(0), up(0)), (across(high), up(high)), style="ideal"),
+        write_line((across(low), up(low)), (across(high), up(high)), style="ideal"),
         write_path([(across(p.predicted), up(p.observed)) for p in points], style="line main"),
         *(
             write_dot(across(p.predicted), up(p.observed), style="dot main", told=t)
             for p, t in zip(points, told, strict=True)
         ),
         write_text((_LEFT + _RIGHT) / 2, _PLOT_HEIGHT + 32, "mean prediction", style="tick", anchor="middle"),
-        write_text(_LEFT + 6, _TOP + 10, "share of positives", style="tick"),
+        write_text(_LEFT + 6, _TOP + 10, "share of positives" if is_share else "mean label", style="tick"),
     ]
     return write_frame(name, title=title, description="; ".join(told), height=_PLOT_HEIGHT + 38, parts=parts)
 
 
-def draw_shares(name: str, shares: Sequence[float], *, reference: Sequence[float] = (), title: str) -> Markup:
-    """Bars of equal bins from 0 to 1, and the reference as a dashed outline over them."""
+def _find_ends(points: Sequence[CalibrationPoint], *, is_share: bool) -> tuple[float, float]:
+    values = [value for point in points for value in (point.predicted, point.observed)]
+    if is_share:
+        return 0.0, min(max([*values, 0.05]) * 1.08, 1.0)
+    margin = (max(values) - min(values)) * 0.05 or 1.0
+    return min(values) - margin, max(values) + margin
+
+
+def draw_shares(
+    name: str,
+    shares: Sequence[float],
+    *,
+    reference: Sequence[float] = (),
+    title: str,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> Markup:
+    """Bars of equal bins between two numbers, and the reference as a dashed outline over them."""
     high = max([*shares, *reference, 1e-9]) * 1.08
-    across, up = Scale(0, 1, _LEFT, _RIGHT), Scale(0, high, _PLOT_HEIGHT, _TOP)
-    bins = len(shares)
+    across, up = Scale(*span, _LEFT, _RIGHT), Scale(0, high, _PLOT_HEIGHT, _TOP)
+    bins, step = len(shares), (span[1] - span[0]) / len(shares)
     width = (_RIGHT - _LEFT) / bins
     told = [
-        f"{index / bins:.2f} to {(index + 1) / bins:.2f}: {format_share(share)}" for index, share in enumerate(shares)
+        f"{span[0] + index * step:.2f} to {span[0] + (index + 1) * step:.2f}: {format_share(share)}"
+        for index, share in enumerate(shares)
     ]
     parts = [
         *write_ticks_left(up, list_ticks(0, high), left=_LEFT, right=_RIGHT, percent=True),
@@ -71,7 +86,7 @@ def draw_shares(name: str, shares: Sequence[float], *, reference: Sequence[float
             )
             for index, share in enumerate(shares)
         ),
-        *write_ticks_below(across, list_ticks(0, 1, most=6), top=_PLOT_HEIGHT, bottom=_PLOT_HEIGHT),
+        *write_ticks_below(across, list_ticks(*span, most=6), top=_PLOT_HEIGHT, bottom=_PLOT_HEIGHT),
         write_text((_LEFT + _RIGHT) / 2, _PLOT_HEIGHT + 32, "prediction", style="tick", anchor="middle"),
     ]
     if reference:
@@ -80,18 +95,20 @@ def draw_shares(name: str, shares: Sequence[float], *, reference: Sequence[float
     return write_frame(name, title=title, description="; ".join(told), height=_PLOT_HEIGHT + 38, parts=parts)
 
 
-def draw_days(name: str, days: Sequence[DayFacts], *, title: str) -> Markup:
-    """Mean prediction of each day, and the share of positives where it is known."""
+def draw_days(name: str, days: Sequence[DayFacts], *, title: str, is_share: bool = True) -> Markup:
+    """Mean prediction of each day, and the share of positives, or the mean label, where it is known."""
     known = [day for day in days if day.observed is not None]
-    high = max([day.predicted for day in days] + [day.observed or 0 for day in known] + [1e-9]) * 1.12
+    values = [day.predicted for day in days] + [day.observed or 0 for day in known]
+    low, high = min([*values, 0.0]) * 1.12, max([*values, 1e-9]) * 1.12
     at = [float(date.fromisoformat(day.day).toordinal()) for day in days]
-    across, up = Scale(at[0], max(at[-1], at[0] + 1), _LEFT + 6, _RIGHT - 6), Scale(0, high, _PLOT_HEIGHT, _TOP)
+    across, up = Scale(at[0], max(at[-1], at[0] + 1), _LEFT + 6, _RIGHT - 6), Scale(low, high, _PLOT_HEIGHT, _TOP)
     predicted = [(across(x), up(day.predicted)) for x, day in zip(at, days, strict=True)]
     observed = [(across(x), up(day.observed)) for x, day in zip(at, days, strict=True) if day.observed is not None]
-    told = [_tell_day(day) for day in days]
+    show = format_share if is_share else format_figure
+    told = [_tell_day(day, show) for day in days]
     ends = {0: "start", len(days) - 1: "end" if len(days) > 1 else "start"}
     parts = [
-        *write_ticks_left(up, list_ticks(0, high), left=_LEFT, right=_RIGHT, percent=True),
+        *write_ticks_left(up, list_ticks(low, high), left=_LEFT, right=_RIGHT, percent=is_share),
         *(
             write_text(across(at[i]), _PLOT_HEIGHT + 16, days[i].day, style="tick", anchor=anchor)
             for i, anchor in ends.items()
@@ -100,13 +117,13 @@ def draw_days(name: str, days: Sequence[DayFacts], *, title: str) -> Markup:
         write_path(predicted, style="line main"),
         *(write_dot(x, y, style="dot main", told=told[i], radius=2.6) for i, (x, y) in enumerate(predicted)),
         *(
-            write_dot(x, y, style="dot other", told=_tell_day(known[i]), radius=2.6)
+            write_dot(x, y, style="dot other", told=_tell_day(known[i], show), radius=2.6)
             for i, (x, y) in enumerate(observed)
         ),
     ]
     return write_frame(name, title=title, description="; ".join(told), height=_PLOT_HEIGHT + 24, parts=parts)
 
 
-def _tell_day(day: DayFacts) -> str:
-    observed = "" if day.observed is None else f", observed {format_share(day.observed)}"
-    return f"{day.day}: predicted {format_share(day.predicted)}{observed}, {day.rows:,} rows"
+def _tell_day(day: DayFacts, show: Callable[[float], str]) -> str:
+    observed = "" if day.observed is None else f", observed {show(day.observed)}"
+    return f"{day.day}: predicted {show(day.predicted)}{observed}, {day.rows:,} rows"

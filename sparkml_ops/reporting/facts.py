@@ -8,7 +8,9 @@ from sparkml_ops.catalog import CatalogEntry
 from sparkml_ops.lake import Metric
 from sparkml_ops.reporting.insight import ColumnImportance, DiagnosisFacts
 
-CHAMPION, PREDICTION, HEADLINE_METRIC = "champion", "prediction", "roc_auc"
+CHAMPION, PREDICTION = "champion", "prediction"
+COMPARED_METRICS = {"binary": ("roc_auc", "pr_auc"), "regression": ("rmse", "r2")}
+"""What the page compares models by, by task; the first is the headline."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class ViolationFacts:
 
 @dataclass(frozen=True)
 class TrainingSetFacts:
-    """The newest training set; rows and positives by part."""
+    """The newest training set; rows and positives by part, or of a regression mean and other figures of the labels."""
 
     version: str
     table: str
@@ -65,6 +67,7 @@ class TrainingSetFacts:
     positives: Mapping[str, int]
     left_out: Mapping[str, int]
     features: int
+    labels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class CalibrationPoint:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the packaged model says of itself; empty where it does not say."""
+    """What the packaged model says of itself; empty where it does not say. `span`: between which predictions shares are told."""
 
     version: int
     training_set: str | None = None
@@ -90,6 +93,7 @@ class ModelCard:
     calibration: tuple[CalibrationPoint, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
     reference_shares: tuple[float, ...] = ()
+    span: tuple[float, float] = (0.0, 1.0)
     importance: tuple[ColumnImportance, ...] = ()
     importance_method: str | None = None
     importance_rows: int | None = None
@@ -162,7 +166,7 @@ class BatchFacts:
     role: str
     status: str
     rows: int
-    positives: int
+    positives: int | None
     mean_prediction: float | None
     scored_at: datetime
     published_at: datetime | None
@@ -235,6 +239,7 @@ class Facts:
     environment: str
     written_at: datetime
     run_id: str | None
+    task: str = "binary"
     sources: tuple[SourceFacts, ...] = ()
     violations: tuple[ViolationFacts, ...] = ()
     training_set: TrainingSetFacts | None = None
@@ -246,3 +251,13 @@ class Facts:
     newest_steps: tuple[StepFacts, ...] = ()
     recent_steps: tuple[StepFacts, ...] = ()
     tables: tuple[CatalogEntry, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The metric that is told first."""
+        return COMPARED_METRICS[self.task][0]
+
+    @property
+    def is_share(self) -> bool:
+        """Whether predictions are probabilities, and what comes of them shares."""
+        return self.task == "binary"

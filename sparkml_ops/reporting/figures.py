@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sparkml_ops.lake import Metric
+from sparkml_ops.models import HIGHER_IS_BETTER
 from sparkml_ops.reporting.curves import draw_calibration, draw_days, draw_shares
-from sparkml_ops.reporting.facts import CHAMPION, HEADLINE_METRIC, Facts
+from sparkml_ops.reporting.facts import CHAMPION, COMPARED_METRICS, Facts
 from sparkml_ops.reporting.formats import format_share
 from sparkml_ops.reporting.plots import CUT_AT_LIMITS, Mark, draw_bars, draw_intervals
 
@@ -17,8 +18,12 @@ METRIC_NAMES = {
     "log_loss": "log loss",
     "brier": "Brier score",
     "ece": "calibration error",
+    "rmse": "RMSE",
+    "mae": "mean absolute error",
+    "r2": "R²",
+    "bias": "mean error",
+    "mape": "mean error in shares of the label",
 }
-COMPARED_METRICS = ("roc_auc", "pr_auc")
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class PagePlot:
 def draw_page_plots(facts: Facts) -> dict[str, PagePlot]:
     """All plots by name."""
     return {
-        **{name: _plot_comparison(facts, name) for name in COMPARED_METRICS},
+        **{name: _plot_comparison(facts, name) for name in COMPARED_METRICS[facts.task]},
         "calibration": _plot_calibration(facts),
         "weights": _plot_weights(facts),
         "same_rows": _plot_same_rows(facts),
@@ -71,7 +76,8 @@ def _plot_comparison(facts: Facts, metric: str) -> PagePlot:
         marks.insert(1, _to_mark(newest, f"version {model.newest} (newest)", is_main=False))
     if not marks:
         return PagePlot(title, None, "Not recorded.")
-    note = "Dot: the figure. Line: its 95 % interval, over whole days. More is better; the axis does not start at zero."
+    note = "Dot: the figure. Line: its 95 % interval, over whole days. {} is better; the axis does not start at zero."
+    note = note.format("More" if metric in HIGHER_IS_BETTER else "Less")
     if model.newest != model.shown:
         note += " Each version on the test rows of its own training set."
     return PagePlot(title, draw_intervals(f"plot-{metric}", marks, title=title), note)
@@ -83,7 +89,9 @@ def _plot_calibration(facts: Facts) -> PagePlot:
         return PagePlot(title, None, "Not recorded.")
     note = f"Tenths of {card.judged_rows or 0:,} test rows by prediction. On the diagonal, what is predicted is what happens."
     keys = (("main", f"version {card.version}"), ("ideal", "perfectly calibrated"))
-    return PagePlot(title, draw_calibration("plot-calibration", card.calibration, title=title), note, keys)
+    return PagePlot(
+        title, draw_calibration("plot-calibration", card.calibration, title=title, is_share=facts.is_share), note, keys
+    )
 
 
 def _plot_weights(facts: Facts) -> PagePlot:
@@ -97,7 +105,7 @@ def _plot_weights(facts: Facts) -> PagePlot:
 
 def _plot_same_rows(facts: Facts) -> PagePlot:
     """The last decision's evidence: candidate and champion on the very same rows."""
-    title = "Candidate against champion, ROC AUC on the same rows"
+    title = f"Candidate against champion, {METRIC_NAMES[facts.headline]} on the same rows"
     last = facts.decisions[0] if facts.decisions else None
     if last is None or CHAMPION not in last.evidence:
         return PagePlot(title, None, "There was no champion to compare with.")
@@ -108,7 +116,7 @@ def _plot_same_rows(facts: Facts) -> PagePlot:
     marks = [
         Mark(label, figure[0], figure[1], figure[2], is_main=who == "candidate")
         for who, label in (*labels.items(), ("trivial", "trivial model"))
-        if len(figure := last.evidence.get(who, {}).get(HEADLINE_METRIC, ())) == 3 and figure[0] is not None  # noqa: PLR2004
+        if len(figure := last.evidence.get(who, {}).get(facts.headline, ())) == 3 and figure[0] is not None  # noqa: PLR2004
     ]
     if not marks:
         return PagePlot(title, None, "Not recorded.")
@@ -129,7 +137,11 @@ def _plot_shares(facts: Facts) -> PagePlot:
     )
     note = "Share of the rows by prediction. The dashed line is drawn from tenths of the test rows, each spread evenly."
     note = note if reference else "Share of the rows by prediction. A reference is not recorded."
-    return PagePlot(title, draw_shares("plot-shares", scoring.shares, reference=reference, title=title), note, keys)
+    span = card.span if card is not None else (0.0, 1.0)
+    if not facts.is_share:
+        note += " What lies beyond the ends is in the first and the last bar."
+    drawing = draw_shares("plot-shares", scoring.shares, reference=reference, title=title, span=span)
+    return PagePlot(title, drawing, note, keys)
 
 
 def _plot_days(facts: Facts) -> PagePlot:
@@ -137,10 +149,13 @@ def _plot_days(facts: Facts) -> PagePlot:
     if scoring.published is None or not scoring.days:
         return PagePlot(title, None, "No batch is published.")
     is_observed = any(day.observed is not None for day in scoring.days)
-    keys = (("main", "mean prediction"), *((("other", "share of positives observed"),) if is_observed else ()))
+    keys = (
+        ("main", "mean prediction"),
+        *((("other", "share of positives observed" if facts.is_share else "mean label"),) if is_observed else ()),
+    )
     note = f"Days (UTC) of batch {scoring.published.batch_id}."
-    note += "" if is_observed else " Observed shares are not recorded."
-    return PagePlot(title, draw_days("plot-days", scoring.days, title=title), note, keys)
+    note += "" if is_observed else f" {'Observed shares' if facts.is_share else 'Labels of days'} are not recorded."
+    return PagePlot(title, draw_days("plot-days", scoring.days, title=title, is_share=facts.is_share), note, keys)
 
 
 def _plot_drift(facts: Facts) -> PagePlot:
@@ -158,7 +173,7 @@ def _plot_drift(facts: Facts) -> PagePlot:
 
 
 def _plot_history(facts: Facts) -> PagePlot:
-    title, history = "ROC AUC of published batches, on their labels", facts.monitoring.history
+    title, history = f"{METRIC_NAMES[facts.headline]} of published batches, on their labels", facts.monitoring.history
     if not history:
         return PagePlot(title, None, "No labels are known yet.")
     marks = [

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparkml_ops.reporting.dependence import MAX_LEVELS, draw_dependence
-from sparkml_ops.reporting.facts import Facts, ModelCard
+from sparkml_ops.reporting.facts import Facts
 from sparkml_ops.reporting.figures import PagePlot
 from sparkml_ops.reporting.formats import format_count, format_figure
 from sparkml_ops.reporting.insight import ColumnImportance, DependencePoint
@@ -13,8 +13,8 @@ from sparkml_ops.reporting.plots import Mark, draw_bars, draw_intervals
 MAX_IMPORTANT, MAX_DEPENDENCE = 15, 4
 LEAST_ROWS = 10  # of a range that is drawn: the mean of fewer is chance, as beyond all values that were trained on
 _METHODS = {
-    "shap": "Mean size of what a column adds to or takes from the log odds, over {rows} test rows: exact Shapley values of the trees.",
-    "linear": "Mean size of what a column adds to or takes from the log odds, over {rows} test rows: coefficient times distance from the mean.",
+    "shap": "Mean size of what a column adds to or takes from {unit}, over {rows} test rows: exact Shapley values of the trees.",
+    "linear": "Mean size of what a column adds to or takes from {unit}, over {rows} test rows: coefficient times distance from the mean.",
     "permutation": "How much worse the metric is on {rows} valid rows when the column's values are shuffled, with its 95 % interval. "
     "The model itself does not say what a column adds.",
 }
@@ -42,7 +42,12 @@ def plot_importance(facts: Facts, *, otherwise: PagePlot) -> PagePlot:
     if card is None or not card.importance:
         return otherwise
     title, columns = "What the model looks at most", card.importance[:MAX_IMPORTANT]
-    note = _METHODS[card.importance_method or "shap"].format(rows=format_count(card.importance_rows)) + _CAUTION
+    note = (
+        _METHODS[card.importance_method or "shap"].format(
+            rows=format_count(card.importance_rows), unit=_name_unit(facts)
+        )
+        + _CAUTION
+    )
     left = len(card.importance) - len(columns)
     note += f" {left:,} more columns, all with less, are in `metrics` (scope `importance`)." if left > 0 else ""
     marks = [Mark(column.name, column.value, column.lower, column.upper) for column in columns]
@@ -55,14 +60,19 @@ def plot_dependence(facts: Facts) -> list[PagePlot]:
     """Which way the most important columns move the answer, by their values."""
     card = facts.model.card
     columns = [column for column in card.importance if len(column.groups) > 1] if card else []
-    return [_plot_column(column, at, card) for at, column in enumerate(columns[:MAX_DEPENDENCE])]
+    return [_plot_column(column, at, facts) for at, column in enumerate(columns[:MAX_DEPENDENCE])]
 
 
-def _plot_column(column: ColumnImportance, at: int, card: ModelCard | None) -> PagePlot:
+def _name_unit(facts: Facts) -> str:
+    return "the log odds" if facts.is_share else "the prediction, in its unit"
+
+
+def _plot_column(column: ColumnImportance, at: int, facts: Facts) -> PagePlot:
     title = f"{column.name}: which way it moves the answer"
     is_number = any(group.kind == "range" for group in column.groups)
-    rows = format_count(card.importance_rows if card else None)
-    note = f"Mean of what it adds to the log odds, over {rows} test rows; above zero speaks for the positive class. "
+    rows = format_count(facts.model.card.importance_rows if facts.model.card else None)
+    above = "speaks for the positive class" if facts.is_share else "makes it higher"
+    note = f"Mean of what it adds to {_name_unit(facts)}, over {rows} test rows; above zero {above}. "
     note += (
         "Each dot is a tenth of the training values; below stand means." if is_number else _tell_levels(column.groups)
     )

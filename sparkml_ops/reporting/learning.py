@@ -64,6 +64,7 @@ def read_training_set(lake: Lake) -> TrainingSetFacts | None:
         positives,
         left_out,
         len(json.loads(row["feature_columns"])),
+        json.loads(row.get("labels") or "{}"),
     )
 
 

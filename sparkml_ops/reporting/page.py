@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from sparkml_ops.reporting import formats
 from sparkml_ops.reporting.advice import StageVerdict
-from sparkml_ops.reporting.facts import Facts
+from sparkml_ops.reporting.facts import COMPARED_METRICS, Facts
 from sparkml_ops.reporting.figures import METRIC_NAMES, draw_page_plots
 from sparkml_ops.reporting.importance import plot_dependence, plot_importance
 from sparkml_ops.reporting.verdicts import summarise
@@ -43,6 +43,7 @@ def render_html(facts: Facts, verdicts: Sequence[StageVerdict]) -> str:
         stage_names=STAGE_NAMES,
         status_words=STATUS_WORDS,
         metric_names=METRIC_NAMES,
+        compared=COMPARED_METRICS[facts.task],
     )
 
 

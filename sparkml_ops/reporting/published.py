@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 from sparkml_ops.lake import Lake, Metric
 from sparkml_ops.reporting.facts import (
     CHAMPION,
-    HEADLINE_METRIC,
     AlertFacts,
     BatchFacts,
     CheckFacts,
@@ -31,8 +30,10 @@ WATCHED_SCOPES = ("drift", "performance", "freshness")
 OBSERVED = "observed_rate"
 
 
-def read_scoring(lake: Lake, metrics: Sequence[RecordedMetric]) -> ScoringFacts:
-    """The last batches, and how the published one's predictions are distributed."""
+def read_scoring(
+    lake: Lake, metrics: Sequence[RecordedMetric], *, span: tuple[float, float] = (0.0, 1.0)
+) -> ScoringFacts:
+    """The last batches, and how the published one's predictions are distributed between two numbers."""
     batches = [
         _to_batch(row)
         for row in collect_rows(lake, BATCHES, lambda b: b.orderBy(F.desc("scored_at")), limit=MAX_BATCHES)
@@ -41,7 +42,7 @@ def read_scoring(lake: Lake, metrics: Sequence[RecordedMetric]) -> ScoringFacts:
     if published is None:
         return ScoringFacts(tuple(batches))
     days = _read_days(lake, published, metrics)
-    return ScoringFacts(tuple(batches), published, _read_shares(lake, published), days)
+    return ScoringFacts(tuple(batches), published, _read_shares(lake, published, span), days)
 
 
 def list_alerts(lake: Lake) -> list[AlertFacts]:
@@ -50,7 +51,9 @@ def list_alerts(lake: Lake) -> list[AlertFacts]:
     return [AlertFacts(**{name: row[name] for name in AlertFacts.__dataclass_fields__}) for row in alerts]
 
 
-def find_last_look(metrics: Sequence[RecordedMetric], alerts: Sequence[AlertFacts]) -> MonitoringFacts:
+def find_last_look(
+    metrics: Sequence[RecordedMetric], alerts: Sequence[AlertFacts], *, headline: str = "roc_auc"
+) -> MonitoringFacts:
     """The figures that were recorded together when a published batch was looked at last."""
     watched = [row for row in metrics if row.metric.scope in WATCHED_SCOPES]
     if not watched:
@@ -65,13 +68,13 @@ def find_last_look(metrics: Sequence[RecordedMetric], alerts: Sequence[AlertFact
         drift=tuple(sorted((f for f in figures if f.scope == "drift"), key=lambda f: (-(f.value or 0), f.subject))),
         performance=tuple(sorted((f for f in figures if f.scope == "performance"), key=lambda f: (f.subject, f.name))),
         freshness=next((f for f in figures if f.scope == "freshness"), None),
-        history=_list_history(watched),
+        history=_list_history(watched, headline),
         alerts=tuple(alerts),
     )
 
 
-def _list_history(watched: Sequence[RecordedMetric]) -> tuple[Metric, ...]:
-    wanted = ("performance", CHAMPION, HEADLINE_METRIC)
+def _list_history(watched: Sequence[RecordedMetric], name: str) -> tuple[Metric, ...]:
+    wanted = ("performance", CHAMPION, name)
     headline = [row for row in watched if (row.metric.scope, row.metric.subject, row.metric.name) == wanted]
     known = [row for row in headline if row.metric.value is not None]
     return tuple(reversed(keep_newest(known, "batch_id")[:MAX_HISTORY]))
@@ -88,8 +91,10 @@ def _find_published(lake: Lake, batches: Sequence[BatchFacts]) -> BatchFacts | N
     return _to_batch(older[0]) if older else None
 
 
-def _read_shares(lake: Lake, batch: BatchFacts) -> tuple[float, ...]:
-    bin_of = F.least(F.floor(F.col("prediction") * BINS), F.lit(BINS - 1)).cast("int").alias("bin")
+def _read_shares(lake: Lake, batch: BatchFacts, span: tuple[float, float]) -> tuple[float, ...]:
+    """What lies outside of the span is in the first or the last bin."""
+    at = F.floor((F.col("prediction") - span[0]) / (span[1] - span[0]) * BINS)
+    bin_of = F.greatest(F.least(at, F.lit(BINS - 1)), F.lit(0)).cast("int").alias("bin")
     counted = collect_rows(
         lake,
         PREDICTIONS,

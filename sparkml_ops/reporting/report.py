@@ -14,7 +14,7 @@ from sparkml_ops.errors import SetupError
 from sparkml_ops.lake import Lake
 from sparkml_ops.reporting.candidates import find_champion, list_slices, read_decisions, read_model
 from sparkml_ops.reporting.experiment_page import render_experiments_html, render_experiments_json
-from sparkml_ops.reporting.facts import Facts
+from sparkml_ops.reporting.facts import COMPARED_METRICS, Facts
 from sparkml_ops.reporting.feature_page import FeatureFacts, render_features_html, render_features_json
 from sparkml_ops.reporting.learning import list_sources, list_violations, read_training_set
 from sparkml_ops.reporting.ledger import read_newest_steps, read_recent_steps, read_tables
@@ -102,14 +102,15 @@ def read_facts(use_case: "UseCase", lake: Lake, *, run_id: str | None = None) ->
         environment=use_case.environment.name,
         written_at=datetime.now(UTC),
         run_id=run_id,
+        task=use_case.model.task,
         sources=tuple(sources),
         violations=tuple(list_violations(sources, metrics)),
         training_set=training_set,
         model=model,
         decisions=tuple(decisions),
         slices=tuple(list_slices(metrics, model.shown)),
-        scoring=read_scoring(lake, metrics),
-        monitoring=find_last_look(metrics, list_alerts(lake)),
+        scoring=read_scoring(lake, metrics, span=model.card.span if model.card else (0.0, 1.0)),
+        monitoring=find_last_look(metrics, list_alerts(lake), headline=COMPARED_METRICS[use_case.model.task][0]),
         newest_steps=tuple(steps),
         recent_steps=tuple(read_recent_steps(lake)),
         tables=read_tables(use_case, lake, training_set=training_set.table if training_set else None),

@@ -1,4 +1,4 @@
-"""Distributions of probabilities over equal bins from 0 to 1."""
+"""Distributions of predictions over equal bins: from 0 to 1, or between two other numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,19 +11,24 @@ def share_bins(rows: Mapping[int, int]) -> tuple[float, ...]:
     return tuple(rows.get(index, 0) / total for index in range(BINS)) if total else ()
 
 
-def spread_counts(edges: Sequence[float], counts: Sequence[int]) -> tuple[float, ...]:
+def spread_counts(
+    edges: Sequence[float], counts: Sequence[int], *, span: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, ...]:
     """Shares by bin from counts between other edges, each spread evenly over its width.
 
     Args:
         edges: ascending; bin i of the counts is `(edges[i-1], edges[i]]`.
         counts: those of the bin below the first edge, between the edges, above the last, and of missing values.
+        span: where the first bin begins and the last one ends.
     """
+    low, width = span[0], span[1] - span[0]
+    edges = [(edge - low) / width for edge in edges]
     inner = list(zip(edges, edges[1:], counts[1:-2], strict=False))
     total = sum(count for _, _, count in inner)
     if not total:
         return ()
     return tuple(
-        sum(count * _overlap((low, high), (index / BINS, (index + 1) / BINS)) for low, high, count in inner) / total
+        sum(count * _overlap((start, end), (index / BINS, (index + 1) / BINS)) for start, end, count in inner) / total
         for index in range(BINS)
     )
 

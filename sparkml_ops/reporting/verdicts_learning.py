@@ -1,7 +1,9 @@
 """Verdicts on what was taken in, learned and decided. Pure."""
 
+from sparkml_ops.models import HIGHER_IS_BETTER, measure_gain
 from sparkml_ops.reporting.advice import LONGEST, Advice, StageVerdict, enumerate_names, make_command
-from sparkml_ops.reporting.facts import HEADLINE_METRIC, Facts
+from sparkml_ops.reporting.facts import Facts, TrainingSetFacts
+from sparkml_ops.reporting.figures import METRIC_NAMES
 from sparkml_ops.reporting.formats import (
     format_count,
     format_figure,
@@ -49,10 +51,11 @@ def judge_training_set(facts: Facts) -> StageVerdict:
     found = facts.training_set
     if found is None:
         return StageVerdict("training_set", "no_data", "No training set was made yet.")
-    rows, positives = sum(found.rows.values()), sum(found.positives.values())
-    share = format_share(positives / rows if rows else None)
+    rows, labels = sum(found.rows.values()), _tell_labels(found)
     parts = ", ".join(f"{format_count(count)} {part}" for part, count in found.rows.items())
-    sentence = f"{found.version}: {format_count(rows)} rows ({parts}), {share} positive, {format_count(found.features)} features."
+    sentence = (
+        f"{found.version}: {format_count(rows)} rows ({parts}), {labels}, {format_count(found.features)} features."
+    )
     empty = [part for part, count in found.rows.items() if not count]
     if not empty and rows:
         return StageVerdict("training_set", "ok", sentence)
@@ -63,23 +66,35 @@ def judge_training_set(facts: Facts) -> StageVerdict:
     return StageVerdict("training_set", "attention", sentence, (why,))
 
 
+def _tell_labels(found: TrainingSetFacts) -> str:
+    """The share of positives, or of a regression the mean label of the part train."""
+    if found.labels:
+        train = found.labels.get("train", {})
+        return f"labels of {format_figure(train.get('mean'))} ± {format_figure(train.get('stddev'))}"
+    rows, positives = sum(found.rows.values()), sum(found.positives.values())
+    return f"{format_share(positives / rows if rows else None)} positive"
+
+
 def judge_model(facts: Facts) -> StageVerdict:
     """Whether the model is better than the baselines, and the registry agrees with the decisions."""
     model = facts.model
     if model.shown is None:
         return StageVerdict("model", "no_data", "No model was trained yet.")
     role = "is champion" if model.champion is not None else "is trained; there is no champion yet"
-    own = model.find_figure("candidate", HEADLINE_METRIC)
+    metric, name = facts.headline, METRIC_NAMES[facts.headline]
+    own = model.find_figure("candidate", metric)
     if own is None or own.value is None:
-        return StageVerdict("model", "no_data", f"Version {model.shown} {role}. Its ROC AUC is not recorded.")
-    linear, trivial = (_find_baseline(facts, name) for name in ("linear", "trivial"))
+        return StageVerdict("model", "no_data", f"Version {model.shown} {role}. Its {name} is not recorded.")
+    linear, trivial = (_find_baseline(facts, who) for who in ("linear", "trivial"))
     figure = format_interval(own.value, own.lower, own.upper)
     against = f"linear {format_figure(linear)}, trivial {format_figure(trivial)}"
-    sentence = f"Version {model.shown} {role}. ROC AUC {figure} on rows it never saw; {against}."
+    sentence = f"Version {model.shown} {role}. {name} {figure} on rows it never saw; {against}."
     advice = []
     # Against the trivial model the whole interval counts; two learned models on the same rows vary together.
-    weak = ["linear"] if linear is not None and own.value <= linear else []
-    weak += ["trivial"] if trivial is not None and (own.value if own.lower is None else own.lower) <= trivial else []
+    worse = own.lower if metric in HIGHER_IS_BETTER else own.upper
+    worst = own.value if worse is None else worse
+    weak = ["linear"] if linear is not None and measure_gain(metric, own.value, linear) <= 0 else []
+    weak += ["trivial"] if trivial is not None and measure_gain(metric, worst, trivial) <= 0 else []
     if weak:
         sentence += f" It is not better than the {enumerate_names(weak)} model."
         text = "Give the model more to learn from, or a longer search, and run again."
@@ -97,7 +112,7 @@ def judge_model(facts: Facts) -> StageVerdict:
 
 
 def _find_baseline(facts: Facts, name: str) -> float | None:
-    found = facts.model.find_figure(name, HEADLINE_METRIC)
+    found = facts.model.find_figure(name, facts.headline)
     return None if found is None else found.value
 
 

@@ -1,7 +1,8 @@
 """Verdicts on what was scored and published, and on what was seen of it since. Pure."""
 
 from sparkml_ops.reporting.advice import SHOWN, Advice, StageVerdict, enumerate_names, make_command
-from sparkml_ops.reporting.facts import CHAMPION, HEADLINE_METRIC, PREDICTION, Facts
+from sparkml_ops.reporting.facts import CHAMPION, PREDICTION, BatchFacts, Facts
+from sparkml_ops.reporting.figures import METRIC_NAMES
 from sparkml_ops.reporting.formats import format_figure, format_interval, format_number_of, format_share
 
 
@@ -13,8 +14,7 @@ def judge_scoring(facts: Facts) -> StageVerdict:
             return StageVerdict("scoring", "no_data", "No batch was scored yet.")
         ask = Advice("Score and publish a batch.", make_command(facts, "score {}"))
         return StageVerdict("scoring", "no_data", "There is a champion, and no batch was scored yet.", (ask,))
-    share = format_share(last.positives / last.rows if last.rows else None)
-    what = f"{format_number_of(last.rows, 'row')} by version {last.model_version}, {share} predicted positive"
+    what = f"{format_number_of(last.rows, 'row')} by version {last.model_version}, {_tell_predicted(last)}"
     sentence = f"Batch {last.batch_id} is {last.status.replace('_', ' ')}: {what}."
     failed = [check for check in last.checks if check.verdict == "failed"]
     if last.status == "held":
@@ -29,6 +29,12 @@ def judge_scoring(facts: Facts) -> StageVerdict:
         ask = Advice(f"Score with version {champion}.", make_command(facts, "score {}"))
         return StageVerdict("scoring", "attention", sentence, (ask,))
     return StageVerdict("scoring", "ok", sentence)
+
+
+def _tell_predicted(batch: BatchFacts) -> str:
+    if batch.positives is None:
+        return f"{format_figure(batch.mean_prediction)} predicted on average"
+    return f"{format_share(batch.positives / batch.rows if batch.rows else None)} predicted positive"
 
 
 def judge_monitoring(facts: Facts) -> StageVerdict:
@@ -78,11 +84,11 @@ def _tell_performance(facts: Facts) -> str:
         (
             f
             for f in facts.monitoring.performance
-            if f.subject == CHAMPION and f.name == HEADLINE_METRIC and f.value is not None
+            if f.subject == CHAMPION and f.name == facts.headline and f.value is not None
         ),
         None,
     )
     if found is None:
         return " Its labels are not known yet."
     limit = "" if found.threshold is None else f" (limit {format_figure(found.threshold)})"
-    return f" ROC AUC {format_interval(found.value, found.lower, found.upper)}{limit} on its labels."
+    return f" {METRIC_NAMES[facts.headline]} {format_interval(found.value, found.lower, found.upper)}{limit} on its labels."

@@ -183,6 +183,7 @@ def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     if settings.task == "binary":
         metrics = list(dict.fromkeys([names[STOP_METRIC], names[settings.metric]]))
     else:  # the first stops: of r2 it is rmse, which falls as r2 rises
+        _require_objective(settings.params)
         metrics = ["l1", "rmse"] if settings.metric == "mae" else ["rmse", "l1"]
     directions = {"monotone_constraints": list(settings.directions)} if any(settings.directions) else {}
     return {
@@ -204,17 +205,22 @@ def _check_regression(names: Mapping[str, str], params: Mapping[str, Any]) -> No
 
     Args:
         names: As they are written, by LightGBM's own name.
-        params: Those that are fixed; a searched objective fails its trial where LightGBM does not know it.
+        params: Those that are fixed; a searched objective that cannot be fails its trial.
     """
-    objective = params.get(names.get("objective", ""))
-    if objective is not None and _ALIASES.get(objective, objective) not in OBJECTIVES:
-        raise ConfigError(
-            f"model.params.{names['objective']}: found {objective!r}; of a regression it may be one of {', '.join(OBJECTIVES)}."
-        )
+    _require_objective(params)
     for own in (*OF_CLASSES, "reg_sqrt"):
         if own in names:
             why = "a regression has no classes" if own in OF_CLASSES else "answers would not be sums of leaves"
             raise ConfigError(f"The LightGBM parameter {names[own]!r} cannot be had here: {why}. Take it out.")
+
+
+def _require_objective(params: Mapping[str, Any]) -> None:
+    canonical = _find_canonical_names()
+    for name, value in params.items():
+        if canonical.get(name) == "objective" and _ALIASES.get(str(value), value) not in OBJECTIVES:
+            raise ConfigError(
+                f"model.params.{name}: found {value!r}; of a regression it may be one of {', '.join(OBJECTIVES)}."
+            )
 
 
 @lru_cache(maxsize=1)

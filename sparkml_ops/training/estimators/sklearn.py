@@ -180,7 +180,7 @@ def require_answers(estimator: str, found: Any, *, task: str, given: str = "") -
         raise ConfigError(f"model.estimator: {estimator} has no predict_proba{given}, so it gives no probabilities.")
     if task != "regression":
         return
-    if is_classifier or getattr(found, "_estimator_type", None) == "classifier":
+    if is_classifier or _is_classifier(found):
         raise ConfigError(
             f"model.estimator: {estimator} is a classifier, and model.task is regression: take a regressor, such as "
             "sklearn.ensemble.HistGradientBoostingRegressor, or lightgbm."
@@ -215,6 +215,13 @@ def _fit_prepared(made: Any, rows: Part, settings: FitSettings, weighed: dict[st
         made.set_params(**{DIRECTIONS: spread_directions(preparation, settings.directions, positions)})
     made.fit(prepared, type_labels(rows.labels, settings.task), **weighed)
     return make_pipeline(preparation, made)
+
+
+def _is_classifier(found: Any) -> bool:
+    """Also of those without `predict_proba`, which would answer with the label of a class."""
+    from sklearn.base import ClassifierMixin
+
+    return issubclass(found, ClassifierMixin) if inspect.isclass(found) else isinstance(found, ClassifierMixin)
 
 
 def _name_of_task(name: str, task: str) -> str:
