@@ -25,11 +25,12 @@ from sparkml_ops.training.backtest_windows import (
     find_shortage,
     plan_windows,
 )
-from sparkml_ops.training.candidate import Winner, fit_winner, judge_candidate, prepare_rows
 from sparkml_ops.training.evaluated import gather_figures
 from sparkml_ops.training.judge import CHAMPION
+from sparkml_ops.training.prepare import prepare_rows
 from sparkml_ops.training.recipe import apply_recipe
 from sparkml_ops.training.reproduce import find_training_set, name_version, open_scratch, require_recipe
+from sparkml_ops.training.winner import Winner, fit_winner, judge_candidate
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -50,7 +51,7 @@ class WindowResult:
         status: skipped: too few rows, or a single class; failed: no model could be fitted or judged.
         reason: Why, where it was not judged.
         rows: Rows by part.
-        positives: Rows with label 1 by part.
+        positives: Rows with label 1 by part; empty where labels are no classes.
         figures: By model (candidate, linear, trivial, and first in later windows) and name: value, lower, upper.
     """
 
@@ -175,7 +176,9 @@ def _go_through(past: _Past, plan: BacktestPlan) -> Iterator[WindowResult]:
     windows = plan_windows(*find_range(past.rows, timestamp), plan, past.asked.dataset)
     first: PackagedModel | None = None
     for window, counts in zip(windows, count_windows(past.rows, windows, timestamp), strict=True):
-        rows, positives = ({part: count[at] for part, count in counts.items()} for at in (0, 1))
+        rows = {part: count.rows for part, count in counts.items()}
+        is_binary = past.asked.model.task == "binary"
+        positives = {part: count.positives for part, count in counts.items()} if is_binary else {}
         shortage = find_shortage(counts)
         if shortage is not None:
             log.warning("window %d is skipped: %s", window.number, shortage)

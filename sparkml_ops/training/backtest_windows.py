@@ -12,7 +12,7 @@ The gap is as long as a label takes to be settled and known, or the embargo of t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pyspark.sql import functions as F
 
@@ -126,6 +126,15 @@ def _place_window(
     return Window(number, fit_from, valid_from - embargo, valid_from, fit_until, origin, origin + every)
 
 
+class PartCount(NamedTuple):
+    """Rows of one part of a window, those whose label is 1, and the lowest and highest label; None where there is none."""
+
+    rows: int
+    positives: int
+    lowest: float | None
+    highest: float | None
+
+
 def deal_window(window: Window, timestamp: str) -> "Column":
     """The part of a row in a window: train, valid or test; null where it is in none."""
     at = F.unix_micros(F.col(f"`{timestamp}`").cast("timestamp"))
@@ -145,26 +154,27 @@ def find_range(rows: "DataFrame", timestamp: str) -> tuple[datetime, datetime]:
     return _from_micros(first), _from_micros(last)
 
 
-def count_windows(rows: "DataFrame", windows: Sequence[Window], timestamp: str) -> list[dict[str, tuple[int, int]]]:
-    """Rows and positives of each part of each window, in one pass."""
+def count_windows(rows: "DataFrame", windows: Sequence[Window], timestamp: str) -> list[dict[str, PartCount]]:
+    """What each part of each window has, in one pass."""
     counts = []
     for window in windows:
         part = deal_window(window, timestamp)
         for name in MINIMUM_ROWS:
-            counts += [F.count_if(part == name), F.count_if((part == name) & (F.col("label") == 1))]
+            label = F.when(part == name, F.col("label").cast("double"))
+            counts += [F.count_if(part == name), F.count_if(label == 1), F.min(label), F.max(label)]
     found = iter(rows.agg(*counts).collect()[0])
-    return [{name: (next(found), next(found)) for name in MINIMUM_ROWS} for _ in windows]
+    return [{name: PartCount(*(next(found) for _ in range(4))) for name in MINIMUM_ROWS} for _ in windows]
 
 
-def find_shortage(counts: Mapping[str, tuple[int, int]]) -> str | None:
+def find_shortage(counts: Mapping[str, PartCount]) -> str | None:
     """Why a window cannot be judged; None when it can."""
     wrong = []
     for part, least in MINIMUM_ROWS.items():
-        rows, positives = counts[part]
-        if rows < least:
-            wrong.append(f"{part} has {rows} rows {PURPOSES[part]}, at least {least} are needed")
-        elif positives in (0, rows):
-            wrong.append(f"all {rows} labels of {part} are {int(positives > 0)}, both classes are needed")
+        found = counts[part]
+        if found.rows < least:
+            wrong.append(f"{part} has {found.rows} rows {PURPOSES[part]}, at least {least} are needed")
+        elif found.lowest is None or found.lowest == found.highest:
+            wrong.append(f"all {found.rows} labels of {part} are {found.lowest or 0:g}, labels that differ are needed")
     return "; ".join(wrong) or None
 
 

@@ -36,9 +36,9 @@ from sparkml_ops.models import (
     load_version,
     prepare_tracking,
 )
-from sparkml_ops.training.candidate import Winner, fit_winner, judge_candidate, prepare_rows
 from sparkml_ops.training.evaluated import gather_repeatable
 from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
+from sparkml_ops.training.prepare import prepare_rows
 from sparkml_ops.training.recipe import apply_recipe, describe_settings
 from sparkml_ops.training.remade import (
     FigureComparison,
@@ -48,6 +48,7 @@ from sparkml_ops.training.remade import (
     list_encoder_changes,
     list_segment_changes,
 )
+from sparkml_ops.training.winner import Winner, fit_winner, judge_candidate
 
 log = logging.getLogger(__name__)
 

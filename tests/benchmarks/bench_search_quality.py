@@ -20,8 +20,8 @@ from pyspark.sql import SparkSession
 from sparkml_ops.config.search import Search
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.training.attempts import TrialTask, try_params
-from sparkml_ops.training.candidate import make_settings, prepare_rows
 from sparkml_ops.training.matrix import unmap_matrix
+from sparkml_ops.training.prepare import make_settings, prepare_rows
 from sparkml_ops.training.search import run_search
 from tests.benchmarks.bench_views import make_flights
 from tests.benchmarks.compare import read_arguments

@@ -24,7 +24,7 @@ from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import build_features, create_training_set, read_training_set
 from sparkml_ops.ingestion import ingest
 from sparkml_ops.lake import open_lake
-from sparkml_ops.training.candidate import prepare_encoder
+from sparkml_ops.training.prepare import prepare_encoder
 from tests.flights_sample import PROJECT
 
 SEED, RESAMPLES = 2013, 200

@@ -51,7 +51,7 @@ def test_each_window_is_fitted_on_the_rows_before_it_and_judged_on_its_own(teste
 
 def test_a_window_that_cannot_be_judged_says_why(tested: dict[str, Any]) -> None:
     assert [one.status for one in tested["result"].windows] == ["judged", "judged", "judged", "skipped"]
-    assert tested["result"].windows[3].reason == "all 188 labels of test are 0, both classes are needed"
+    assert tested["result"].windows[3].reason == "all 188 labels of test are 0, labels that differ are needed"
 
 
 def test_the_summary_is_that_of_the_judged_windows(tested: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.training.backtest_summary import summarize_windows, tell_ageing
 from sparkml_ops.training.backtest_windows import (
     BacktestPlan,
+    PartCount,
     count_windows,
     deal_window,
     find_range,
@@ -72,9 +73,9 @@ def test_each_row_is_in_one_part_or_in_none(spark: SparkSession) -> None:
     parts = ["train"] * 45 + [None] + ["valid"] * 4 + [None] + ["test"] * 9
     assert [row["part"] for row in dealt] == parts
     (counts,) = count_windows(rows, windows, "at")
-    assert counts == {"train": (45, 22), "valid": (4, 2), "test": (9, 5)}
-    assert find_shortage(counts | {"valid": (30, 30)}) == (
-        "train has 45 rows to fit on, at least 50 are needed; all 30 labels of valid are 1, both classes are needed; "
+    assert counts == {"train": (45, 22, 0.0, 1.0), "valid": (4, 2, 0.0, 1.0), "test": (9, 5, 0.0, 1.0)}
+    assert find_shortage(counts | {"valid": PartCount(30, 30, 1.0, 1.0)}) == (
+        "train has 45 rows to fit on, at least 50 are needed; all 30 labels of valid are 1, labels that differ are needed; "
         "test has 9 rows to judge on, at least 20 are needed"
     )
 

@@ -13,10 +13,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import FeatureEncoder, PackagedModel, load_package, predict_rows, save_package
-from sparkml_ops.training.candidate import prepare_encoder
 from sparkml_ops.training.estimators import FitSettings
 from sparkml_ops.training.estimators.sklearn import fit_final
 from sparkml_ops.training.matrix import Part
+from sparkml_ops.training.prepare import prepare_encoder
 from sparkml_ops.training.recipe import list_imputes
 from tests.training.conftest import FEATURES, SCHEMA, make_decisions, shop_config
 

@@ -8,7 +8,7 @@ import pytest
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ModelError
-from sparkml_ops.training.candidate import make_settings
+from sparkml_ops.training.prepare import make_settings
 from sparkml_ops.training.recipe import apply_recipe, describe_settings, list_imputes
 from tests.models.conftest import ENCODER
 from tests.training.conftest import make_use_case, shop_config

@@ -18,9 +18,10 @@ from sparkml_ops.models import PackagedModel, find_version, load_version, predic
 from sparkml_ops.models.package import dump_package, parse_package
 from sparkml_ops.training import segments as segments_file
 from sparkml_ops.training import train
-from sparkml_ops.training.candidate import Winner, fit_winner, prepare_rows
 from sparkml_ops.training.matrix import unmap_matrix
+from sparkml_ops.training.prepare import prepare_rows
 from sparkml_ops.training.segment_columns import require_segments, tell_columns
+from sparkml_ops.training.winner import Winner, fit_winner
 from tests.training.conftest import FEATURES, SCHEMA, make_decisions, shop_config, write_training_set
 
 SEGMENT_BY = {"columns": ["shop", "member"], "minimum_rows": 200}

@@ -17,11 +17,11 @@ from sparkml_ops.models import FeatureEncoder, find_version, load_version, prepa
 from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.training import hash_training, train
-from sparkml_ops.training.candidate import WEIGHS, prepare_encoder
 from sparkml_ops.training.directions import find_directions
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.estimators.sklearn import CAN_HEED_DIRECTIONS
 from sparkml_ops.training.matrix import Part, map_matrix, unmap_matrix, write_matrix
+from sparkml_ops.training.prepare import WEIGHS, prepare_encoder
 from sparkml_ops.training.weights import compile_weight, weigh_part
 from tests.training.conftest import FEATURES, SCHEMA, make_decisions, make_use_case, write_training_set
 
