@@ -15,22 +15,18 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkml_ops.config.model import ClassWeights, Model
-from sparkml_ops.errors import ConfigError, ModelError, TrainingError
+from sparkml_ops.config.model import ClassWeights
 from sparkml_ops.features import read_training_set
 from sparkml_ops.lake import open_lake, read_table
 from sparkml_ops.models import FeatureEncoder, find_version, load_version, predict_rows, prepare_tracking, save_package
 from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.kinds import mllib as kind
-from sparkml_ops.models.kinds.filled import Filling
-from sparkml_ops.models.kinds.forest import Forest
 from sparkml_ops.training import train
 from sparkml_ops.training.attempts import TrialTask, try_params
 from sparkml_ops.training.estimators import (
     FitSettings,
     find_cluster_estimator,
-    find_estimator,
     mllib,
     stored,
     xgboost_spark,
@@ -208,112 +204,15 @@ def test_a_whole_training_goes_on_past_a_trial_that_cannot_be(spark: SparkSessio
     assert json.loads(ended.stdout) == scored["prediction"].tolist()
 
 
-def test_the_line_says_what_its_columns_add() -> None:
-    filling = Filling(np.array([2.0, 0.0]), np.array([-1, 2]))
-    line = kind.LinearModel(filling, np.array([0.5, 1.0, -1.0, 0.25]), 0.1)
-    matrix = np.array([[4.0, 0.0], [np.nan, 1.0], [2.0, np.nan], [0.0, 7.0]])
-    expected = [[1.0, 1.0], [0.0, -1.0], [0.0, 0.25], [-1.0, 0.25]]
-    np.testing.assert_array_equal(kind.find_contributions(line, matrix), expected)
-    margins = np.sum(expected, axis=1) + 1.0 + 0.1  # the fill's own share is no difference
-    np.testing.assert_allclose(kind.predict_values(line, matrix, task="binary"), 1 / (1 + np.exp(-margins)))
-
-
-def test_levels_that_no_row_had_are_missing_ones_and_go_where_these_go() -> None:
-    forest = Forest(
-        roots=np.array([0]), depths=np.array([2]), weights=np.array([1.0]),
-        features=np.array([0, 1, 0, 0, 0], np.int32), thresholds=np.array([0.5, np.inf, np.inf, np.inf, np.inf]),
-        lefts=np.array([1, 3, 2, 3, 4], np.int32), rights=np.array([2, 4, 2, 3, 4], np.int32),
-        subset_of=np.array([-1, 0, -1, -1, -1], np.int32), gains=np.array([3.0, 1.0, 0, 0, 0]),
-        values=np.array([[0, 0], [0, 0], [0, 1], [0.5, 0.5], [1, 0]], float),
-        subsets=np.array([[True, False, True]]),
-    )  # fmt: skip
-    model = kind.TreeModel(Filling(np.array([0.25, 0.0]), np.array([-1, 2])), forest, is_boosted=False)
-    matrix = np.array([[0.5, 0.0], [0.6, 0.0], [np.nan, 1.0], [0.0, np.nan], [0.0, 9.0]])
-    np.testing.assert_array_equal(kind.predict_values(model, matrix, task="binary"), [0.5, 1, 0, 0.5, 0.5])
-    np.testing.assert_array_equal(forest.share_gains(3), [0.75, 0.25, 0])
-    again = kind.load_estimator(kind.dump_estimator(model))
-    np.testing.assert_array_equal(kind.predict_values(again, matrix, task="binary"), [0.5, 1, 0, 0.5, 0.5])
-    assert not kind.has_contributions(again)
-    with pytest.raises(ModelError, match="do not say what their columns add"):
-        kind.find_contributions(again, matrix)
-
-
-def test_a_damaged_file_is_said_to_be_one() -> None:
-    line = kind.LinearModel(Filling(np.zeros(1), np.array([-1])), np.ones(1), 0.0)
-    content = kind.dump_estimator(line)
-    assert kind.dump_estimator(line) == content
-    for damaged in (b"", content[:-40], b"PK" + content[2:40]):
-        with pytest.raises(ModelError, match="model.npz is damaged"):
-            kind.load_estimator(damaged)
-
-
-@pytest.mark.parametrize(
-    ("name", "params", "told"),
-    [
-        (f"{MLLIB}.LinearSVC", {}, "LinearSVC is not supported. It gives no probabilities. Of Spark MLlib these are"),
-        (f"{MLLIB}.NaiveBayes", {}, "these are: pyspark.ml.classification.LogisticRegression, pyspark.ml"),
-        ("pyspark.ml.regression.GBTRegressor", {}, "GBTRegressor is not supported. Of Spark MLlib"),
-        (BOOSTED, {"maxdepth": 3}, "has no parameter 'maxdepth'. Did you mean 'maxDepth'"),
-        (
-            BOOSTED,
-            {"seed": 3},
-            "The parameter 'seed' of pyspark.ml.classification.GBTClassifier is set by the framework",
-        ),
-        (BOOSTED, {"sample_weight": "x"}, "it is a key of its own, model.sample_weight"),
-        (BOOSTED, {"maxDepth": "deep"}, "model.params.maxDepth: pyspark.ml.classification.GBTClassifier does not take"),
-        (XGBOOST, {"max_dept": 3}, "has no parameter 'max_dept'. Did you mean 'max_depth'"),
-        (
-            XGBOOST,
-            {"num_workers": "many"},
-            "model.params.num_workers: found 'many'; expected a whole number, 1 or above.",
-        ),
-        (XGBOOST, {"n_jobs": 3}, "'n_jobs' of xgboost.spark.SparkXGBClassifier is set by the framework"),
-        ("xgboost.spark.SparkXGBRegressor", {}, "is not supported: it gives no probabilities of two classes. Take xgb"),
-        ("xgboost.spark.SparkXGBClassifer", {}, "Did you mean 'SparkXGBClassifier'?"),
-    ],
-)
-def test_what_cannot_be_trained_is_said_before_anything_starts(name: str, params: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        check(estimator=name, params=params)
-    assert told in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("keys", "told"),
-    [
-        ({"estimator": BOOSTED, "monotone": {"x": "increasing"}}, "cannot keep a direction. These can: lightgbm"),
-        ({"estimator": BOOSTED, "search": {"trial_memory_gb": 2}}, "spark.executor.memory"),
-        ({"estimator": XGBOOST, "search": {"trial_memory_gb": 2}}, "runs in all of Spark's executors"),
-        ({"estimator": XGBOOST, "class_weight": "balanced", "params": {"scale_pos_weight": 2}}, "say a second time"),
-    ],
-)
-def test_wishes_that_the_cluster_cannot_heed_are_said(keys: dict[str, Any], told: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        check(**keys)
-    assert told in str(raised.value)
-
-
-@pytest.mark.parametrize("name", [*ESTIMATORS, XGBOOST])
-def test_nothing_is_refused_that_can_be_had(name: str) -> None:
-    wishes = {"monotone": {"x": "increasing"}} if name == XGBOOST else {"class_weight": "balanced"}
-    assert check(estimator=name, params=ESTIMATORS.get(name, {}), **wishes) is None
-
-
-def check(**keys: Any) -> None:
-    model = Model.model_validate({"task": "binary"} | keys)
-    estimator, names = find_estimator(model.estimator), list(model.params)
-    estimator.check_params(model.estimator, names)
-    estimator.check_wishes(model, names)
-
-
-def test_a_missing_extra_is_named_for_spark_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("xgboost", "xgboost.spark"):
-        monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=r"pip install 'sparkml-ops\[xgboost\]'"):
-        check(estimator=XGBOOST)
-
-
-def test_a_session_of_spark_connect_is_told_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyspark.sql.utils.is_remote", lambda: True)
-    with pytest.raises(TrainingError, match="this session is one of Spark Connect, which has no sparkContext"):
-        stored.find_session()
+def test_many_partitions_and_figures_by_bins_say_the_same(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few rows are sorted whole to find where to split, and counts of classes add up alike in any order."""
+    settings = make_settings(f"{MLLIB}:DecisionTreeClassifier")
+    _, train_rows, valid = open_stored(folder)
+    alone = mllib.fit_stored(folder, settings, 0, with_valid=False)
+    exact = stored.measure_stored(valid, mllib.KIND, alone)
+    monkeypatch.setattr(stored, "VALUES_PER_PARTITION", 600)
+    monkeypatch.setattr(stored, "EXACT_ROWS", 0)
+    assert train_rows.count_partitions() == 3
+    dealt = mllib.fit_stored(folder, settings, 0, with_valid=False)
+    assert kind.dump_estimator(dealt) == kind.dump_estimator(alone)
+    assert stored.measure_stored(valid, mllib.KIND, dealt) == pytest.approx(exact, abs=2e-3)

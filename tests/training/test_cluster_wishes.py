@@ -1,0 +1,92 @@
+"""What estimators of the whole cluster refuse, before Spark is asked for anything."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from sparkml_ops.config.model import Model
+from sparkml_ops.errors import ConfigError, TrainingError
+from sparkml_ops.training.estimators import find_estimator, stored
+
+MLLIB = "pyspark.ml.classification"
+BOOSTED, XGBOOST = f"{MLLIB}.GBTClassifier", "xgboost.spark.SparkXGBClassifier"
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    BOOSTED: {"maxIter": 3, "maxDepth": 3, "subsamplingRate": 0.8},
+    f"{MLLIB}.RandomForestClassifier": {"numTrees": 4, "featureSubsetStrategy": "sqrt"},
+    f"{MLLIB}:DecisionTreeClassifier": {"maxDepth": 4},
+    f"{MLLIB}.LogisticRegression": {"regParam": 0.01, "elasticNetParam": 1},
+    XGBOOST: {"max_depth": 3, "num_workers": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "told"),
+    [
+        (f"{MLLIB}.LinearSVC", {}, "LinearSVC is not supported. It gives no probabilities. Of Spark MLlib these are"),
+        (f"{MLLIB}.NaiveBayes", {}, "these are: pyspark.ml.classification.LogisticRegression, pyspark.ml"),
+        ("pyspark.ml.regression.GBTRegressor", {}, "GBTRegressor is not supported. Of Spark MLlib"),
+        (BOOSTED, {"maxdepth": 3}, "has no parameter 'maxdepth'. Did you mean 'maxDepth'"),
+        (
+            BOOSTED,
+            {"seed": 3},
+            "The parameter 'seed' of pyspark.ml.classification.GBTClassifier is set by the framework",
+        ),
+        (BOOSTED, {"sample_weight": "x"}, "it is a key of its own, model.sample_weight"),
+        (BOOSTED, {"maxDepth": "deep"}, "model.params.maxDepth: pyspark.ml.classification.GBTClassifier does not take"),
+        (XGBOOST, {"max_dept": 3}, "has no parameter 'max_dept'. Did you mean 'max_depth'"),
+        (
+            XGBOOST,
+            {"num_workers": "many"},
+            "model.params.num_workers: found 'many'; expected a whole number, 1 or above.",
+        ),
+        (XGBOOST, {"n_jobs": 3}, "'n_jobs' of xgboost.spark.SparkXGBClassifier is set by the framework"),
+        ("xgboost.spark.SparkXGBRegressor", {}, "is not supported: it gives no probabilities of two classes. Take xgb"),
+        ("xgboost.spark.SparkXGBClassifer", {}, "Did you mean 'SparkXGBClassifier'?"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_anything_starts(name: str, params: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check(estimator=name, params=params)
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"estimator": BOOSTED, "monotone": {"x": "increasing"}}, "cannot keep a direction. These can: lightgbm"),
+        ({"estimator": BOOSTED, "search": {"trial_memory_gb": 2}}, "spark.executor.memory"),
+        ({"estimator": XGBOOST, "search": {"trial_memory_gb": 2}}, "runs in all of Spark's executors"),
+        ({"estimator": XGBOOST, "class_weight": "balanced", "params": {"scale_pos_weight": 2}}, "say a second time"),
+    ],
+)
+def test_wishes_that_the_cluster_cannot_heed_are_said(keys: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check(**keys)
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_nothing_is_refused_that_can_be_had(name: str) -> None:
+    wishes = {"monotone": {"x": "increasing"}} if name == XGBOOST else {"class_weight": "balanced"}
+    assert check(estimator=name, params=ESTIMATORS[name], **wishes) is None
+
+
+def check(**keys: Any) -> None:
+    model = Model.model_validate({"task": "binary"} | keys)
+    estimator, names = find_estimator(model.estimator), list(model.params)
+    estimator.check_params(model.estimator, names)
+    estimator.check_wishes(model, names)
+
+
+def test_a_missing_extra_is_named_for_spark_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("xgboost", "xgboost.spark"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ConfigError, match=r"pip install 'sparkml-ops\[xgboost\]'"):
+        check(estimator=XGBOOST)
+
+
+def test_a_session_of_spark_connect_is_told_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyspark.sql.utils.is_remote", lambda: True)
+    with pytest.raises(TrainingError, match="this session is one of Spark Connect, which has no sparkContext"):
+        stored.find_session()
