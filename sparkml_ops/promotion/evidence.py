@@ -40,6 +40,7 @@ class Evidence:
         slices: the same by slice; None without one, or when no slices are declared.
         rows_per_second: of the candidate on one core.
         kpi: the business figure; None when not declared or null.
+        over_trivial: candidate against trivial model on the same days; None where the trivial model's figures do not vary.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -47,6 +48,7 @@ class Evidence:
     slices: list[SliceResult] | None
     rows_per_second: float | None
     kpi: float | None
+    over_trivial: Comparison | None = None
 
     def figures(self) -> dict[str, Any]:
         """Figures as plain values for JSON."""
@@ -86,6 +88,9 @@ def gather_evidence(
             slices,
             measure_speed(scored, candidate) if gates.latency else None,
             _compute_kpi(scored, gates.kpi.sql) if gates.kpi else None,
+            compare(scored, label="label", pair=(CANDIDATE, TRIVIAL), block=at, seed=SEED, task=task)
+            if find_task(task).TRIVIAL_VARIES
+            else None,
         )
     finally:
         scored.unpersist()

@@ -29,8 +29,20 @@ class GateResult:
     reason: str
 
 
-def judge_baseline(candidate: Evaluation, trivial: Evaluation, gate: BaselineGate, *, metric: str) -> GateResult:
-    """The candidate against the trivial model, at the unfavourable end of the candidate's 95 % interval."""
+def judge_baseline(
+    candidate: Evaluation,
+    trivial: Evaluation,
+    gate: BaselineGate,
+    *,
+    metric: str,
+    same_days: Comparison | None = None,
+) -> GateResult:
+    """The candidate against the trivial model, at the unfavourable end of a 95 % interval.
+
+    Of the candidate's figure, or, where both were compared on the same days, of the difference: what is hard for any model falls out.
+    """
+    if same_days is not None:
+        return _judge_difference(same_days, gate, metric=metric)
     figure, base = candidate.metrics[metric], trivial.metrics[metric].value
     worst = figure.lower if metric in HIGHER_IS_BETTER else figure.upper
     if worst is None or base is None:
@@ -38,6 +50,18 @@ def judge_baseline(candidate: Evaluation, trivial: Evaluation, gate: BaselineGat
     gain: float = measure_gain(metric, worst, base)
     reason = f"{metric} is {figure.value:.4f} [{figure.lower:.4f}, {figure.upper:.4f}], the trivial model's {base:.4f}: a gain of"
     return _decide("baseline", gain, gate.minimum_gain, f"{reason} {gain:.4f} at the worse end")
+
+
+def _judge_difference(same_days: Comparison, gate: BaselineGate, *, metric: str) -> GateResult:
+    found = same_days.metrics[metric]
+    if found.lower is None or found.upper is None:
+        return _undecided("baseline", gate.minimum_gain, same_days.reason)
+    gain = float(min(measure_gain(metric, end, 0.0) for end in (found.lower, found.upper)))
+    reason = (
+        f"{metric} is {found.candidate:.4f}, the trivial model's {found.champion:.4f} on the same {same_days.rows} rows: a difference of "
+        f"{found.difference:+.4f} [{found.lower:+.4f}, {found.upper:+.4f}], a gain of {gain:.4f} at the worse end"
+    )
+    return _decide("baseline", gain, gate.minimum_gain, reason)
 
 
 def judge_champion(

@@ -176,7 +176,8 @@ def _judge(use_case: "UseCase", evidence: Evidence, *, champion: int | None, obs
     found: list[GateResult] = []
     if declared.baseline:
         trivial = evidence.evaluations[TRIVIAL]
-        found.append(judge_baseline(evidence.evaluations[CANDIDATE], trivial, declared.baseline, metric=metric))
+        figures = (evidence.evaluations[CANDIDATE], trivial)
+        found.append(judge_baseline(*figures, declared.baseline, metric=metric, same_days=evidence.over_trivial))
     if obstacle:
         found.append(GateResult("champion", "failed", None, None, f"cannot be compared: {obstacle}"))
     elif declared.champion:

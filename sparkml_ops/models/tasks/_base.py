@@ -31,6 +31,8 @@ class Task(Protocol):
     """Figures that `compute_metrics` gives, in the order in which they are told."""
     SLICED_BY: str
     """The figure that slices are compared by."""
+    TRIVIAL_VARIES: bool
+    """Whether the trivial model's figures move with the days that are drawn, so that it must be compared on the same ones."""
     NO_ANSWER: str
     """What an impossible answer is, to follow "with what is"."""
 

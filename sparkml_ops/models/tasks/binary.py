@@ -18,6 +18,7 @@ __all__ = [
     "METRICS",
     "NO_ANSWER",
     "SLICED_BY",
+    "TRIVIAL_VARIES",
     "compare_slices",
     "compute_metrics",
     "count_arrays",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 SLICED_BY = "roc_auc"
+TRIVIAL_VARIES = False  # its ROC AUC is a half on any rows
 NO_ANSWER = "no probability"
 
 
