@@ -186,8 +186,8 @@ def test_a_whole_training_goes_on_past_a_trial_that_cannot_be(spark: SparkSessio
     trials = read_table(lake, "trials").collect()
     causes = {row["status"]: row["cause"] for row in trials}
     assert set(causes) == {"ok", "failed"}
-    assert causes["failed"].startswith(f"{BOOSTED} could not be fitted: GBTClassifier")
-    assert causes["failed"].endswith("parameter maxDepth given invalid value 31.")
+    told = "could not be fitted: GBTClassifier parameter maxDepth given invalid value 31."
+    assert causes["failed"] == f"{BOOSTED} {told}"
     assert result.figures["candidate"]["roc_auc"]["value"] > 0.55
     assert model.metadata["explanation"]["method"] == "permutation"
     rows = read_training_set(lake, training_set.version).where("split = 'test'").select(*model.feature_columns)

@@ -1,6 +1,7 @@
 """Encoded rows where `write_matrix` has left them, for fits that Spark makes: none of them comes to the driver."""
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ EXACT_ROWS = 200_000
 """Tuning rows whose figures are exact: label and answer of so many are 3 MB on the driver. Those of more are counted on Spark by bins of
 the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other."""
 _CAUSES = ("Error: ", "Check failed", "Caused by: ")
+_UID = re.compile(r"_[0-9a-f]{12}\b")  # MLlib gives each estimator a name of its own, by which nobody knows it
 _CLASSES = 2
 
 
@@ -169,4 +171,4 @@ def _shorten(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
     kept = [line.removeprefix(": ") for line in lines if not line.startswith("An error occurred while calling")]
     causes = [line for line in kept if any(word in line for word in _CAUSES)]
-    return (causes[-1:] or kept or ["it did not say why"])[0][:500]
+    return _UID.sub("", (causes[-1:] or kept or ["it did not say why"])[0])[:500]
