@@ -6,7 +6,14 @@ from sparkml_ops.features.audit_history import HistoryCheck
 from sparkml_ops.features.build import FeaturesResult, backfill_features, build_features, plan_features
 from sparkml_ops.features.compare import KeyChange, TrainingSetDiff, compare_definitions, compare_training_sets
 from sparkml_ops.features.create import create_training_set
-from sparkml_ops.features.definitions import describe_dataset, features_table, hash_dataset, hash_view, order_views
+from sparkml_ops.features.definitions import (
+    describe_dataset,
+    features_table,
+    hash_dataset,
+    hash_view,
+    order_views,
+    with_definition,
+)
 from sparkml_ops.features.export import ExportResult, export_training_set, recreate_into
 from sparkml_ops.features.expressions import expression_type
 from sparkml_ops.features.label_events import LabelEvents, open_label_events
@@ -24,7 +31,6 @@ from sparkml_ops.features.training_sets import (
     describe_training_set,
     list_training_sets,
     read_training_set,
-    with_definition,
 )
 from sparkml_ops.features.view_plans import ViewPlan
 

@@ -17,10 +17,11 @@ from sparkml_ops.features.audit_figures import (
     judge_telling,
 )
 from sparkml_ops.features.audit_history import HistoryCheck, check_history
+from sparkml_ops.features.definitions import with_definition
 from sparkml_ops.features.overlaps import find_duplicates, find_overlap
 from sparkml_ops.features.stored_differences import draw_rows
 from sparkml_ops.features.telling_features import correlate_with_time, split_labels, tell_features
-from sparkml_ops.features.training_sets import LATEST, TrainingSet, choose_training_set, with_definition
+from sparkml_ops.features.training_sets import LATEST, TrainingSet, choose_training_set
 from sparkml_ops.lake import Metric, new_run_id, read_table, record_metrics, record_step
 
 if TYPE_CHECKING:

@@ -3,10 +3,12 @@
 Only what changes rows counts: a new description (of a view or a column), owner or imputation makes nothing out of date.
 """
 
+import json
 from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.features import FeatureView
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.errors import ConfigError
@@ -56,6 +58,15 @@ def describe_dataset(use_case: UseCase) -> dict[str, Any]:
     # Two classes are not named, so that definitions from before there was another task keep their hash.
     task = {} if use_case.model.task == "binary" else {"task": use_case.model.task}
     return {"dataset": dataset, "features": views} | task
+
+
+def with_definition(use_case: UseCase, definition: str) -> UseCase:
+    """The use case as a version's definition has it, whatever its file says today."""
+    stored = json.loads(definition)
+    views = {name: FeatureView.model_validate_json(json.dumps(view)) for name, view in stored["features"].items()}
+    dataset = Dataset.model_validate_json(json.dumps(stored["dataset"]))
+    model = use_case.model.model_copy(update={"task": stored.get("task", "binary")})
+    return use_case.model_copy(update={"dataset": dataset, "features": {**use_case.features, **views}, "model": model})
 
 
 def _describe(view: FeatureView, *, leave_out: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ContractError, TableNotFoundError
 from sparkml_ops.features.content import measure_content
+from sparkml_ops.features.definitions import with_definition
 from sparkml_ops.features.orders import join_features, take_order
-from sparkml_ops.features.training_sets import TrainingSet, describe_training_set, with_definition
+from sparkml_ops.features.training_sets import TrainingSet, describe_training_set
 from sparkml_ops.lake import read_table, stage_rows
 
 if TYPE_CHECKING:

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql.types import StructType
 
-from sparkml_ops.config.dataset import Dataset
-from sparkml_ops.config.features import FeatureView
 from sparkml_ops.errors import ConfigError, TableNotFoundError, TrainingSetNotFoundError
 from sparkml_ops.features.events import from_microseconds
 from sparkml_ops.features.labels import IMMATURE
@@ -28,7 +26,6 @@ from sparkml_ops.lake.tables import add_columns
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from sparkml_ops.config.use_case import UseCase
     from sparkml_ops.lake import Lake
 
 TRAINING_SETS = "training_sets"
@@ -209,15 +206,6 @@ def to_row(training_set: TrainingSet) -> dict[str, Any]:
         "labels_until": training_set.labels_until,
         "labels": json.dumps(training_set.labels, sort_keys=True),
     }
-
-
-def with_definition(use_case: "UseCase", definition: str) -> "UseCase":
-    """The use case as a version's definition has it, whatever its file says today."""
-    stored = json.loads(definition)
-    views = {name: FeatureView.model_validate_json(json.dumps(view)) for name, view in stored["features"].items()}
-    dataset = Dataset.model_validate_json(json.dumps(stored["dataset"]))
-    model = use_case.model.model_copy(update={"task": stored.get("task", "binary")})
-    return use_case.model_copy(update={"dataset": dataset, "features": {**use_case.features, **views}, "model": model})
 
 
 def list_training_sets(lake: "Lake") -> list[TrainingSet]:
