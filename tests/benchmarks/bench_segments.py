@@ -115,7 +115,8 @@ def main() -> None:
         seconds["loop"] = [taken * scale for taken in seconds["loop"]]
         print(f"{kept[-1]} of {asked.segments} segments have a model of their own; the loop is scaled up by {scale:g}")
         goal = Goal("seconds of a loop of MLflow runs by ours", ratio_of(seconds, "loop", "ours"), 5)
-        print_result("segments", asked.segments * asked.rows, seconds, equal=True, goals=[goal])
+        same = len(set(kept)) == 1  # each turn keeps as many; which models are better the loop does not ask
+        print_result("segments", asked.segments * asked.rows, seconds, equal=same, goals=[goal])
 
 
 if __name__ == "__main__":
