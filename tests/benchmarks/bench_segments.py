@@ -2,7 +2,7 @@
 
 Both fit each segment on its rows of train, stopped early by its rows of valid, judge it there, and fit it again on both. Ours begins where a
 training does when its search is over: rows are written as Parquet, and not mapped yet; it ends with a package on disk. The loop has all rows
-sorted by segment in memory, and logs parameters, the metric and the model. It runs over `--looped` segments, and its seconds are scaled up
+sorted by segment in memory, and logs parameters, the metric and the model's text (`log_model` would take seconds more for each). It runs over `--looped` segments, and its seconds are scaled up
 to all of them: `--looped` as many as `--segments` scales nothing. Run as `python -m tests.benchmarks.bench_segments [--segments N] [--rows N]
 [--looped N] [--repeat K]`; rows are of one segment.
 """
@@ -89,7 +89,7 @@ def fit_in_a_loop(environment: Environment, made: dict[str, np.ndarray], looped:
             mlflow.log_params(PARAMS)
             mlflow.log_metric("log_loss", judged.best_score["valid_0"]["binary_logloss"])
             final = lightgbm.train(params, lightgbm.Dataset(features, label), judged.best_iteration)
-            mlflow.lightgbm.log_model(final, name="model")
+            mlflow.log_text(final.model_to_string(), "model.txt")
 
 
 def main() -> None:
@@ -115,7 +115,8 @@ def main() -> None:
         seconds["loop"] = [taken * scale for taken in seconds["loop"]]
         print(f"{kept[-1]} of {asked.segments} segments have a model of their own; the loop is scaled up by {scale:g}")
         goal = Goal("seconds of a loop of MLflow runs by ours", ratio_of(seconds, "loop", "ours"), 5)
-        print_result("segments", asked.segments * asked.rows, seconds, equal=True, goals=[goal])
+        same = len(set(kept)) == 1  # each turn keeps as many; which models are better the loop does not ask
+        print_result("segments", asked.segments * asked.rows, seconds, equal=same, goals=[goal])
 
 
 if __name__ == "__main__":
