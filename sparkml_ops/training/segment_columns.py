@@ -8,7 +8,7 @@ from sparkml_ops.config.segments import SegmentBy
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.segments import SegmentColumn, find_segment_kind
-from sparkml_ops.training.estimators import find_estimator
+from sparkml_ops.training.estimators import find_cluster_estimator, find_estimator
 from sparkml_ops.training.mapped_segments import PREFIX
 from sparkml_ops.training.segment_fits import JUDGED
 
@@ -27,7 +27,7 @@ def require_segments(use_case: UseCase) -> None:
             f"model.segment_by: whether a segment's model is better is judged by its log loss, which {model.task} has not. Take "
             "segment_by out."
         )
-    if find_estimator(model.estimator).KIND not in JUDGED:
+    if find_cluster_estimator(model.estimator) is not None or find_estimator(model.estimator).KIND not in JUDGED:
         raise ConfigError(
             f"model.segment_by: models per segment are fitted with lightgbm and with classes of scikit-learn's kind, and "
             f"{model.estimator} is neither. Take one of those, or take segment_by out."

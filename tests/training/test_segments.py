@@ -221,11 +221,23 @@ def test_columns_that_tell_no_segment_are_refused(trained: dict[str, Any]) -> No
         tell_columns(rows, SegmentBy(columns=["town"]))
 
 
-def test_personal_data_and_trainers_of_the_users_own_are_refused(trained: dict[str, Any]) -> None:
+def test_personal_data_are_refused(trained: dict[str, Any]) -> None:
     config = shop_config(trained["root"], segment_by="customer")
     config["sources"]["orders"]["columns"]["customer"]["pii"] = True
     with pytest.raises(ConfigError, match=r"model\.segment_by: customer may hold personal data"):
         train(UseCase.model_validate(config, strict=False), trained["lake"])
-    own = make_use_case(trained["root"], segment_by="shop", estimator="tests.training.own_trainers.Shares", params={})
-    with pytest.raises(ConfigError, match="is neither. Take one of those, or take segment_by out"):
-        require_segments(own)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"estimator": "tests.training.own_trainers.Shares"}, "is neither. Take one of those, or take segment_by out"),
+        ({"estimator": "xgboost.spark.SparkXGBClassifier"}, "is neither. Take one of those, or take segment_by out"),
+        ({"estimator": "pyspark.ml.classification.GBTClassifier"}, "is neither. Take one of those"),
+        ({"task": "regression", "metric": "rmse"}, "is judged by its log loss, which regression has not"),
+    ],
+)
+def test_what_segments_cannot_have_is_refused(trained: dict[str, Any], keys: dict[str, str], told: str) -> None:
+    asked = make_use_case(trained["root"], segment_by="shop", params={}, **keys)
+    with pytest.raises(ConfigError, match=told):
+        require_segments(asked)
