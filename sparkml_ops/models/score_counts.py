@@ -74,16 +74,9 @@ def count_scores(
     long = judged.select("block", "label", F.explode(F.array(*models)).alias("score")).select(
         "block", "label", "score.*"
     )
-    p = F.greatest(F.least("p", F.lit(1 - EPSILON)), F.lit(EPSILON))
     cells = (
         long.groupBy("block", "model", find_bin(F.col("p"), F.col("label")).alias("bin"))
-        .agg(
-            F.count("*").alias("rows"),
-            F.sum("label").alias("positives"),
-            F.sum("p").alias("probability"),
-            F.sum(-F.when(F.col("label") == 1, F.ln(p)).otherwise(F.ln(1 - p))).alias("log_loss"),
-            F.sum((F.col("p") - F.col("label")) ** 2).alias("squared_error"),
-        )
+        .agg(*sum_scores())
         .orderBy("model", "block", "bin")  # sums on the driver are then always taken in the same order
         .toPandas()
     )
@@ -92,6 +85,18 @@ def count_scores(
     values = {str(name): cells[name].to_numpy() for name in cells.columns}
     at_block = np.searchsorted(blocks, cells["block"].to_numpy())
     return [_spread(values, model, at_block, len(blocks)) for model in range(len(predictions))]
+
+
+def sum_scores() -> list[Column]:
+    """What is counted of rows with a `label` and a probability `p`: the attributes of `ScoreCounts`."""
+    p = F.greatest(F.least("p", F.lit(1 - EPSILON)), F.lit(EPSILON))
+    return [
+        F.count("*").alias("rows"),
+        F.sum("label").alias("positives"),
+        F.sum("p").alias("probability"),
+        F.sum(-F.when(F.col("label") == 1, F.ln(p)).otherwise(F.ln(1 - p))).alias("log_loss"),
+        F.sum((F.col("p") - F.col("label")) ** 2).alias("squared_error"),
+    ]
 
 
 def find_block(scored: DataFrame, block: str | Column) -> Column:

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.models.evaluation import MINIMUM_BLOCKS, Figure, draw_weights, find_interval
-from sparkml_ops.models.score_counts import BINS, EPSILON, ScoreCounts, find_block
+from sparkml_ops.models.score_counts import BINS, ScoreCounts, find_block, sum_scores
 from sparkml_ops.models.score_metrics import compute_metrics
 from sparkml_ops.models.slices import bin_slices
 
@@ -137,7 +137,6 @@ def _count_cells(
         .where(F.col("place") <= MAX_VALUES)
     )
     is_kept = (F.col("column") == F.col("kept_column")) & F.col("value").eqNullSafe(F.col("kept_value"))
-    p = F.greatest(F.least("p", F.lit(1 - EPSILON)), F.lit(EPSILON))
     return (
         long.join(F.broadcast(kept), is_kept, "left")
         .groupBy(
@@ -147,13 +146,7 @@ def _count_cells(
             "block",
             F.floor(F.col("bin") / _COARSER).alias("bin"),
         )
-        .agg(
-            F.count("*").alias("rows"),
-            F.sum("label").alias("positives"),
-            F.sum("p").alias("probability"),
-            F.sum(-F.when(F.col("label") == 1, F.ln(p)).otherwise(F.ln(1 - p))).alias("log_loss"),
-            F.sum((F.col("p") - F.col("label")) ** 2).alias("squared_error"),
-        )
+        .agg(*sum_scores())
         .orderBy(*_SLICE, "block", "bin")
         .toPandas()
     )
