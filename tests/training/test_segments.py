@@ -143,10 +143,10 @@ def test_answers_do_not_depend_on_how_rows_are_spread(trained: dict[str, Any]) -
         assert found["segment"].tolist() == model.find_segments(found)
 
 
-def test_mlflow_answers_the_same(trained: dict[str, Any]) -> None:
+def test_mlflow_answers_the_same(trained: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
-    mlflow.set_tracking_uri(trained["tracking"].tracking_uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", trained["tracking"].tracking_uri)
     version = find_version(trained["tracking"], "shop")
     loaded = mlflow.pyfunc.load_model(f"models:/shop/{version.version}")
     rows = read_rows(trained).where("split = 'test'").toPandas()
