@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparkml_ops.config.dataset import HashSplit
 from sparkml_ops.config.gates import Gates
 from sparkml_ops.errors import SparkMLOpsError
-from sparkml_ops.features import TrainingSet, read_training_set, with_definition
-from sparkml_ops.lake import Lake, Metric, new_run_id, record_metrics, record_step
-from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
-from sparkml_ops.models import PackagedModel, find_version, load_version, prepare_tracking
+from sparkml_ops.features import TrainingSet, read_training_set
+from sparkml_ops.lake import Lake, Metric, new_run_id, record_metrics
+from sparkml_ops.models import PackagedModel, find_version, prepare_tracking
 from sparkml_ops.training.backtest_summary import FIRST, Figures, Spread, summarize_windows, tell_ageing
 from sparkml_ops.training.backtest_windows import (
     BacktestPlan,
@@ -28,8 +27,7 @@ from sparkml_ops.training.backtest_windows import (
 from sparkml_ops.training.evaluated import gather_figures
 from sparkml_ops.training.judge import CHAMPION
 from sparkml_ops.training.prepare import prepare_rows
-from sparkml_ops.training.recipe import apply_recipe
-from sparkml_ops.training.reproduce import find_training_set, name_version, open_scratch, require_recipe
+from sparkml_ops.training.recorded_version import open_recorded, open_scratch
 from sparkml_ops.training.winner import Winner, fit_winner, judge_candidate
 
 if TYPE_CHECKING:
@@ -136,18 +134,11 @@ def backtest(
     check_plan(plan)
     tracking = prepare_tracking(use_case.environment)
     registered = find_version(tracking, use_case.name, alias=alias, version=version)
-    with (
-        hold_lease(lake, STEP, wait_seconds=STAGE_WAIT_SECONDS),
-        record_step(lake, run_id=run, step=STEP, config_hash=registered.config_hash) as step,
-    ):
-        step.model(registered.name, registered.version)
-        recorded = load_version(tracking, registered)
-        recipe, made = require_recipe(recorded, registered), find_training_set(lake, registered)
-        step.note("training_set", made.version)
+    with open_recorded(use_case, lake, registered=registered, step=STEP, run_id=run) as (step, opened):
+        made = opened.made
         step.read(made.table, made.table_version, sum(made.rows.values()))
-        asked = apply_recipe(with_definition(use_case, made.definition), recipe, what=name_version(registered))
-        asked = asked.model_copy(update={"gates": Gates()})  # slices of so few rows say little
-        past = _Past(asked, lake, recorded, made, read_training_set(lake, made.version))
+        asked = opened.asked.model_copy(update={"gates": Gates()})  # slices of so few rows say little
+        past = _Past(asked, lake, opened.model, made, read_training_set(lake, made.version))
         windows = tuple(_go_through(past, plan))
         judged, metric = [one.figures for one in windows if one.status == "judged"], asked.model.metric
         summary, ageing = summarize_windows(judged, metric), tell_ageing(judged, metric)

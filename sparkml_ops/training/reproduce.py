@@ -5,7 +5,6 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,18 +12,15 @@ from pyspark.sql import SparkSession
 
 from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.use_case import UseCase
-from sparkml_ops.errors import ModelError, TableNotFoundError, TrainingSetNotFoundError
+from sparkml_ops.errors import ModelError
 from sparkml_ops.features import (
     KeyChange,
     TrainingSet,
     compare_definitions,
     describe_dataset,
-    describe_training_set,
     stage_recreated,
-    with_definition,
 )
-from sparkml_ops.lake import Lake, StepRecord, code_version, new_run_id, record_step
-from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
+from sparkml_ops.lake import Lake, StepRecord, code_version, new_run_id
 from sparkml_ops.models import (
     ModelVersion,
     PackagedModel,
@@ -33,13 +29,12 @@ from sparkml_ops.models import (
     find_environment,
     find_version,
     load_environment,
-    load_version,
     prepare_tracking,
 )
 from sparkml_ops.training.evaluated import gather_repeatable
-from sparkml_ops.training.matrix import locate_scratch, remove_folder, unmap_matrix
 from sparkml_ops.training.prepare import prepare_rows
-from sparkml_ops.training.recipe import apply_recipe, describe_settings
+from sparkml_ops.training.recipe import describe_settings
+from sparkml_ops.training.recorded_version import open_recorded, open_scratch
 from sparkml_ops.training.remade import (
     FigureComparison,
     RowComparison,
@@ -120,18 +115,10 @@ def reproduce(
     started, run = time.monotonic(), run_id or new_run_id()
     tracking = prepare_tracking(use_case.environment)
     registered = find_version(tracking, use_case.name, alias=alias, version=version)
-    with (
-        hold_lease(lake, STEP, wait_seconds=STAGE_WAIT_SECONDS),
-        record_step(lake, run_id=run, step=STEP, config_hash=registered.config_hash) as step,
-    ):
-        step.model(registered.name, registered.version)
-        recorded = load_version(tracking, registered)
-        recipe = require_recipe(recorded, registered)
-        made = find_training_set(lake, registered)
-        step.note("training_set", made.version)
+    with open_recorded(use_case, lake, registered=registered, step=STEP, run_id=run) as (step, opened):
+        asked, made, recorded = opened.asked, opened.made, opened.model
         for table, at in made.inputs.items():
             step.read(table, at)
-        asked = apply_recipe(with_definition(use_case, made.definition), recipe, what=name_version(registered))
         remade = _make_again(asked, lake, made, recorded=recorded)
         differences = [
             *_compare_surroundings(lake.spark, recorded.metadata, made, is_identical=remade.is_identical),
@@ -154,33 +141,6 @@ def reproduce(
     )
 
 
-def require_recipe(recorded: PackagedModel, registered: ModelVersion) -> Mapping[str, Any]:
-    """The settings that a version was trained by.
-
-    Raises:
-        ModelError: It was trained by an earlier release, which kept none.
-    """
-    recipe: Mapping[str, Any] | None = recorded.metadata.get("recipe")
-    if recipe is None:
-        raise ModelError(
-            f"{name_version(registered)} was trained by an earlier release ({registered.code_version or 'unknown'}), which did not record "
-            f"what is needed to make it again. Versions trained from now on have it: `sparkml-ops train {registered.name}`."
-        )
-    return recipe
-
-
-def find_training_set(lake: Lake, registered: ModelVersion) -> TrainingSet:
-    """The training set of a version.
-
-    Raises:
-        TableNotFoundError: It is gone.
-    """
-    try:
-        return describe_training_set(lake, registered.training_set_version)
-    except TrainingSetNotFoundError as error:
-        raise TableNotFoundError(f"{name_version(registered)} cannot be made again: {error}") from error
-
-
 def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: PackagedModel) -> _Remade:
     """As `make_candidate` does it, with what its search has found."""
     metadata = recorded.metadata
@@ -192,17 +152,6 @@ def _make_again(asked: UseCase, lake: Lake, made: TrainingSet, *, recorded: Pack
         judgement = judge_candidate(asked, rows, again, folder=folder, threshold=threshold)
         figures = compare_figures(gather_repeatable(metadata), gather_repeatable(judgement.to_dict()))
         return _Remade(again, compare_predictions(rows, recorded, again), figures)
-
-
-@contextmanager
-def open_scratch(lake: Lake, name: str) -> Iterator[str]:
-    """A folder for prepared rows, which goes with the block."""
-    folder = locate_scratch(lake.root, name)
-    try:
-        yield folder
-    finally:
-        unmap_matrix(folder)
-        remove_folder(lake.spark, folder)
 
 
 def _compare_configuration(then: UseCase, now: UseCase) -> Iterator[KeyChange]:
@@ -250,8 +199,3 @@ def _note_verdict(step: StepRecord, remade: _Remade, differences: list[str]) -> 
             f"made again it differs in {rows.rows - rows.equal} of {rows.rows} predictions, by {rows.largest:.3g} at most, "
             f"and in {len(changed)} of {len(remade.figures)} figures"
         )
-
-
-def name_version(registered: ModelVersion) -> str:
-    """How messages name it."""
-    return f"Model {registered.name} version {registered.version}"

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyspark.errors import ArithmeticException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from sparkml_ops.config.gates import Gates, SlicesGate
 from sparkml_ops.errors import ConfigError, TrainingError
@@ -42,7 +44,11 @@ def test_what_cannot_be_summed_is_told(
 
 
 def test_what_can_be_summed_passes(rows: DataFrame, tmp_path: Path) -> None:
-    check(rows, tmp_path, value="orders__amount / (predicted_class - label)", per="orders__town = 'Ulm'")
+    """A division by zero is null in a figure, where a plain one would end the job."""
+    value, asked = "orders__amount / (predicted_class - label)", rows.withColumn("predicted_class", F.col("label"))
+    assert check(rows, tmp_path, value=value, per="orders__town = 'Ulm'") is None
+    with pytest.raises(ArithmeticException, match="DIVIDE_BY_ZERO"):
+        asked.agg(F.sum(F.expr(value))).collect()
 
 
 def test_new_figures_and_slices_make_a_new_version_and_search_nothing_anew(tmp_path: Path) -> None:
