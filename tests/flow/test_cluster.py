@@ -70,13 +70,19 @@ def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _wait_for_workers(page: int, wanted: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{page}/json/", timeout=2) as answer:
-                if json.load(answer)["aliveworkers"] == wanted:
-                    return
-        except OSError:
-            time.sleep(0.3)
+        if _count_workers(page) == wanted:
+            return
+        time.sleep(0.3)
     raise TimeoutError(f"no {wanted} workers within {START_SECONDS} s")
+
+
+def _count_workers(page: int) -> int:
+    """0 while the master is not up; or is, and this page is not yet: its handlers are attached one by one to a server that answers already."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{page}/json/", timeout=2) as answer:
+            return int(json.load(answer)["aliveworkers"])
+    except (OSError, json.JSONDecodeError):
+        return 0
 
 
 def submit(folder: Path, master: str, job: str, *arguments: str) -> subprocess.CompletedProcess[str]:
