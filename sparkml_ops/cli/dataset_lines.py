@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.cli.output import format_table, format_value, to_plain
+from sparkml_ops.config.tasks import sort_classes
 
 if TYPE_CHECKING:
     from sparkml_ops.features import RowDifference, TrainingSet, TrainingSetDiff
@@ -49,12 +50,22 @@ def describe_version(made: "TrainingSet") -> list[str]:
 
 def describe_parts(made: "TrainingSet") -> list[str]:
     """Rows and labels of each part, as a table."""
+    if made.task == "multiclass":
+        return describe_classes(made)
     if made.labels:
         figures = ("mean", "stddev", "lowest", "highest")
         rows = [(part, made.rows[part], *(made.labels[part][name] for name in figures)) for part in made.labels]
         return format_table(("part", "rows", "mean label", "deviation", "lowest", "highest"), rows)
     counts = [(part, made.rows[part], made.positives.get(part, 0)) for part in made.rows]
     return format_table(("part", "rows", "positives"), counts)
+
+
+def describe_classes(made: "TrainingSet") -> list[str]:
+    """Rows of each class by part, as a table."""
+    parts = list(made.labels)
+    names = sort_classes({name for part in parts for name in made.labels[part]})
+    rows: list[tuple[Any, ...]] = [(name, *(int(made.labels[part].get(name, 0)) for part in parts)) for name in names]
+    return format_table(("class", *parts), [*rows, ("all", *(made.rows[part] for part in parts))])
 
 
 def describe_diff(found: "TrainingSetDiff") -> list[str]:

@@ -47,7 +47,7 @@ ClassWeight = Annotated[
     Annotated[Literal["balanced"], Tag("word")] | Annotated[ClassWeights, Tag("weights")],
     Discriminator(_tell_form),
 ]
-"""One weight for each class, or `balanced`: rows / (2 * rows of the class), of the rows that a fit is made on."""
+"""One weight for each of two classes, or `balanced`: rows / (classes * rows of the class), of the rows that a fit is made on."""
 Direction = Literal["increasing", "decreasing"]
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -79,8 +79,9 @@ class Card(Section):
 class Model(Section):
     """The estimator, its fixed parameters and the search over the others."""
 
-    task: Literal["binary", "regression"] = Field(
-        description="binary: the probability that the label is 1; regression: the label is a number, and so is the answer"
+    task: Literal["binary", "regression", "multiclass"] = Field(
+        description="binary: the probability that the label is 1; regression: the label is a number, and so is the answer; "
+        "multiclass: a probability for each class"
     )
     estimator: str = Field(
         default="lightgbm",
@@ -89,8 +90,9 @@ class Model(Section):
     )
     params: dict[str, Any] = Field(default={}, description="parameters that are not searched")
     search: Search = Search()
-    metric: Literal["roc_auc", "pr_auc", "log_loss", "rmse", "mae", "r2"] = Field(
-        default="roc_auc", description="what the search optimises: by default roc_auc, of a regression rmse"
+    metric: Literal["roc_auc", "pr_auc", "log_loss", "rmse", "mae", "r2", "accuracy", "macro_f1"] = Field(
+        default="roc_auc",
+        description="what the search optimises: by default roc_auc, of a regression rmse, of several classes log_loss",
     )
     early_stopping_rounds: int = Field(default=50, ge=1, description="boosting stops after so many rounds without gain")
     levels: Levels = Levels()

@@ -24,6 +24,13 @@ class PerformanceAlert(Section):
         default=None, description="of a regression: the share of the label's variance that is explained"
     )
 
+    accuracy_below: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="of several classes: the share of rows whose most probable class is the label"
+    )
+    macro_f1_below: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="of several classes: the mean of their F1, each class counting alike"
+    )
+
     def limits(self) -> dict[str, float]:
         """The declared limits, by metric."""
         declared = {name: getattr(self, name) for name in type(self).model_fields}

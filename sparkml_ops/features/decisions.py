@@ -7,7 +7,7 @@ is in no part (see `splits`: `embargo`, `after_test_until`, `group_of_earlier_pa
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
@@ -37,12 +37,14 @@ class DecisionCounts:
         positives: rows with label 1, by fate.
         newest: the latest moment among the rows that stay, None when none do.
         labels: lowest and highest label by fate, where a row of it has one.
+        classes: how many different labels, by fate; 0 where they are not counted.
     """
 
     rows: dict[str, int]
     positives: dict[str, int]
     newest: datetime | None
-    labels: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
+    labels: dict[str, tuple[Any, Any]] = field(default_factory=dict, compare=False)
+    classes: dict[str, int] = field(default_factory=dict, compare=False)
 
     def kept(self) -> int:
         """Rows that stay."""
@@ -54,7 +56,12 @@ class DecisionCounts:
 
 
 def label_decisions(
-    rows: "DataFrame", dataset: Dataset, *, as_of: datetime, events: "LabelEvents | None" = None
+    rows: "DataFrame",
+    dataset: Dataset,
+    *,
+    as_of: datetime,
+    events: "LabelEvents | None" = None,
+    task: str = "binary",
 ) -> "DataFrame":
     """Decisions with label and fate.
 
@@ -63,14 +70,15 @@ def label_decisions(
         dataset: the dataset.
         as_of: the instant as of which labels must have matured.
         events: what the label is told by, where that is not the row; see `open_label_events`.
+        task: what the label is for.
 
     Returns:
-        The entity columns, the dataset's timestamp, `__label` (a number, or null) and `__fate`.
+        The entity columns, the dataset's timestamp, `__label` (a number, of several classes text, or null) and `__fate`.
 
     Raises:
         ConfigError: a column is missing, or an expression cannot be computed.
     """
-    told = tell_labels(rows, dataset, as_of=as_of, events=events)
+    told = tell_labels(rows, dataset, as_of=as_of, events=events, task=task)
     key, together = (
         ("of", dataset.split.of) if isinstance(dataset.split, HashSplit) else ("groups", dataset.split.groups)
     )
@@ -97,7 +105,8 @@ def count_decisions(decisions: "DataFrame", *, timestamp: str, task: str = "bina
     strange = rules.is_strange(LABEL)
     by_fate = decisions.groupBy(FATE).agg(
         F.count("*").alias("decisions"),
-        F.sum(F.when(F.col(LABEL) == 1, 1).otherwise(0)).alias("positives"),
+        rules.count_positives(LABEL).alias("positives"),
+        rules.count_classes(LABEL).alias("classes"),
         F.min(LABEL).alias("lowest"),
         F.max(LABEL).alias("highest"),
         F.unix_micros(F.max(timestamp)).alias("newest"),
@@ -113,6 +122,7 @@ def count_decisions(decisions: "DataFrame", *, timestamp: str, task: str = "bina
         rows={fate: row["decisions"] for fate, row in found.items()},
         positives={fate: row["positives"] for fate, row in found.items()},
         newest=None if newest is None else from_microseconds(newest),
+        classes={fate: row["classes"] for fate, row in found.items()},
         labels={fate: (row["lowest"], row["highest"]) for fate, row in found.items() if row["lowest"] is not None},
     )
 
@@ -127,7 +137,8 @@ def require_learnable(counts: DecisionCounts, *, task: str = "binary", told_by: 
             f"Look at dataset.where, split, and at when a label has matured.{told_by}"
         )
     lowest, highest = counts.labels.get("train", (0.0, 1.0))
-    figures = {"rows": rows, "positives": positives, "lowest": lowest, "highest": highest}
+    figures: dict[str, Any] = {"rows": rows, "positives": positives, "lowest": lowest, "highest": highest}
+    figures["classes"] = max((counts.classes.get(part, 0) for part in PARTS), default=0)
     alike = find_label_rules(task).tell_alike(figures)
     if alike:
         raise TrainingError(f"the training part has {alike}. Rows by fate: {shown}. Look at dataset.label.{told_by}")

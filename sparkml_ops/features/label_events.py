@@ -116,7 +116,8 @@ def require_label_type(found: "DataType", sql: str, *, place: str) -> None:
     """Raise ConfigError unless a label is a boolean or a number."""
     if not isinstance(found, BooleanType | NumericType):
         raise ConfigError(
-            f"{place}: `{sql}` is {found.simpleString()}; expected a boolean, or a number: 0 or 1, or of a regression any."
+            f"{place}: `{sql}` is {found.simpleString()}; expected a boolean, or a number: 0 or 1, or of a regression any. "
+            "For several classes take `model.task: multiclass`."
         )
 
 

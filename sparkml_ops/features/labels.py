@@ -23,6 +23,7 @@ from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.features.events import instant_microseconds, to_microseconds
 from sparkml_ops.features.expressions import compile_expression, expression_type, require_columns, require_instant
 from sparkml_ops.features.label_events import LabelEvents, require_label_type
+from sparkml_ops.features.label_rules import require_class_type
 from sparkml_ops.features.label_windows import label_by_events
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def tell_labels(
     as_of: datetime,
     events: LabelEvents | None = None,
     columns: Sequence[str] | None = None,
+    task: str = "binary",
 ) -> "DataFrame":
     """Decisions with their labels and states.
 
@@ -48,10 +50,11 @@ def tell_labels(
         as_of: the instant as of which labels must have matured.
         events: what the label is told by, where that is not the row; see `open_label_events`.
         columns: columns to keep, those that events are found by among them; the entity columns by default.
+        task: what the label is for; several classes are told as text.
 
     Returns:
         A row for each row for which `where` holds: those columns, the dataset's timestamp, `__label` (a double,
-        or null) and `__state`.
+        of several classes text, or null) and `__state`.
 
     Raises:
         ConfigError: a column is missing, or an expression cannot be computed.
@@ -65,7 +68,7 @@ def tell_labels(
     moment = F.col(dataset.timestamp).cast("timestamp").alias(dataset.timestamp)
     identity: list[Column | str] = [*(column for column in kept if column != dataset.timestamp), moment]
     if isinstance(dataset.label, str):
-        labelled = wanted.select(*identity, _label(wanted, dataset.label).alias(LABEL))
+        labelled = wanted.select(*identity, _label(wanted, dataset.label, task).alias(LABEL))
     elif events is not None:
         decisions = wanted.select(*identity)
         labelled = label_by_events(decisions, dataset.label, events, moment=dataset.timestamp, name=LABEL)
@@ -81,8 +84,12 @@ def settled_until(as_of: datetime, events: LabelEvents | None) -> datetime | Non
     return None if events.known_until is None else min(as_of, events.known_until)
 
 
-def _label(rows: "DataFrame", sql: str) -> "Column":
-    require_label_type(expression_type(rows, sql, place="dataset.label"), sql, place="dataset.label")
+def _label(rows: "DataFrame", sql: str, task: str) -> "Column":
+    found = expression_type(rows, sql, place="dataset.label")
+    if task == "multiclass":
+        require_class_type(found, sql, place="dataset.label")
+        return F.expr(sql).cast("string")
+    require_label_type(found, sql, place="dataset.label")
     # As a double until it has been counted: 0.4 must be refused, not rounded.
     return F.expr(sql).cast("double")
 

@@ -59,7 +59,7 @@ def take_order(use_case: "UseCase", lake: "Lake", *, as_of: datetime, versions: 
     pinned |= read
     events = open_label_events(dataset, lake, as_of=as_of, versions=pinned)
     pinned |= {} if events is None else events.inputs
-    decisions = label_decisions(rows, dataset, as_of=as_of, events=events)
+    decisions = label_decisions(rows, dataset, as_of=as_of, events=events, task=use_case.model.task)
     return Order(use_case, decisions, pinned, as_of, settled_until(as_of, events), events)
 
 

@@ -8,7 +8,7 @@
 * `one_class`: the probability that all rows which lack it, or all which have it, are of one class by chance.
 * `distinct`: different values per row.
 
-Of labels that are numbers, those above their median are class 1 (`split_labels`).
+Of labels that are numbers, those above their median are class 1, of several classes the most frequent one (`split_labels`).
 
 ROC AUC by ranks is the statistic of Mann and Whitney (1947) over the number of pairs. All features take two passes over the sample:
 one for numbers, one for texts.
@@ -74,9 +74,20 @@ def tell_features(sample: "DataFrame", features: Sequence[str], *, key: Sequence
 
 
 def split_labels(sample: "DataFrame") -> "DataFrame":
-    """The sample with 1 for labels above their median, else 0: a feature that copies a number ranks those first too."""
+    """The sample with 1 for labels above their median, else 0: a feature that copies a number ranks those first too.
+
+    Of several classes the most frequent one is 1, and all others 0: a feature that copies a class tells it apart as well.
+    """
+    if isinstance(sample.schema["label"].dataType, StringType):
+        return _keep_most_frequent(sample)
     middle = sample.agg(F.median("label")).collect()[0][0]
     return sample.withColumn("label", (F.col("label") > F.lit(middle)).cast("int"))
+
+
+def _keep_most_frequent(sample: "DataFrame") -> "DataFrame":
+    most = sample.groupBy("label").count().orderBy(F.desc("count"), "label").limit(1).collect()
+    name = most[0]["label"] if most else ""
+    return sample.withColumn("label", (F.col("label") == F.lit(name)).cast("int"))
 
 
 def correlate_with_time(sample: "DataFrame", features: Sequence[str], *, timestamp: str) -> dict[str, float | None]:

@@ -46,11 +46,11 @@ class TrainingSet:
 
     Attributes:
         version: its name, `ts-` and 12 hex digits.
-        table: the table with its rows: entity columns, the moment, `split`, `label` (0 or 1, or a number), feature columns.
+        table: the table with its rows: entity columns, the moment, `split`, `label` (0 or 1, a number, or the name of a class), feature columns.
         table_version: Delta version of that table.
         inputs: Delta version of every table it was made from.
         rows: rows by part (train, valid, test).
-        positives: rows with label 1, by part; empty of a regression.
+        positives: rows with label 1, by part; empty of a regression and of several classes.
         left_out: rows that were left out, by reason.
         feature_columns: names of the feature columns, in order.
         definition: dataset and feature views, as JSON.
@@ -63,7 +63,7 @@ class TrainingSet:
         run_id: the run that made it.
         created_at: when it was made.
         status: whether this call made it or found it.
-        labels: of a regression mean, standard deviation, lowest and highest label, by part.
+        labels: of a regression mean, standard deviation, lowest and highest label, by part; of several classes the rows of each.
     """
 
     version: str

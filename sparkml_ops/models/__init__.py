@@ -1,8 +1,9 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
 from sparkml_ops.config.tasks import HIGHER_IS_BETTER
-from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, check_rows, predict_rows
+from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, check_rows, predict_rows, summarise_answer
 from sparkml_ops.models.card import write_card
+from sparkml_ops.models.class_counts import name_most_probable
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
 from sparkml_ops.models.environment import (
     EnvironmentChanges,
@@ -86,8 +87,9 @@ from sparkml_ops.models.registry import (
 from sparkml_ops.models.scoring_speed import ScoringSpeed, measure_scoring
 from sparkml_ops.models.slice_figures import SliceFigure, judge_slices
 from sparkml_ops.models.slices import SliceResult, compare_slices
-from sparkml_ops.models.tasks import CalibrationGroup, Task, find_task, measure_gain
+from sparkml_ops.models.tasks import CalibrationGroup, ConfusionCell, Task, TrivialAnswer, find_task, measure_gain
 from sparkml_ops.models.tracking import Tracking, prepare_tracking
+from sparkml_ops.models.trivial import tell_answer
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -102,6 +104,7 @@ __all__ = [
     "ColumnExplanation",
     "ColumnReference",
     "Comparison",
+    "ConfusionCell",
     "DependenceGroup",
     "Difference",
     "EncodedColumn",
@@ -126,6 +129,7 @@ __all__ = [
     "Task",
     "Threshold",
     "Tracking",
+    "TrivialAnswer",
     "add_kpi_terms",
     "check_rows",
     "choose_sample_size",
@@ -169,6 +173,7 @@ __all__ = [
     "measure_kpis",
     "measure_operating_point",
     "measure_scoring",
+    "name_most_probable",
     "open_experiment",
     "order_trainings",
     "population_stability_index",
@@ -183,5 +188,7 @@ __all__ = [
     "set_alias",
     "shorten_card",
     "start_run",
+    "summarise_answer",
+    "tell_answer",
     "write_card",
 ]

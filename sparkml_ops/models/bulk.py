@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import ArrayType, DoubleType, StringType, StructField, StructType
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DoubleType, MapType, StringType, StructField, StructType
 
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.digests import digest_package
@@ -39,6 +40,8 @@ _LOADED: dict[str, PackagedModel] = {}
 def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0, segment: bool = False) -> DataFrame:
     """Add each row's `prediction`: the probability of the positive class, or of a regression the number; float64, never null.
 
+    Of several classes it is a map of their probabilities by name, in the order of the model's classes.
+
     Columns are found by name. The answers do not depend on how the rows are spread over partitions. The model travels
     to the workers once, is parsed once per Python worker, and uses one thread in each task.
 
@@ -53,13 +56,20 @@ def predict_rows(rows: DataFrame, model: PackagedModel, *, explain: int = 0, seg
         ModelError: Columns are missing, have the wrong type, or would be overwritten; said before any job. Later, while
             the rows are computed, the job itself fails when the model answers with what cannot be.
     """
-    added = [StructField(PREDICTION, DoubleType())] + ([StructField(REASONS, REASONS_TYPE)] if explain else [])
+    answer = MapType(StringType(), DoubleType()) if model.classes else DoubleType()
+    added = [StructField(PREDICTION, answer)] + ([StructField(REASONS, REASONS_TYPE)] if explain else [])
     added += [StructField(SEGMENT, StringType())] if segment else []
     check_rows(rows, model, [field.name for field in added])
     if explain and not find_estimator_kind(model.kind).has_contributions(model.estimator):
         log.warning("model %s (%s) does not say what its columns add: reasons are null", model.name, model.kind)
     score = make_scorer(ship_model(rows.sparkSession, model), explain, segment=segment)
     return rows.mapInArrow(score, StructType([*rows.schema.fields, *added]))
+
+
+def summarise_answer(rows: DataFrame, prediction: str) -> Column:
+    """The prediction as one number, for bins and averages: of several classes the probability of the most probable one."""
+    answer = F.col(f"`{prediction}`")
+    return F.array_max(F.map_values(answer)) if isinstance(rows.schema[prediction].dataType, MapType) else answer
 
 
 def check_rows(rows: DataFrame, model: PackagedModel, added: Sequence[str] = (PREDICTION,)) -> None:
@@ -142,7 +152,7 @@ def _score_batch(batch: "pa.RecordBatch", model: PackagedModel, explain: int, *,
 
     matrix = model.encoder.encode_batch(batch)
     served = None if model.family is None else model.family.serve_batch(batch)
-    columns: list[Any] = [*batch.columns, pa.array(predict_matrix(model, matrix, served), type=pa.float64())]
+    columns: list[Any] = [*batch.columns, _lay_answers(predict_matrix(model, matrix, served), model.classes)]
     names = [*batch.schema.names, PREDICTION]
     if explain:
         columns.append(_explain_matrix(matrix, model, explain, served))
@@ -151,6 +161,18 @@ def _score_batch(batch: "pa.RecordBatch", model: PackagedModel, explain: int, *,
         columns.append(_name_segments(model, served, len(matrix)))
         names.append(SEGMENT)
     return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _lay_answers(answers: Any, classes: Sequence[str]) -> "pa.Array":
+    """Numbers, or maps of the probabilities of classes."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not classes:
+        return pa.array(answers, type=pa.float64())
+    offsets = np.arange(0, answers.size + 1, len(classes), dtype=np.int32)
+    names = pa.array(classes, type=pa.string()).take(pa.array(np.tile(np.arange(len(classes)), len(answers))))
+    return pa.MapArray.from_arrays(pa.array(offsets), names, pa.array(answers.ravel(), type=pa.float64()))
 
 
 def _name_segments(model: PackagedModel, served: Any, rows: int) -> "pa.Array":

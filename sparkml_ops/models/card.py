@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.models.card_beside import tell_champion, tell_kpis, tell_scoring, tell_slices
+from sparkml_ops.models.card_classes import tell_confusion
 from sparkml_ops.models.card_decisions import tell_diagnosis, tell_gain, tell_importance, tell_operating_point
 from sparkml_ops.models.card_figures import tell_calibration, tell_figures, tell_known_limits
 from sparkml_ops.models.card_segments import tell_segments
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from sparkml_ops.models.package import PackagedModel
     from sparkml_ops.models.registry import ModelVersion
 
-_PREDICTS = {"binary": "the probability of ", "regression": "the number "}
+_PREDICTS = {
+    "binary": "the probability of ",
+    "regression": "the number ",
+    "multiclass": "a probability for each class of ",
+}
 NOT_STATED, NOT_RECORDED = "not stated", "not recorded"
 PURPOSES = {"train": "fitted on", "valid": "tuned on, then fitted on", "test": "judged on"}
 
@@ -40,7 +45,7 @@ def write_card(version: "ModelVersion", model: "PackagedModel") -> str:
         "Segments": tell_segments(facts),
         "Business figures": tell_kpis(facts),
         "Calibration": tell_calibration(facts),
-        "Classes": tell_operating_point(facts) if has_classes else "",
+        "Classes": tell_operating_point(facts) if has_classes else tell_confusion(facts),
         "Gain and lift": tell_gain(facts) if has_classes else "",
         "Slices": tell_slices(facts),
         "What it looks at": tell_importance(facts),
@@ -82,7 +87,7 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
             escape_text(part),
             escape_text(PURPOSES.get(part, NONE)),
             f"{count:,}",
-            *(_tell_numbers(labels.get(part, {})) if labels else _tell_classes(count, positives.get(part, 0))),
+            *_tell_labels(facts, labels.get(part, {}), rows=count, positives=positives.get(part, 0)),
             *(_tell_instant(at) for at in periods.get(part, [None, None])),
         ]
         for part, count in sorted(counts.items(), key=lambda pair: (*PURPOSES, pair[0]).index(pair[0]))
@@ -94,7 +99,7 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
     )
     if not table:
         return head
-    told = ("mean label", "standard deviation", "lowest", "highest") if labels else ("positives", "share")
+    told = _LABEL_COLUMNS[facts.get("task", "binary")]
     columns = make_table(
         [("part", "left"), ("what for", "left"), ("rows", "right"), *((name, "right") for name in told), ("first", "left"), ("last", "left")],
         table,
@@ -102,13 +107,22 @@ def _tell_rows(facts: Mapping[str, Any]) -> str:
     return f"{head}\n\n{columns}"
 
 
-def _tell_classes(rows: int, positives: int) -> tuple[str, str]:
-    return f"{positives:,}", f"{positives / rows:.2%}" if rows else NONE
+_LABEL_COLUMNS = {
+    "binary": ("positives", "share"),
+    "regression": ("mean label", "standard deviation", "lowest", "highest"),
+    "multiclass": ("classes", "of the rarest", "of the most frequent"),
+}
 
 
-def _tell_numbers(labels: Mapping[str, float]) -> list[str]:
-    """Mean, standard deviation and ends of the labels of a part."""
-    return [f"{labels[name]:.6g}" if name in labels else NONE for name in ("mean", "stddev", "lowest", "highest")]
+def _tell_labels(facts: Mapping[str, Any], labels: Mapping[str, float], *, rows: int, positives: int) -> list[str]:
+    """What is told of the labels of a part, by the columns of `_LABEL_COLUMNS`."""
+    task = facts.get("task", "binary")
+    if task == "regression":
+        return [f"{labels[name]:.6g}" if name in labels else NONE for name in ("mean", "stddev", "lowest", "highest")]
+    if task == "multiclass":
+        ends = [f"{int(end(labels.values())):,} rows" if labels else NONE for end in (min, max)]
+        return [f"{len(labels)}", *ends]
+    return [f"{positives:,}", f"{positives / rows:.2%}" if rows else NONE]
 
 
 def _tell_features(model: "PackagedModel") -> str:

@@ -8,6 +8,7 @@ from sparkml_ops.models.markdown import escape_text, make_table, quote_cell
 from sparkml_ops.models.operating_point import OUTCOMES
 
 _SHOWN_COLUMNS = 10
+_UNITS = {"binary": "the log odds", "multiclass": "the scores of the classes, averaged over them,"}
 _METHODS = {
     "shap": "Mean size of what each column adds to {} (Shapley values)",
     "linear": "Mean size of what each column adds to {}",
@@ -67,7 +68,7 @@ def tell_importance(facts: Mapping[str, Any]) -> str:
     )
     more = len(explanation["features"]) - len(shown)
     rest = f"\n\nAnd {more} more." if more else ""
-    unit = "the log odds" if facts.get("task", "binary") == "binary" else "the prediction, in its unit"
+    unit = _UNITS.get(facts.get("task", "binary"), "the prediction, in its unit")
     return f"{_METHODS[explanation['method']].format(unit)}, on {explanation['rows']:,} rows.\n\n{table}{rest}"
 
 

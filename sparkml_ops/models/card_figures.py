@@ -7,6 +7,8 @@ from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.models.markdown import NONE, escape_text, make_table, quote_cell, quote_code
 
 _BASELINES = {"linear": "a linear model", "trivial": "the base rate"}
+_TRIVIAL = {"regression": "the mean of the labels", "multiclass": "the shares of the classes"}
+_OBSERVED = {"regression": "mean label", "multiclass": "share of rows that are of it"}
 
 
 def tell_figures(facts: Mapping[str, Any]) -> str:
@@ -23,7 +25,7 @@ def tell_figures(facts: Mapping[str, Any]) -> str:
 
 
 def tell_calibration(facts: Mapping[str, Any]) -> str:
-    """What was predicted beside what came, by tenths of the test rows."""
+    """What was predicted beside what came, by tenths of the test rows; of several classes of the most probable one."""
     groups = facts.get("calibration", [])
     if not groups:
         return "not recorded"
@@ -52,7 +54,8 @@ def _find_limits(facts: Mapping[str, Any]) -> Iterator[str]:
         metric = facts.get("metric", "")
         candidate, baseline = (figures.get(one, {}).get(metric) for one in ("candidate", name))
         if candidate and baseline and not _is_better(metric, candidate["value"], baseline["value"]):
-            base = "the mean of the labels" if name == "trivial" and facts.get("task") == "regression" else words
+            trivial = _TRIVIAL.get(facts.get("task", "binary"), words)
+            base = trivial if name == "trivial" else words
             yield f"By {quote_code(metric)} it is no better than {base}."
     if search.get("failed"):
         yield f"{search['failed']} of {search['trials']} trials failed."
@@ -61,11 +64,13 @@ def _find_limits(facts: Mapping[str, Any]) -> Iterator[str]:
     if facts.get("left_out"):
         yield f"Columns of the training set that are no part of it: {len(facts['left_out'])}; see below."
     if facts.get("class_weight"):
-        yield "Classes were weighed, so that its answers are no shares of positives to expect; see the calibration."
+        yield "Classes were weighed, so that its answers are no shares to expect; see the calibration."
 
 
 def _tell_labels(facts: Mapping[str, Any]) -> str:
     judged = facts.get("judged_on", {})
+    if "classes" in judged:
+        return f"{judged['classes']} classes"
     if "label_mean" not in judged:
         return _count(judged, "positives")
     zeros = f"; {judged['label_zero']:,} of them are 0, of which `mape` says nothing" if judged["label_zero"] else ""
@@ -73,7 +78,7 @@ def _tell_labels(facts: Mapping[str, Any]) -> str:
 
 
 def _name_observed(facts: Mapping[str, Any]) -> str:
-    return "share of positives" if facts.get("task", "binary") == "binary" else "mean label"
+    return _OBSERVED.get(facts.get("task", "binary"), "share of positives")
 
 
 def _is_better(metric: str, candidate: float | None, baseline: float | None) -> bool:

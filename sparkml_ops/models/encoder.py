@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, NumericType, StringType
 
@@ -52,9 +52,15 @@ class FeatureEncoder:
 
     Null, NaN and infinity are all the same: missing. So is a value that is no level, because the training rows had it too rarely
     or not at all, unless the column has a level for all others.
+
+    Attributes:
+        columns: The feature columns.
+        classes: Of a label of several classes those that the training rows have, in the order of `sort_classes`: a label becomes its
+            position among them, and that of any other class one past the last. None of other labels.
     """
 
     columns: tuple[EncodedColumn, ...]
+    classes: tuple[str, ...] = ()
 
     @property
     def feature_columns(self) -> list[str]:
@@ -70,6 +76,13 @@ class FeatureEncoder:
     def categorical_positions(self) -> list[int]:
         """Positions of the matrix's columns that hold codes of levels."""
         return [position for position, column in enumerate(self.columns) if column.kind == "categorical"]
+
+    def encode_label(self, label: Column) -> Column:
+        """The label as a double: a number as it is, a class as its position."""
+        if not self.classes:
+            return label.cast("double")
+        at = F.array_position(F.array(*(F.lit(name) for name in self.classes)), label.cast("string")) - 1
+        return F.when(label.isNotNull(), F.when(at >= 0, at).otherwise(len(self.classes))).cast("double")
 
     def encode_batch(self, batch: "pa.RecordBatch") -> "NDArray[np.float64]":
         """Encode an Arrow batch that has the feature columns among others; shape (rows, encoded columns)."""
@@ -110,13 +123,15 @@ class FeatureEncoder:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"columns": [asdict(column) for column in self.columns]}
+        return {"columns": [asdict(column) for column in self.columns]} | (
+            {"classes": list(self.classes)} if self.classes else {}
+        )
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "FeatureEncoder":
         """Read what `to_dict` wrote."""
         columns = (EncodedColumn(**{**column, "levels": tuple(column["levels"])}) for column in plain["columns"])
-        return cls(columns=tuple(columns))
+        return cls(columns=tuple(columns), classes=tuple(plain.get("classes", ())))
 
 
 def find_kind(data_type: DataType) -> Kind | None:

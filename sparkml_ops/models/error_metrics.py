@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sparkml_ops.models.score_metrics import divide
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -30,21 +32,21 @@ def compute_metrics(counts: "ErrorCounts", weights: "NDArray[np.float64]") -> di
         Values of shape (resamples,), by metric.
     """
     rows, squared = _add_up(counts.rows, weights), _add_up(counts.squared, weights)
-    mean_square = _divide(squared, rows)
+    mean_square = divide(squared, rows)
     return {
         "rmse": np.sqrt(mean_square),
-        "mae": _divide(_add_up(counts.absolute, weights), rows),
-        "r2": 1 - _divide(mean_square, compute_variance(counts, weights)),
-        "bias": _divide(_add_up(counts.error, weights), rows),
-        "mape": _divide(_add_up(counts.relative, weights), _add_up(counts.not_zero, weights)),
+        "mae": divide(_add_up(counts.absolute, weights), rows),
+        "r2": 1 - divide(mean_square, compute_variance(counts, weights)),
+        "bias": divide(_add_up(counts.error, weights), rows),
+        "mape": divide(_add_up(counts.relative, weights), _add_up(counts.not_zero, weights)),
     }
 
 
 def compute_variance(counts: "ErrorCounts", weights: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """Variance of the labels, shape (resamples,); 0 where they are all the same but for rounding."""
     rows = _add_up(counts.rows, weights)
-    mean = _divide(_add_up(counts.label, weights), rows)
-    variance = _divide(_add_up(counts.label_squared, weights), rows) - mean**2
+    mean = divide(_add_up(counts.label, weights), rows)
+    variance = divide(_add_up(counts.label_squared, weights), rows) - mean**2
     floor = np.square(SAME * (abs(counts.centre) + np.abs(mean)))
     differing: NDArray[np.float64] = np.where(variance > floor, variance, 0.0)
     return differing
@@ -54,9 +56,3 @@ def _add_up(sums: "NDArray[np.float64]", weights: "NDArray[np.float64]") -> "NDA
     """Of shape (blocks, groups) -> (resamples,)."""
     summed: NDArray[np.float64] = weights @ sums.sum(axis=1)
     return summed
-
-
-def _divide(numerator: "NDArray[np.float64]", denominator: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    quotient = np.full(np.shape(numerator), np.nan)
-    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
-    return quotient

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pyspark.sql import Column, DataFrame
 
-from sparkml_ops.models.tasks import CalibrationGroup, find_task, measure_gain
+from sparkml_ops.models.tasks import CalibrationGroup, ConfusionCell, find_task, measure_gain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,10 +39,12 @@ class Evaluation:
         rows: Rows with a label.
         positives: Rows with label 1; None where labels are no classes.
         blocks: Blocks that the intervals rest on.
-        metrics: roc_auc, pr_auc, log_loss, brier and ece (expected calibration error); of a regression rmse, mae, r2, bias and mape.
+        metrics: roc_auc, pr_auc, log_loss, brier and ece (expected calibration error); of a regression rmse, mae, r2, bias and mape;
+            of several classes log_loss, accuracy, macro_f1, roc_auc, brier and ece.
         calibration: Groups of like predictions, lowest first.
         reason: Why figures or intervals are missing; None when all are there.
         labels: What else is told of the labels, by name.
+        confusion: Rows by label and answer, of several classes.
     """
 
     rows: int
@@ -52,6 +54,7 @@ class Evaluation:
     calibration: Sequence[CalibrationGroup]
     reason: str | None
     labels: Mapping[str, float] = field(default_factory=dict)
+    confusion: Sequence[ConfusionCell] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def evaluate_all(
     """Judge several prediction columns on the same rows, in one pass over them.
 
     Args:
-        scored: Rows with a label (rows where it is null are left out): 0 or 1 and probabilities, or numbers of a regression.
+        scored: Rows with a label (rows where it is null are left out): 0 or 1 and probabilities, numbers of a
+            regression, or names of classes and maps of probabilities.
         label: The label's column.
         predictions: The columns of predictions.
         block: What dependent rows have in common: a date or timestamp means its day.
@@ -148,6 +152,7 @@ def evaluate_counts(counts: Any, *, seed: int, task: str = "binary") -> Evaluati
         calibration=asked.list_calibration(counts),
         reason=asked.find_reason(counts) or _tell_few(blocks),
         labels=labels,
+        confusion=asked.list_confusion(counts),
     )
 
 

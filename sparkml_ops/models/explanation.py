@@ -3,7 +3,8 @@
 Contributions are those of `find_contributions`: for trees exact Shapley values (Lundberg et al. 2020, "From local explanations to
 global understanding with explainable AI for trees", where the mean of their sizes is called global importance). Of a linear model
 the contribution is the coefficient times (prepared value - its mean), which is its exact Shapley value where columns are taken
-as independent (Štrumbelj and Kononenko 2014). Both are on the scale of the log odds, or of a regression in the unit of the label.
+as independent (Štrumbelj and Kononenko 2014). Both are on the scale of the log odds, or of a regression in the unit of the label. Of several classes the importance is the mean over
+the classes of the mean size of what a column adds to the class's score; only LightGBM's trees tell it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.models.bulk import ship_model
 from sparkml_ops.models.encoder import FeatureEncoder
-from sparkml_ops.models.kinds import find_estimator_kind
+from sparkml_ops.models.kinds import find_estimator_kind, lightgbm
 from sparkml_ops.models.package import PackagedModel
 from sparkml_ops.models.reference import ColumnReference, Reference, find_bins
 
@@ -121,7 +122,9 @@ def explain_model(
     if not counted:
         return None
     told = (_tell_column(column, part, counted) for column, part in zip(columns, sums, strict=True))
-    features = [replace(column, groups=()) if column.name in withhold else column for column in told]
+    # What a column adds to one class it takes from others: of several classes there is no way that it moves "the" answer.
+    hidden = model.feature_columns if model.classes else withhold
+    features = [replace(column, groups=()) if column.name in hidden else column for column in told]
     ordered = tuple(sorted(features, key=lambda column: (-column.importance, column.name)))
     return Explanation(LINEAR if is_linear else SHAP, counted, ordered)
 
@@ -165,13 +168,11 @@ def _sum_batch(
 ) -> "pa.RecordBatch":
     import pyarrow as pa
 
-    encoded = find_estimator_kind(model.kind).find_contributions(model.estimator, model.encoder.encode_batch(batch))
-    contributions = add_up_flags(encoded, model.encoder) - centre
+    contributions, sizes = _find_contributions(model, model.encoder.encode_batch(batch), centre)
     parts = []
     for at, column in enumerate(columns):
         bins, values = _place_values(column, batch.column(column.name))
-        added = contributions[:, at]
-        weights = (np.ones(len(bins)), values, added, np.abs(added))
+        weights = (np.ones(len(bins)), values, contributions[:, at], sizes[:, at])
         sums = np.stack([np.bincount(bins, weights=w, minlength=column.bins) for w in weights], axis=1)
         there = np.flatnonzero(sums[:, 0])
         parts.append(np.column_stack([np.full(len(there), at), there, sums[there]]))
@@ -182,6 +183,20 @@ def _sum_batch(
     return pa.RecordBatch.from_arrays(
         [*whole, *(pa.array(table[:, part]) for part in (3, 4, 5))], names=["at", "bin", "rows", *_SUMS]
     )
+
+
+def _find_contributions(
+    model: PackagedModel, matrix: "NDArray[np.float64]", centre: "NDArray[np.float64]"
+) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
+    """Contributions of feature columns and their sizes, of several classes means over these; both of shape (rows, feature columns)."""
+    if not model.classes:
+        encoded = find_estimator_kind(model.kind).find_contributions(model.estimator, matrix)
+        contributions = add_up_flags(encoded, model.encoder) - centre
+        return contributions, np.abs(contributions)
+    of_classes = lightgbm.find_class_contributions(model.estimator, matrix)[:, :, :-1]
+    each = np.stack([add_up_flags(of_classes[:, at], model.encoder) for at in range(of_classes.shape[1])])
+    sizes: NDArray[np.float64] = np.abs(each).mean(axis=0)
+    return each.mean(axis=0), sizes
 
 
 def _place_values(column: ColumnReference, array: "pa.Array") -> tuple["NDArray[np.int64]", "NDArray[np.float64]"]:

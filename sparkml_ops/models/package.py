@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparkml_ops.errors import ModelError
+from sparkml_ops.models.class_arrays import widen_answers
 from sparkml_ops.models.digests import digest_package
 from sparkml_ops.models.encoder import FeatureEncoder
 from sparkml_ops.models.family import SEGMENTS_FILE, Family, parse_family, split_rows
@@ -35,7 +36,7 @@ class PackagedModel:
 
     Attributes:
         name: Name in the registry: the use case.
-        task: `binary` or `regression`.
+        task: `binary`, `regression` or `multiclass`.
         kind: Kind of the estimator, a file in `models/kinds`.
         encoder: Feature columns -> matrix.
         estimator: The native estimator.
@@ -52,6 +53,11 @@ class PackagedModel:
     family: Family | None = None
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Of several classes their names, in the order of the probabilities; else none."""
+        return self.encoder.classes
+
+    @property
     def feature_columns(self) -> list[str]:
         """Columns that the estimator learned from."""
         return self.encoder.feature_columns
@@ -62,11 +68,13 @@ class PackagedModel:
         return list(dict.fromkeys([*self.feature_columns, *(self.family.segment_columns if self.family else [])]))
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
-        """Probability of the positive class for each row, or of a regression the number, shape (rows,)."""
+        """Probability of the positive class for each row, or of a regression the number, shape (rows,); of several classes (rows, classes)."""
         return predict_matrix(self, self.encoder.encode_frame(frame), self._serve(frame))
 
     def explain(self, frame: "pd.DataFrame", top: int) -> list[list[tuple[str, float]]]:
         """The `top` columns that move each row's log odds most, or of a regression its answer: (column, contribution), strongest first.
+
+        Of several classes it is the score of the most probable one.
 
         Raises:
             ModelError: This kind of estimator does not say what its columns add.
@@ -107,7 +115,7 @@ def predict_matrix(
     Raises:
         ModelError: Another number of answers than rows, or answers that cannot be: no probabilities, or of a regression not finite.
     """
-    answers = np.empty(len(matrix), dtype=np.float64)
+    answers = np.empty(_shape(model, len(matrix)), dtype=np.float64)
     for estimator, rows in _deal_rows(model, matrix, served):
         answers[rows] = _ask_estimator(model, estimator, matrix[rows])
     return answers
@@ -130,9 +138,11 @@ def _deal_rows(
 def _ask_estimator(model: PackagedModel, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
     task = find_task(model.task)
     answers = find_estimator_kind(model.kind).predict_values(estimator, matrix, task=model.task)
-    if answers.shape != (len(matrix),):
+    answers, expected = widen_answers(answers, len(model.classes)), _shape(model, len(matrix))
+    if answers.shape != expected:
         raise ModelError(
-            f"Model {model.name} answered {answers.shape} to {len(matrix)} rows; expected one number a row."
+            f"Model {model.name} answered {answers.shape} to {len(matrix)} rows; expected {expected}: one number a row, of several "
+            "classes one for each."
         )
     possible = task.is_possible(answers)
     if not possible.all():
@@ -142,6 +152,10 @@ def _ask_estimator(model: PackagedModel, estimator: Any, matrix: "NDArray[np.flo
             f"{found}. The model is damaged or is not of the task {model.task}; nothing was written."
         )
     return answers
+
+
+def _shape(model: PackagedModel, rows: int) -> tuple[int, ...]:
+    return (rows, len(model.classes)) if model.classes else (rows,)
 
 
 def rank_contributions(

@@ -24,9 +24,18 @@ class PyfuncModel:
 
     model: PackagedModel
 
-    def predict(self, frame: "pd.DataFrame", params: dict[str, Any] | None = None) -> "NDArray[np.float64]":  # noqa: ARG002
-        """Probability of the positive class for each row, or of a regression the number."""
-        return self.model.predict(frame)
+    def predict(
+        self,
+        frame: "pd.DataFrame",
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> "NDArray[np.float64] | pd.DataFrame":
+        """Probability of the positive class for each row, or of a regression the number; of several classes a column for each."""
+        answers = self.model.predict(frame)
+        if not self.model.classes:
+            return answers
+        import pandas as pd
+
+        return pd.DataFrame(answers, columns=list(self.model.classes), index=frame.index)
 
 
 def _load_pyfunc(path: str) -> PyfuncModel:

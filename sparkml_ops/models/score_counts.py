@@ -1,7 +1,7 @@
 """Scored rows -> counts by block and score bin: all that the statistics need, in a size that is bounded."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,15 +65,7 @@ def count_scores(
     Raises:
         ModelError: A prediction is missing or no probability, or a label is neither 0 nor 1.
     """
-    judged = scored.where(F.col(label).isNotNull()).select(
-        find_block(scored, block).alias("block"), F.col(label).cast("double").alias("label"), *predictions
-    )
-    models = [
-        F.struct(F.lit(at).alias("model"), F.col(name).cast("double").alias("p")) for at, name in enumerate(predictions)
-    ]
-    long = judged.select("block", "label", F.explode(F.array(*models)).alias("score")).select(
-        "block", "label", "score.*"
-    )
+    long = lengthen_scores(scored, label=F.col(label).cast("double"), predictions=predictions, block=block)
     cells = (
         long.groupBy("block", "model", find_bin(F.col("p"), F.col("label")).alias("bin"))
         .agg(*sum_scores())
@@ -84,7 +76,30 @@ def count_scores(
     blocks = np.unique(cells["block"].to_numpy())
     values = {str(name): cells[name].to_numpy() for name in cells.columns}
     at_block = np.searchsorted(blocks, cells["block"].to_numpy())
-    return [_spread(values, model, at_block, len(blocks)) for model in range(len(predictions))]
+    return [spread_counts(values, model, at_block, len(blocks)) for model in range(len(predictions))]
+
+
+def lengthen_scores(
+    scored: DataFrame, *, label: Column, predictions: Sequence[str], block: str | Column, kind: str = "double"
+) -> DataFrame:
+    """Each row with a label, once for each prediction column: `block`, `label`, `model` (position among the predictions) and `p`.
+
+    Args:
+        scored: Rows with predictions.
+        label: What a row is known to be.
+        predictions: Their columns.
+        block: What dependent rows have in common.
+        kind: SQL type of `p`.
+    """
+    judged = scored.where(label.isNotNull()).select(
+        find_block(scored, block).alias("block"), label.alias("label"), *(f"`{name}`" for name in predictions)
+    )
+    models = [
+        F.struct(F.lit(at).alias("model"), F.col(f"`{name}`").cast(kind).alias("p"))
+        for at, name in enumerate(predictions)
+    ]
+    long = judged.select("block", "label", F.explode(F.array(*models)).alias("score"))
+    return long.select("block", "label", "score.*")
 
 
 def sum_scores() -> list[Column]:
@@ -107,7 +122,7 @@ def find_block(scored: DataFrame, block: str | Column) -> Column:
     return F.coalesce(F.pmod(number, F.lit(MAX_BLOCKS)), F.lit(0)).cast("int")
 
 
-def find_bin(probability: Column, label: Column) -> Column:
+def find_bin(probability: Column, label: Column, bins: int = BINS) -> Column:
     """The bin of a probability on the scale of its log odds; -1 when it is none, or when the label is neither 0 nor 1.
 
     Bins of equal width in log odds keep the ranks of rare events apart, where bins of equal width in probability would
@@ -115,14 +130,15 @@ def find_bin(probability: Column, label: Column) -> Column:
     """
     clipped = F.greatest(F.least(probability, F.lit(1 - EPSILON)), F.lit(EPSILON))
     logit = F.greatest(F.least(F.ln(clipped / (1 - clipped)), F.lit(LOGIT_LIMIT)), F.lit(-LOGIT_LIMIT))
-    at = F.floor((logit + LOGIT_LIMIT) / (2 * LOGIT_LIMIT) * BINS).cast("int")
+    at = F.floor((logit + LOGIT_LIMIT) / (2 * LOGIT_LIMIT) * bins).cast("int")
     possible = probability.isNotNull() & ~F.isnan(probability) & probability.between(0, 1) & label.isin(0.0, 1.0)
-    return F.when(possible, F.least(at, F.lit(BINS - 1))).otherwise(F.lit(-1))
+    return F.when(possible, F.least(at, F.lit(bins - 1))).otherwise(F.lit(-1))
 
 
-def _spread(
-    cells: dict[str, "NDArray[np.float64]"], model: int, at_block: "NDArray[np.intp]", blocks: int
+def spread_counts(
+    cells: "Mapping[str, NDArray[np.float64]]", model: int, at_block: "NDArray[np.intp]", blocks: int
 ) -> ScoreCounts:
+    """The sums of one model of those by `block`, `model` and `bin`; `at_block` has the position of each one's block."""
     mine = cells["model"] == model
     at = (at_block[mine], cells["bin"][mine].astype(np.int64))
 

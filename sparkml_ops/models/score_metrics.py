@@ -33,8 +33,8 @@ def compute_metrics(counts: "ScoreCounts", weights: "NDArray[np.float64]") -> di
     return {
         "roc_auc": compute_roc_auc(positives, negatives),
         "pr_auc": compute_average_precision(positives, negatives),
-        "log_loss": _divide(weights @ counts.log_loss, rows),
-        "brier": _divide(weights @ counts.squared_error, rows),
+        "log_loss": divide(weights @ counts.log_loss, rows),
+        "brier": divide(weights @ counts.squared_error, rows),
         "ece": compute_calibration_error(*(weights @ part for part in group_calibration(counts).values())),
     }
 
@@ -46,7 +46,7 @@ def compute_roc_auc(positives: "NDArray[np.float64]", negatives: "NDArray[np.flo
     """
     below = np.cumsum(negatives, axis=-1) - negatives
     wins = np.sum(positives * (below + negatives / 2), axis=-1)
-    return _divide(wins, positives.sum(axis=-1) * negatives.sum(axis=-1))
+    return divide(wins, positives.sum(axis=-1) * negatives.sum(axis=-1))
 
 
 def compute_average_precision(
@@ -60,7 +60,7 @@ def compute_average_precision(
     taken = hits + np.cumsum(negatives[..., ::-1], axis=-1)
     precision = np.divide(hits, taken, out=np.zeros_like(hits), where=taken > 0)
     defined = np.where(negatives.sum(axis=-1) > 0, positives.sum(axis=-1), 0)
-    return _divide(np.sum(precision * positives[..., ::-1], axis=-1), defined)
+    return divide(np.sum(precision * positives[..., ::-1], axis=-1), defined)
 
 
 def compute_calibration_error(
@@ -71,7 +71,7 @@ def compute_calibration_error(
     Naeini et al. 2015, "Obtaining well calibrated probabilities using Bayesian binning", with groups of equal size
     instead of equal width (Nixon et al. 2019), since rare events leave most groups of equal width empty.
     """
-    return _divide(np.abs(positives - probability).sum(axis=-1), rows.sum(axis=-1))
+    return divide(np.abs(positives - probability).sum(axis=-1), rows.sum(axis=-1))
 
 
 def group_calibration(counts: "ScoreCounts") -> Mapping[str, "NDArray[np.float64]"]:
@@ -87,7 +87,8 @@ def group_calibration(counts: "ScoreCounts") -> Mapping[str, "NDArray[np.float64
     }
 
 
-def _divide(numerator: "NDArray[np.float64]", denominator: "NDArray[np.float64]") -> "NDArray[np.float64]":
+def divide(numerator: "NDArray[np.float64]", denominator: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """The quotient; NaN where the denominator is not above zero."""
     quotient = np.full(np.shape(numerator), np.nan)
     np.divide(numerator, denominator, out=quotient, where=denominator > 0)
     return quotient

@@ -108,5 +108,5 @@ def _sign(model: PackagedModel) -> "ModelSignature":
         inputs.setdefault(column.name, segment_types[column.kind])
     return ModelSignature(
         inputs=Schema([ColSpec(kind, name) for name, kind in inputs.items()]),
-        outputs=Schema([ColSpec(DataType.double, "prediction")]),
+        outputs=Schema([ColSpec(DataType.double, name) for name in model.classes or ("prediction",)]),
     )

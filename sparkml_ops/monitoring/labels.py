@@ -50,6 +50,7 @@ def join_labels(
     *,
     as_of: datetime,
     events: LabelEvents | None = None,
+    task: str = "binary",
 ) -> "DataFrame":
     """Give each prediction its label, told as in training, and the state of it; the label is null unless it is `known`.
 
@@ -59,14 +60,15 @@ def join_labels(
         dataset: key, timestamp, label, maturity.
         as_of: the moment we look from, UTC.
         events: what the label is told by, where that is not the decision's row.
+        task: what the label is for.
 
     Returns:
-        The predictions with `_label` (a double) and `_label_state`.
+        The predictions with `_label` (a double, of several classes text) and `_label_state`.
     """
     columns = dataset.key_columns()
     found_by = dataset.label.entity if isinstance(dataset.label, EventLabel) else []
     named = list(dict.fromkeys([*columns, *found_by]))
-    told = tell_labels(decisions, dataset, as_of=as_of, events=events, columns=named)
+    told = tell_labels(decisions, dataset, as_of=as_of, events=events, columns=named, task=task)
     keys = [f"_{key}" for key in columns]
     # Only of one decision are label and state taken, so it does not matter which of several `min` would choose.
     labels = told.groupBy(*(F.col(key).alias(alias) for key, alias in zip(columns, keys, strict=True))).agg(
@@ -114,7 +116,9 @@ def measure_performance(
         ContractError: a label is none of the task.
     """
     counts = count_labels(labelled, task=task)
-    evaluation = evaluate(labelled, label=LABEL, prediction="prediction", block="as_of", seed=SEED, task=task)
+    # Of several classes `prediction` is the probability of the most probable one; a table from before has no others.
+    prediction = "probabilities" if task == "multiclass" else "prediction"
+    evaluation = evaluate(labelled, label=LABEL, prediction=prediction, block="as_of", seed=SEED, task=task)
     about: dict[str, Any] = {"batch_id": batch.batch_id, "model_version": batch.model_version}
     share = evaluation.rows / batch.rows if batch.rows else None
     immature, told = counts.share(IMMATURE), _explain_states(counts)

@@ -72,7 +72,13 @@ def monitor(
 def hash_monitoring(use_case: UseCase) -> str:
     """Hash of all configuration that the figures depend on."""
     dataset = use_case.dataset
-    told_by = [dataset.label, dataset.where, dataset.label_matures_after.total_seconds(), dataset.key_columns()]
+    told_by = [
+        use_case.model.task,
+        dataset.label,
+        dataset.where,
+        dataset.label_matures_after.total_seconds(),
+        dataset.key_columns(),
+    ]
     return hash_config(use_case.monitoring, *told_by, dataset.derived)
 
 
@@ -102,8 +108,9 @@ def _measure_performance(
     events = open_label_events(use_case.dataset, lake, as_of=as_of, versions=versions)
     for table, version in (versions | (events.inputs if events else {})).items():
         record.read(table, version)
-    labelled = join_labels(read_batch(lake, batch), decisions, use_case.dataset, as_of=as_of, events=events)
-    return measure_performance(labelled, use_case.monitoring.performance, batch=batch, task=use_case.model.task)
+    task = use_case.model.task
+    labelled = join_labels(read_batch(lake, batch), decisions, use_case.dataset, as_of=as_of, events=events, task=task)
+    return measure_performance(labelled, use_case.monitoring.performance, batch=batch, task=task)
 
 
 def _measure_freshness(use_case: UseCase, batch: PublishedBatch, as_of: datetime) -> list[Metric]:

@@ -16,6 +16,7 @@ from sparkml_ops.models import (
     evaluate_all,
     find_task,
     predict_rows,
+    tell_answer,
 )
 
 if TYPE_CHECKING:
@@ -70,10 +71,8 @@ def gather_evidence(
         champion: the model to be better than, if there is one.
     """
     gates, task = use_case.gates, use_case.model.task
-    base_rate = rows.where("split = 'train'").agg(F.avg("label")).first()[0]  # type: ignore[index]  # an aggregate has one row
-    scored = (
-        _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, F.lit(float(base_rate))).persist()
-    )
+    trivial = tell_answer(find_task(task).learn_trivial(rows.where("split = 'train'"), "label"))
+    scored = _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, trivial).persist()
     try:
         names = [CANDIDATE, TRIVIAL] + ([CHAMPION] if champion else [])
         at = use_case.dataset.timestamp

@@ -53,6 +53,8 @@ def find_champion(lake: Lake, decisions: Sequence[DecisionFacts]) -> int | None:
     return switches[0]["to_version"] if switches else None
 
 
+MAX_CLASSES = 25
+"""Of a confusion matrix on the page."""
 BESIDE_SLICES = frozenset({"rows", "positives", "p_value", "p_value_corrected"})
 """What is recorded of a slice beside its figures; the card has it."""
 
@@ -112,14 +114,26 @@ def read_card(version: int, metadata: Mapping[str, Any]) -> ModelCard:
         span=span,
         importance=read_importance(metadata),
         diagnosis=read_diagnosis(metadata),
+        classes=tuple(metadata.get("classes", ())),
+        confusion=_read_confusion(metadata),
         importance_method=(metadata.get("explanation") or {}).get("method"),
         importance_rows=(metadata.get("explanation") or {}).get("rows"),
     )
 
 
+def _read_confusion(metadata: Mapping[str, Any]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Of at most `MAX_CLASSES` classes; the card of the version has more."""
+    classes = list(metadata.get("classes", ()))
+    rows_of = {(cell["label"], cell["answer"]): cell["rows"] for cell in metadata.get("confusion", ())}
+    labels = [*classes, *sorted({label for label, _ in rows_of} - set(classes))]
+    if not rows_of or len(labels) > MAX_CLASSES:
+        return ()
+    return tuple((label, tuple(rows_of.get((label, answer), 0) for answer in classes)) for label in labels)
+
+
 def _find_span(metadata: Mapping[str, Any], edges: Sequence[float]) -> tuple[float, float]:
     """From 0 to 1 for probabilities; of a regression from the lowest to the highest prediction of the test rows."""
-    if metadata.get("task", "binary") == "binary":
+    if metadata.get("task", "binary") != "regression":
         return 0.0, 1.0
     return (edges[0], edges[-1]) if edges and edges[0] < edges[-1] else (0.0, 1.0)
 

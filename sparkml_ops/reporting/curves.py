@@ -25,9 +25,12 @@ _LEFT, _RIGHT = 44, WIDTH - 8
 _PLOT_HEIGHT = 210
 _TOP = 12
 
+OBSERVED = "share of positives"
 
-def draw_calibration(name: str, points: Sequence[CalibrationPoint], *, title: str, is_share: bool = True) -> Markup:
-    """Mean prediction against the share of positives, or the mean label; a calibrated model keeps to the diagonal."""
+
+def draw_calibration(name: str, points: Sequence[CalibrationPoint], *, title: str, observed: str = OBSERVED) -> Markup:
+    """Mean prediction against what came, such as the share of positives; a calibrated model keeps to the diagonal."""
+    is_share = observed.startswith("share")
     show = format_share if is_share else format_figure
     low, high = _find_ends(points, is_share=is_share)
     across, up = Scale(low, high, _LEFT, _RIGHT), Scale(low, high, _PLOT_HEIGHT, _TOP)
@@ -43,7 +46,7 @@ def draw_calibration(name: str, points: Sequence[CalibrationPoint], *, title: st
             for p, t in zip(points, told, strict=True)
         ),
         write_text((_LEFT + _RIGHT) / 2, _PLOT_HEIGHT + 32, "mean prediction", style="tick", anchor="middle"),
-        write_text(_LEFT + 6, _TOP + 10, "share of positives" if is_share else "mean label", style="tick"),
+        write_text(_LEFT + 6, _TOP + 10, observed, style="tick"),
     ]
     return write_frame(name, title=title, description="; ".join(told), height=_PLOT_HEIGHT + 38, parts=parts)
 

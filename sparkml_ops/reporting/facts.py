@@ -9,8 +9,18 @@ from sparkml_ops.lake import Metric
 from sparkml_ops.reporting.insight import ColumnImportance, DiagnosisFacts
 
 CHAMPION, PREDICTION = "champion", "prediction"
-COMPARED_METRICS = {"binary": ("roc_auc", "pr_auc"), "regression": ("rmse", "r2")}
+COMPARED_METRICS = {
+    "binary": ("roc_auc", "pr_auc"),
+    "regression": ("rmse", "r2"),
+    "multiclass": ("log_loss", "accuracy"),
+}
 """What the page compares models by, by task; the first is the headline."""
+OBSERVED_NAMES = {
+    "binary": "share of positives",
+    "regression": "mean label",
+    "multiclass": "share of the predicted class",
+}
+"""What stands beside a mean prediction, by task."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,10 @@ class CalibrationPoint:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the packaged model says of itself; empty where it does not say. `span`: between which predictions shares are told."""
+    """What the packaged model says of itself; empty where it does not say. `span`: between which predictions shares are told.
+
+    Of several classes `confusion` has the rows of each label by the most probable class, in the order of `classes`.
+    """
 
     version: int
     training_set: str | None = None
@@ -98,6 +111,8 @@ class ModelCard:
     importance_method: str | None = None
     importance_rows: int | None = None
     diagnosis: DiagnosisFacts | None = None
+    classes: tuple[str, ...] = ()
+    confusion: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -260,4 +275,14 @@ class Facts:
     @property
     def is_share(self) -> bool:
         """Whether predictions are probabilities, and what comes of them shares."""
+        return self.task != "regression"
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether labels are 0 and 1."""
         return self.task == "binary"
+
+    @property
+    def observed(self) -> str:
+        """What stands beside a mean prediction."""
+        return OBSERVED_NAMES[self.task]

@@ -23,6 +23,8 @@ METRIC_NAMES = {
     "r2": "R²",
     "bias": "mean error",
     "mape": "mean error in shares of the label",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
 }
 
 
@@ -90,7 +92,7 @@ def _plot_calibration(facts: Facts) -> PagePlot:
     note = f"Tenths of {card.judged_rows or 0:,} test rows by prediction. On the diagonal, what is predicted is what happens."
     keys = (("main", f"version {card.version}"), ("ideal", "perfectly calibrated"))
     return PagePlot(
-        title, draw_calibration("plot-calibration", card.calibration, title=title, is_share=facts.is_share), note, keys
+        title, draw_calibration("plot-calibration", card.calibration, title=title, observed=facts.observed), note, keys
     )
 
 
@@ -151,7 +153,7 @@ def _plot_days(facts: Facts) -> PagePlot:
     is_observed = any(day.observed is not None for day in scoring.days)
     keys = (
         ("main", "mean prediction"),
-        *((("other", "share of positives observed" if facts.is_share else "mean label"),) if is_observed else ()),
+        *((("other", f"{facts.observed} observed" if facts.is_share else facts.observed),) if is_observed else ()),
     )
     note = f"Days (UTC) of batch {scoring.published.batch_id}."
     note += "" if is_observed else f" {'Observed shares' if facts.is_share else 'Labels of days'} are not recorded."

@@ -64,14 +64,16 @@ def plot_dependence(facts: Facts) -> list[PagePlot]:
 
 
 def _name_unit(facts: Facts) -> str:
-    return "the log odds" if facts.is_share else "the prediction, in its unit"
+    if facts.task == "multiclass":
+        return "the scores of the classes, averaged over them"
+    return "the log odds" if facts.is_binary else "the prediction, in its unit"
 
 
 def _plot_column(column: ColumnImportance, at: int, facts: Facts) -> PagePlot:
     title = f"{column.name}: which way it moves the answer"
     is_number = any(group.kind == "range" for group in column.groups)
     rows = format_count(facts.model.card.importance_rows if facts.model.card else None)
-    above = "speaks for the positive class" if facts.is_share else "makes it higher"
+    above = "speaks for the positive class" if facts.is_binary else "makes it higher"
     note = f"Mean of what it adds to {_name_unit(facts)}, over {rows} test rows; above zero {above}. "
     note += (
         "Each dot is a tenth of the training values; below stand means." if is_number else _tell_levels(column.groups)

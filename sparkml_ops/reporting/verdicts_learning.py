@@ -67,9 +67,11 @@ def judge_training_set(facts: Facts) -> StageVerdict:
 
 
 def _tell_labels(found: TrainingSetFacts) -> str:
-    """The share of positives, or of a regression the mean label of the part train."""
+    """The share of positives, or of a regression the mean label of the part train, or how many classes it has."""
     if found.labels:
         train = found.labels.get("train", {})
+        if "mean" not in train:
+            return f"{len(train)} classes"
         return f"labels of {format_figure(train.get('mean'))} ± {format_figure(train.get('stddev'))}"
     rows, positives = sum(found.rows.values()), sum(found.positives.values())
     return f"{format_share(positives / rows if rows else None)} positive"

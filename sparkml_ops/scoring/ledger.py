@@ -18,6 +18,7 @@ from pyspark.sql.types import (
 )
 
 from sparkml_ops.lake import Commit, Lake, MergeRules, create_table, merge_rows, read_table, replace_slice, table_exists
+from sparkml_ops.lake.tables import add_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -28,11 +29,15 @@ PREDICTIONS, BATCHES, CURRENT = "predictions", "prediction_batches", "prediction
 _REASONS = ArrayType(StructType([StructField("feature", StringType()), StructField("contribution", DoubleType())]))
 LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     ("as_of", TimestampType(), "the moment of decision: no feature knows more than was known then; UTC"),
-    ("prediction", DoubleType(), "probability that the label is 1; of a regression the number"),
+    (
+        "prediction",
+        DoubleType(),
+        "probability that the label is 1; of a regression the number; of several classes the probability of predicted_label",
+    ),
     (
         "predicted_class",
         IntegerType(),
-        "1 from the threshold on (scoring.threshold, or the model version's own), else 0; null of a regression",
+        "1 from the threshold on (scoring.threshold, or the model version's own), else 0; null of a regression and of several classes",
     ),
     ("model_name", StringType(), "model in the registry"),
     ("model_version", IntegerType(), "its version"),
@@ -49,7 +54,13 @@ LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     (
         "reasons",
         _REASONS,
-        "features that moved the prediction most, with their contribution to the log odds, or of a regression to the number",
+        "features that moved the prediction most, with their contribution to the log odds, of a regression to the number, of several classes to the score of the one predicted",
+    ),
+    ("predicted_label", StringType(), "of several classes the most probable one, by name; null of other tasks"),
+    (
+        "probabilities",
+        MapType(StringType(), DoubleType()),
+        "of several classes the probability of each, by name: probabilities['a']; null of other tasks",
     ),
 )
 _BATCH_SCHEMA = (
@@ -75,7 +86,7 @@ class BatchCheck:
 
 @dataclass(frozen=True)
 class PredictionBatch:
-    """One row of `prediction_batches`: a batch, scored by one model version in one role; without positives of a regression."""
+    """One row of `prediction_batches`: a batch, scored by one model version in one role; without positives of a regression and of several classes."""
 
     batch_id: str
     model_name: str
@@ -109,6 +120,9 @@ def create_ledger(lake: Lake, entity: list[StructField]) -> None:
     create_table(
         lake, CURRENT, columns, comment="The champion's published prediction, one row per decision", properties=feed
     )
+    for table in (PREDICTIONS, CURRENT):  # one from before a column gets it
+        there = read_table(lake, table).columns
+        add_columns(lake, table, StructType([column for column in columns if column.name not in there]))
 
 
 def write_predictions(lake: Lake, scores: "DataFrame", batch: PredictionBatch) -> Commit:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import MapType
 
 from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.features import look_up_features
@@ -23,9 +24,11 @@ from sparkml_ops.models import (
     find_version,
     list_aliases,
     load_version,
+    name_most_probable,
     predict_rows,
     prepare_tracking,
     recorded_threshold,
+    summarise_answer,
 )
 from sparkml_ops.scoring.checks import check_batch
 from sparkml_ops.scoring.ledger import (
@@ -201,9 +204,10 @@ def _lay_out(
     """Give scored rows the columns of the ledger."""
     pairs = [F.lit(part) for table, version in sorted(versions.items()) for part in (table, version)]
     reasons = F.col(REASONS) if REASONS in scored.columns else F.lit(None)
+    is_of_classes = isinstance(scored.schema[PREDICTION].dataType, MapType)
     values = {
         "as_of": F.col(use_case.scoring.as_of),
-        "prediction": F.col(PREDICTION),
+        "prediction": summarise_answer(scored, PREDICTION),
         "predicted_class": F.lit(None) if threshold is None else F.col(PREDICTION) >= threshold,
         "model_name": F.lit(batch.model_name),
         "model_version": F.lit(batch.model_version),
@@ -214,6 +218,8 @@ def _lay_out(
         "feature_versions": F.create_map(*pairs),
         "scored_at": F.lit(batch.scored_at),
         "reasons": reasons,
+        "predicted_label": name_most_probable(F.col(PREDICTION)) if is_of_classes else F.lit(None),
+        "probabilities": F.col(PREDICTION) if is_of_classes else F.lit(None),
     }
     return scored.select(
         *use_case.dataset.entity, *[values[name].cast(kind).alias(name) for name, kind, _ in LEDGER_COLUMNS]

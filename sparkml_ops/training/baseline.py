@@ -1,13 +1,14 @@
 """What any model must beat: the mean of the labels, and a straight line through the same features."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparkml_ops.config.tasks import METRICS
-from sparkml_ops.models import FeatureEncoder, PackagedModel
+from sparkml_ops.models import FeatureEncoder, PackagedModel, TrivialAnswer
 from sparkml_ops.training.estimators import FitSettings
 from sparkml_ops.training.estimators.sklearn import KIND, fit_final
 from sparkml_ops.training.matrix import Part
@@ -19,6 +20,7 @@ LINEAR_ROWS = 100_000  # a straight line through some dozen columns is known by 
 LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "binary": ("sklearn.linear_model.LogisticRegression", {"max_iter": 200}),
     "regression": ("sklearn.linear_model.Ridge", {}),
+    "multiclass": ("sklearn.linear_model.LogisticRegression", {"max_iter": 200}),
 }
 """By task: the class of the straight line, and its parameters."""
 
@@ -34,18 +36,29 @@ class Baselines:
     """
 
     linear: PackagedModel
-    base_rate: float
+    base_rate: TrivialAnswer
     champion: PackagedModel | None = None
 
 
 def fit_baselines(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int, task: str = "binary") -> Baselines:
     """Fit both on the rows that the candidate was fitted on."""
-    return Baselines(fit_linear(rows, encoder, name=name, seed=seed, task=task), find_base_rate(rows.labels))
+    return Baselines(
+        fit_linear(rows, encoder, name=name, seed=seed, task=task), find_base_rate(rows.labels, encoder.classes)
+    )
 
 
-def find_base_rate(labels: "NDArray[np.float64]") -> float:
-    """Mean of the labels, which is the share of positives: the best answer of a model that knows no features."""
-    return float(np.mean(labels))
+def find_base_rate(labels: "NDArray[np.float64]", classes: Sequence[str] = ()) -> TrivialAnswer:
+    """Mean of the labels, or the share of each class: the best answer of a model that knows no features."""
+    if not classes:
+        return float(np.mean(labels))
+    return dict(zip(classes, map(float, share_classes(labels, len(classes))), strict=True))
+
+
+def share_classes(labels: "NDArray[np.float64]", classes: int) -> "NDArray[np.float64]":
+    """The share of each class among the rows of known classes, shape (classes,)."""
+    counts = np.bincount(labels.astype(np.int64), minlength=classes)[:classes]
+    shares: NDArray[np.float64] = counts / max(counts.sum(), 1)
+    return shares
 
 
 def fit_linear(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int, task: str = "binary") -> PackagedModel:
@@ -62,6 +75,7 @@ def fit_linear(rows: Part, encoder: FeatureEncoder, *, name: str, seed: int, tas
         seed=seed,
         early_stopping_rounds=1,
         categorical_positions=encoder.categorical_positions,
+        classes=encoder.classes,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the last digits of a baseline do not matter

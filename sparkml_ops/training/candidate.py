@@ -97,7 +97,7 @@ def make_candidate(
     subject = Subject(use_case, commission.training_set, rows, reference, chosen.left_out)
     diagnosed = run_diagnosis(subject, probe, judgement.of_global(), explained=explained)
     metadata = {
-        **describe_training(commission, chosen, trials),
+        **describe_training(commission, chosen, trials, classes=encoder.classes),
         "period": measure_period(rows, use_case.dataset.timestamp),
         "recipe": write_recipe(use_case, rows.sparkSession),
         "environment": find_environment().summarize(),

@@ -12,6 +12,7 @@ from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.lake import Metric
 from sparkml_ops.models import PREDICTION, ModelVersion, SliceFigure, predict_rows
 from sparkml_ops.models.package import predict_matrix
+from sparkml_ops.training.baseline import share_classes
 from sparkml_ops.training.diagnosed_rows import Subject, measure_data, measure_shifts
 from sparkml_ops.training.diagnosis import Finding
 from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, FitFigures, SuspectFigures
@@ -135,7 +136,9 @@ def measure_fit(probe: Probe, fitted: Fitted, judgement: Judgement) -> FitFigure
 
 
 def _measure_trivial(part: Part, probe: Probe) -> float | None:
-    answers = np.full(len(part.labels), float(np.mean(part.labels)))
+    classes, rows = len(probe.encoder.classes), len(part.labels)
+    shares = share_classes(part.labels, classes) if classes else np.mean(part.labels)
+    answers = np.broadcast_to(shares, (rows, classes) if classes else (rows,))
     return measure_metric(part.labels, answers, probe.settings.metric, task=probe.settings.task)
 
 

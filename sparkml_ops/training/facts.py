@@ -21,7 +21,9 @@ LIBRARIES = ("lightgbm", "scikit-learn", "hyperopt", "numpy", "pyspark")
 _WISHES = {"class_weight", "sample_weight", "monotone"}
 
 
-def describe_training(commission: "Commission", chosen: "ChosenColumns", trials: Sequence[Trial]) -> dict[str, Any]:
+def describe_training(
+    commission: "Commission", chosen: "ChosenColumns", trials: Sequence[Trial], *, classes: Sequence[str] = ()
+) -> dict[str, Any]:
     """What was asked, what it was made from, and how it was found; plain values for JSON."""
     best, model = find_best(trials), commission.use_case.model
     return {
@@ -34,6 +36,7 @@ def describe_training(commission: "Commission", chosen: "ChosenColumns", trials:
         "rounds": best.rounds,
         "metric": model.metric,
         "task": model.task,
+        **({"classes": list(classes)} if classes else {}),
         **model.model_dump(mode="json", by_alias=True, include=_WISHES),
         "seed": model.search.seed,
         "fitted_on": {"encoder": ["train"], "trials": ["train"], "model": ["train", "valid"]},

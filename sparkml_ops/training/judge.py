@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.use_case import UseCase
@@ -30,6 +29,8 @@ from sparkml_ops.models import (
     measure_operating_point,
     predict_rows,
     recorded_threshold,
+    summarise_answer,
+    tell_answer,
 )
 from sparkml_ops.models.segments import GLOBAL
 from sparkml_ops.training.baseline import Baselines
@@ -89,6 +90,7 @@ class Judgement:
                 "days": candidate.blocks,
                 "reason": candidate.reason,
             },
+            **({"confusion": [asdict(cell) for cell in candidate.confusion]} if candidate.confusion else {}),
             **({"served": dict(self.served)} if self.served else {}),
         }
 
@@ -124,7 +126,7 @@ def judge_models(
         return Judgement(
             evaluate_all(needed, label="label", predictions=models, block=at, seed=seed, task=candidate.task),
             _measure_classes(needed, threshold, block=at, seed=seed),
-            fit_reference(needed.select(F.col(CANDIDATE).alias(PREDICTION)), [PREDICTION]),
+            fit_reference(needed.select(summarise_answer(needed, CANDIDATE).alias(PREDICTION)), [PREDICTION]),
             served=dict(sorted(needed.groupBy(SEGMENT).count().collect())) if candidate.family else {},
             kpis=measure_kpis(needed, kpis, models=models, block=at, seed=seed) if kpis else {},
             slices=_judge_slices(needed, use_case, by) if by else (),
@@ -139,7 +141,7 @@ def _score(rows: DataFrame, candidate: PackagedModel, baselines: Baselines) -> D
     beside |= {} if baselines.champion is None else {CHAMPION: baselines.champion}
     for name, model in (beside | {LINEAR: baselines.linear}).items():
         scored = predict_rows(scored, model).withColumnRenamed(PREDICTION, name)
-    return scored.withColumn(TRIVIAL, F.lit(baselines.base_rate))
+    return scored.withColumn(TRIVIAL, tell_answer(baselines.base_rate))
 
 
 def _measure_classes(scored: DataFrame, threshold: Threshold | None, *, block: str, seed: int) -> OperatingPoint | None:

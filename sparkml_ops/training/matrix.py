@@ -102,7 +102,7 @@ def write_matrix(
     segments = {name: find_segment_kind(rows.schema[name].dataType) for name in rows.columns if name.startswith(PREFIX)}
     needed = rows.where(F.col("split").isin("train", "valid")).select(
         *features,
-        F.col("label").cast("double").alias(LABEL),
+        encoder.encode_label(F.col("label")).alias(LABEL),
         (F.col("split") == "valid").alias(IS_VALID),
         F.unix_micros(F.col(f"`{timestamp}`").cast("timestamp")).alias(TIME),
         F.xxhash64(*(F.col(f"`{name}`") for name in identity), *features).alias(TIE),

@@ -9,6 +9,7 @@ from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.sql import find_lone_column
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import FeatureEncoder, fit_encoder
+from sparkml_ops.training.classes import learn_classes
 from sparkml_ops.training.columns import ChosenColumns, choose_columns
 from sparkml_ops.training.directions import find_directions
 from sparkml_ops.training.estimators import FitSettings, find_cluster_estimator
@@ -57,7 +58,7 @@ def prepare_encoder(
         feature_columns: Its feature columns.
 
     Raises:
-        TrainingError: No feature says anything.
+        TrainingError: No feature says anything, or there is one class alone.
         ModelError: A column cannot be learned from, or cannot be filled in the way asked for.
     """
     training_rows = rows.where(TRAIN)
@@ -70,7 +71,8 @@ def prepare_encoder(
     )
     chosen = replace(chosen, left_out=weighing | chosen.left_out)
     imputes = list_imputes(use_case)
-    return chosen, fit_encoder(training_rows, chosen.kept, impute=imputes, levels=use_case.model.levels)
+    encoder = fit_encoder(training_rows, chosen.kept, impute=imputes, levels=use_case.model.levels)
+    return chosen, replace(encoder, classes=learn_classes(rows))
 
 
 def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
@@ -90,4 +92,5 @@ def make_settings(use_case: UseCase, encoder: FeatureEncoder) -> FitSettings:
         class_weight=model.class_weight,
         directions=find_directions(model.monotone, encoder),
         task=model.task,
+        classes=encoder.classes,
     )

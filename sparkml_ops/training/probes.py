@@ -147,7 +147,7 @@ def estimate_gain(
     blocks = np.arange(len(valid.labels)) * BLOCKS // max(len(valid.labels), 1)
     labels, at = np.tile(valid.labels, repeats), np.tile(blocks, repeats)
     count = find_task(settings.task).count_arrays
-    one, other = (count(labels, answers, at) for answers in (np.tile(better, repeats), worse))
+    one, other = (count(labels, answers, at) for answers in (np.concatenate([better] * repeats), worse))
     if settings.metric not in HIGHER_IS_BETTER:
         one, other = other, one
     found = compare_counts(one, other, seed=0, task=settings.task).metrics[settings.metric]

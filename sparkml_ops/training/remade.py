@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.models import PREDICTION, FeatureEncoder, PackagedModel, predict_rows
@@ -65,7 +65,9 @@ def compare_predictions(rows: DataFrame, recorded: PackagedModel, again: Package
     """Ask both models for each row, in one job of Spark."""
     scored = predict_rows(rows, recorded).withColumnRenamed(PREDICTION, RECORDED)
     scored = predict_rows(scored, again).withColumnRenamed(PREDICTION, AGAIN)
-    difference = F.abs(F.col(AGAIN) - F.col(RECORDED))
+    difference = _measure_difference(
+        F.col(AGAIN), F.col(RECORDED), is_of_classes=bool(recorded.classes and again.classes)
+    )
     found = scored.agg(
         F.count("*").alias("rows"),
         F.count_if(difference == 0).alias("equal"),
@@ -73,6 +75,16 @@ def compare_predictions(rows: DataFrame, recorded: PackagedModel, again: Package
         F.coalesce(F.max(difference), F.lit(0.0)).alias("largest"),
     ).collect()[0]
     return RowComparison(**found.asDict())
+
+
+def _measure_difference(again: Column, recorded: Column, *, is_of_classes: bool) -> Column:
+    """Between two numbers, or the largest between the probabilities of one class; a class that one of them lacks has the probability 0."""
+    if not is_of_classes:
+        return F.abs(again - recorded)
+    both = F.map_zip_with(
+        again, recorded, lambda _, one, other: F.abs(F.coalesce(one, F.lit(0.0)) - F.coalesce(other, F.lit(0.0)))
+    )
+    return F.array_max(F.map_values(both))
 
 
 def compare_figures(recorded: Figures, again: Figures) -> tuple[FigureComparison, ...]:

@@ -49,6 +49,12 @@ def _tell_alike(training_set: TrainingSet, part: str, rows: int) -> str | None:
             return f"all {rows} labels of {part} are {int(positives > 0)}, both classes are needed"
         return None
     labels = training_set.labels.get(part)
+    if training_set.task == "multiclass":
+        return (
+            None
+            if labels is None or len(labels) > 1
+            else f"all {rows} labels of {part} are {''.join(labels)!r}, several classes are needed"
+        )
     if labels is not None and labels["lowest"] == labels["highest"]:
         return f"all {rows} labels of {part} are {labels['lowest']:g}, labels that differ are needed"
     return None

@@ -31,13 +31,12 @@ _WEIGHT = "_weight"
 def weigh_part(part: Part, class_weight: ClassWeight | None) -> Part:
     """The rows with the weights that a fit is given: class weight times the row's own; none where each row counts once.
 
-    `balanced` gives both classes the same sum, as long as rows have no weights of their own: rows / (2 * rows of the class),
+    `balanced` gives all classes the same sum, as long as rows have no weights of their own: rows / (classes * rows of the class),
     counted on these very rows (King and Zeng 2001, "Logistic regression in rare events data").
     """
     if class_weight is None:
         return part
-    positives = float(part.labels.sum())
-    counts = np.array([len(part.labels) - positives, positives])
+    counts = np.bincount(part.labels.astype(np.int64), minlength=2).astype(np.float64)
     by_class = balance_classes(counts) if class_weight == "balanced" else list_weights(class_weight)
     weights = by_class[part.labels.astype(np.int64)]
     return replace(part, weights=weights if part.weights is None else weights * part.weights)
@@ -127,8 +126,8 @@ def _name_classes(labels: list[int]) -> str:
 
 
 def balance_classes(counts: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Weights by which both classes count alike, of rows by class; shape (2,)."""
-    balanced: NDArray[np.float64] = counts.sum() / (2 * np.maximum(counts, 1))
+    """Weights by which all classes count alike, of rows by class; shape (classes,)."""
+    balanced: NDArray[np.float64] = counts.sum() / (len(counts) * np.maximum(counts, 1))
     return balanced
 
 

@@ -18,6 +18,13 @@ REGRESSION = {
     "metric: roc_auc": "metric: mae",
     'label: "returned = 1"': "label: returned",
 }
+KPI = '  kpi: {sql: "avg(case when prediction > 0.5 then label end)", at_least: 0.1}\n'
+MULTICLASS = {
+    "task: binary": "task: multiclass",
+    "metric: roc_auc": "metric: log_loss",
+    'label: "returned = 1"': "label: returned",
+    KPI: "",
+}
 
 CASES = [
     pytest.param(
@@ -31,10 +38,10 @@ CASES = [
         id="a metric of numbers",
     ),
     pytest.param(
-        {"task: binary": "task: [regression]", "metric: roc_auc": "metric: accuracy"},
+        {"task: binary": "task: [regression]", "metric: roc_auc": "metric: f1"},
         [
-            "61: model.task: found ['regression']; allowed: binary, regression; did you mean 'regression'?",
-            "64: model.metric: found 'accuracy'; allowed: roc_auc, pr_auc, log_loss, rmse, mae, r2",
+            "61: model.task: found ['regression']; allowed: binary, regression, multiclass; did you mean 'regression'?",
+            "64: model.metric: found 'f1'; allowed: roc_auc, pr_auc, log_loss, rmse, mae, r2, accuracy, macro_f1",
         ],
         id="neither a task nor a metric",
     ),
@@ -74,6 +81,49 @@ CASES = [
         ],
         id="a limit of numbers",
     ),
+    pytest.param(
+        MULTICLASS | {"metric: roc_auc": "metric: pr_auc"},
+        ["64: model.metric: 'pr_auc' is no metric of the task multiclass; allowed: log_loss, accuracy, macro_f1, roc_auc"],
+        id="a metric of two classes, of several",
+    ),
+    pytest.param(
+        MULTICLASS
+        | {
+            "metric: roc_auc": "metric: log_loss\n  class_weight: {0: 1, 1: 5}\n  costs: {false_positive: 1, false_negative: 5}",
+            "as_of: ordered_on\n  roles": "as_of: ordered_on\n  threshold: 0.5\n  roles",
+        },
+        [
+            "65: model.class_weight: weights of 0 and 1 are those of two classes, and there are more; allowed: balanced, or model.sample_weight, which weighs rows",
+            "66: model.costs: costs choose a threshold between two classes, and there are more; allowed: task: binary, or no costs",
+            "74: scoring.threshold: a threshold parts two classes, and the answer is the most probable of several; allowed: no threshold; predicted_label is the most probable class",
+        ],
+        id="what two classes have",
+    ),
+    pytest.param(
+        MULTICLASS
+        | {
+            "metric: roc_auc": "metric: log_loss\n  segment_by: channel\n  monotone: {customer__age: increasing}\n"
+            "  evaluation: {kpi: {share: {value: label, better: higher}}}",
+            KPI: KPI,
+        },
+        [
+            "65: model.segment_by: models per segment are judged by the log loss of two classes; allowed: task: binary, or the columns as features",
+            "66: model.monotone: a direction is that of one probability, and each class has one of its own; allowed: task: binary or regression, or no directions",
+            "67: model.evaluation.kpi: a business figure is SQL over `prediction`, a number, and of several classes there is a probability for each; allowed: task: binary or regression, or no kpi",
+            "71: gates.kpi: a business figure is SQL over `prediction`, a number, and of several classes there is a probability for each; allowed: task: binary or regression, or no kpi",
+        ],
+        id="what asks for one number",
+    ),
+    pytest.param(
+        MULTICLASS | {"freshness: 2d}": "freshness: 2d, performance: {roc_auc_below: 0.7, rmse_over: 3, accuracy_below: 1.5}}"},
+        ["74: monitoring.performance.accuracy_below: found 1.5; allowed: a number up to 1"],
+        id="limits of several classes that cannot be",
+    ),
+    pytest.param(
+        MULTICLASS | {"freshness: 2d}": "freshness: 2d, performance: {roc_auc_below: 0.7, rmse_over: 3, accuracy_below: 0.5}}"},
+        ["74: monitoring.performance.rmse_over: rmse is no metric of the task multiclass; allowed: roc_auc_below, log_loss_over, accuracy_below, macro_f1_below"],
+        id="a limit of numbers, of several classes",
+    ),
 ]  # fmt: skip
 
 
@@ -82,7 +132,9 @@ def test_message_about_a_task(edits: dict[str, str], expected: list[str], break_
     assert break_sample(edits) == expected
 
 
-@pytest.mark.parametrize(("task", "metric"), [("binary", "roc_auc"), ("regression", "rmse")])
+@pytest.mark.parametrize(
+    ("task", "metric"), [("binary", "roc_auc"), ("regression", "rmse"), ("multiclass", "log_loss")]
+)
 def test_a_task_has_a_metric_by_default(task: str, metric: str) -> None:
     assert Model.model_validate({"task": task}).metric == metric == METRICS[task][0]
 

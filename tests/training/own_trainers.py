@@ -242,3 +242,27 @@ class Mean:
             "nan": answers * np.nan,
             "two": np.column_stack([answers, answers]),
         }[self.answer]
+
+
+class Shares:
+    """Answers a probability for each of several classes: their shares by bins of the first column."""
+
+    def __init__(self, answer: str = "shares") -> None:
+        self.answer = answer
+
+    def fit(self, features: Any, labels: Any, classes: list[str], sample_weight: Any = None) -> None:
+        SEEN.append({"kind": labels.dtype.kind, "classes": classes, "labels": sorted(set(labels.tolist()))})
+        self.edges = np.quantile(features[:, 0], np.linspace(0.1, 0.9, 9))
+        at = np.searchsorted(self.edges, features[:, 0])
+        counts = np.ones((10, len(classes)))
+        np.add.at(counts, (at, labels), 1.0 if sample_weight is None else sample_weight)
+        self.shares = counts / counts.sum(axis=1, keepdims=True)
+
+    def predict(self, features: Any) -> Any:
+        answers = self.shares[np.searchsorted(self.edges, features[:, 0])]
+        return {
+            "shares": answers,
+            "first": answers[:, 0],
+            "fewer": answers[:, :2] / answers[:, :2].sum(axis=1, keepdims=True),
+            "doubled": answers * 2,
+        }[self.answer]

@@ -3,19 +3,28 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sparkml_ops.config.dataset import EventLabel
 from sparkml_ops.config.mistakes import Finding, list_names, show_value
-from sparkml_ops.config.model import Model
+from sparkml_ops.config.model import ClassWeights, Model
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.tasks import METRICS
 
 if TYPE_CHECKING:
     from sparkml_ops.config.places import KeyPath
 
-REGRESSION = "regression"
+REGRESSION, MULTICLASS = "regression", "multiclass"
 _OF_CLASSES = {
     "class_weight": "a regression has no classes to weigh; allowed: model.sample_weight, which weighs rows",
     "costs": "costs choose a threshold between two classes, and a regression has none; allowed: another task, or no costs",
 }
+
+_OF_TWO_CLASSES = {
+    "costs": "costs choose a threshold between two classes, and there are more; allowed: task: binary, or no costs",
+    "monotone": "a direction is that of one probability, and each class has one of its own; allowed: task: binary or regression, or no "
+    "directions",
+    "segment_by": "models per segment are judged by the log loss of two classes; allowed: task: binary, or the columns as features",
+}
+_KPI = "SQL over `prediction`, a number, and of several classes there is a probability for each"
 
 
 def check_task(parts: Parts) -> Iterator[Finding]:
@@ -29,6 +38,8 @@ def check_task(parts: Parts) -> Iterator[Finding]:
     yield from _check_limits(model, parts)
     if model.task == REGRESSION:
         yield from _refuse_classes(model, parts)
+    if model.task == MULTICLASS:
+        yield from _refuse_two_classes(model, parts)
 
 
 def _refuse_classes(model: Model, parts: Parts) -> Iterator[Finding]:
@@ -39,6 +50,29 @@ def _refuse_classes(model: Model, parts: Parts) -> Iterator[Finding]:
     if parts.scoring is not None and parts.scoring.threshold is not None:
         found = "a threshold makes classes of probabilities, and the answers of a regression are numbers"
         yield Finding(("scoring", "threshold"), found, "no threshold; predicted_class is null")
+
+
+def _refuse_two_classes(model: Model, parts: Parts) -> Iterator[Finding]:
+    """What is said of one probability, where each class has one."""
+    for key, told in _OF_TWO_CLASSES.items():
+        if getattr(model, key):
+            found, _, allowed = told.partition("; allowed: ")
+            yield Finding(("model", key), found, allowed)
+    if isinstance(model.class_weight, ClassWeights):
+        found = "weights of 0 and 1 are those of two classes, and there are more"
+        yield Finding(("model", "class_weight"), found, "balanced, or model.sample_weight, which weighs rows")
+    if model.evaluation.kpi:
+        yield Finding(
+            ("model", "evaluation", "kpi"), f"a business figure is {_KPI}", "task: binary or regression, or no kpi"
+        )
+    if parts.gates is not None and parts.gates.kpi is not None:
+        yield Finding(("gates", "kpi"), f"a business figure is {_KPI}", "task: binary or regression, or no kpi")
+    if parts.scoring is not None and parts.scoring.threshold is not None:
+        found = "a threshold parts two classes, and the answer is the most probable of several"
+        yield Finding(("scoring", "threshold"), found, "no threshold; predicted_label is the most probable class")
+    if parts.dataset is not None and isinstance(parts.dataset.label, EventLabel):
+        found = "events that come after a decision tell a number, and a class is a value of the decision's own row"
+        yield Finding(("dataset", "label"), found, "SQL over the row of the decision, or task: binary or regression")
 
 
 def _check_limits(model: Model, parts: Parts) -> Iterator[Finding]:

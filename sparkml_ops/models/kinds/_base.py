@@ -21,7 +21,10 @@ class EstimatorKind(Protocol):
         ...
 
     def predict_values(self, estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
-        """What the task asks for, shape (rows,), with one thread: probability of the positive class, or of a regression the number."""
+        """What the task asks for, shape (rows,), with one thread: probability of the positive class, or of a regression the number.
+
+        Of several classes the probabilities of each, shape (rows, classes); the last ones may be missing where no row of them was fitted on.
+        """
         ...
 
     def has_contributions(self, estimator: Any) -> bool:
@@ -29,7 +32,10 @@ class EstimatorKind(Protocol):
         ...
 
     def find_contributions(self, estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """What each encoded column adds to the log odds, or of a regression to the answer, shape (rows, encoded columns)."""
+        """What each encoded column adds to the log odds, or of a regression to the answer, shape (rows, encoded columns).
+
+        Of several classes to the score of the row's most probable one, before the softmax.
+        """
         ...
 
     def count_contribution_steps(self, estimator: Any) -> int:

@@ -48,8 +48,17 @@ def find_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArra
     """Exact Shapley values of the trees (Lundberg et al. 2018, "Consistent individualized feature attribution")."""
     import numpy as np
 
-    with_base = np.asarray(estimator.predict(matrix, num_threads=1, pred_contrib=True), dtype=np.float64)
-    return with_base[:, :-1]
+    with_base = find_class_contributions(estimator, matrix)
+    probable = with_base.sum(axis=2).argmax(axis=1)  # contributions and base add up to the class's score
+    return with_base[np.arange(len(matrix)), probable, :-1]
+
+
+def find_class_contributions(estimator: Any, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """The contributions to each class's score and behind them its base, shape (rows, classes, encoded columns + 1); one class of two or none."""
+    import numpy as np
+
+    told = np.asarray(estimator.predict(matrix, num_threads=1, pred_contrib=True), dtype=np.float64)
+    return told.reshape(len(matrix), estimator.num_model_per_iteration(), -1)
 
 
 def count_contribution_steps(estimator: Any) -> int:

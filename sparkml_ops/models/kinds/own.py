@@ -75,7 +75,7 @@ def copy_estimator(estimator: Any) -> Any:
 
 
 def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
-    """Probability of the class 1, or of a regression the number, with one thread.
+    """Probability of the class 1, of a regression the number, of several classes those of each, with one thread.
 
     Raises:
         ModelError: `predict` failed, or answered with what cannot be.
@@ -91,11 +91,8 @@ def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) 
         raise
     except Exception as error:
         raise ModelError(f"{name}.predict failed with {tell_failure(error)}. The class is yours.") from error
-    return (
-        _read_numbers(name, answers, len(matrix))
-        if task == "regression"
-        else _read_probabilities(name, answers, len(matrix))
-    )
+    read = {"regression": _read_numbers, "multiclass": _read_classes}.get(task, _read_probabilities)
+    return read(name, answers, len(matrix))
 
 
 def has_contributions(estimator: Any) -> bool:  # noqa: ARG001
@@ -174,6 +171,24 @@ def _read_probabilities(name: str, answers: "NDArray[np.float64]", rows: int) ->
         words=("no probability", "numbers from 0 to 1"),
     )
     return probabilities
+
+
+def _read_classes(name: str, answers: "NDArray[np.float64]", rows: int) -> "NDArray[np.float64]":
+    from sparkml_ops.models.class_arrays import is_possible
+
+    if answers.ndim != 2 or len(answers) != rows:  # noqa: PLR2004  # rows and classes
+        raise ModelError(
+            f"{name}.predict answered {answers.shape} to {rows} rows; expected ({rows}, classes), the probability of each class in the "
+            "order of the labels 0, 1, 2, …"
+        )
+    wrong = answers[~is_possible(answers)]
+    if len(wrong):
+        found = "; ".join(str([float(value) for value in row[:5]]) for row in wrong[:3])
+        raise ModelError(
+            f"{name}.predict answered {len(wrong)} of {rows} rows with probabilities that are below 0, no numbers, or do not add up to 1: "
+            f"{found}. Expected a share for each class."
+        )
+    return answers
 
 
 def _read_numbers(name: str, answers: "NDArray[np.float64]", rows: int) -> "NDArray[np.float64]":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE_NAME = "model.skops"
+TWO = 2  # classes: of more, each has coefficients of its own
 TRUSTED_TYPES = ("functools.partial",)
 """Of packages that are not trusted as a whole; the function that is bound is a type of its own, and looked at too."""
 
@@ -54,7 +55,10 @@ def list_refused(types: Iterable[str]) -> list[str]:
 
 
 def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
-    """Probability of the class 1, or of a regression the number, with one thread."""
+    """Probability of the class 1, or of a regression the number, with one thread; of several classes (rows, classes).
+
+    A class that none of the rows had that were fitted on has the probability 0.
+    """
     import numpy as np
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -63,7 +67,12 @@ def predict_values(estimator: Any, matrix: "NDArray[np.float64]", *, task: str) 
             answers = np.asarray(estimator.predict(matrix), dtype=np.float64)
             return answers[:, 0] if answers.shape == (len(matrix), 1) else answers
         probabilities = np.asarray(estimator.predict_proba(matrix), dtype=np.float64)
-    return probabilities[:, list(estimator.classes_).index(1)]
+    classes = np.asarray(estimator.classes_, dtype=np.int64)
+    if task != "multiclass":
+        return probabilities[:, list(classes).index(1)]
+    spread = np.zeros((len(matrix), int(classes.max()) + 1))
+    spread[:, classes] = probabilities
+    return spread
 
 
 def has_contributions(estimator: Any) -> bool:
@@ -71,6 +80,7 @@ def has_contributions(estimator: Any) -> bool:
     return (
         hasattr(estimator, "steps")
         and hasattr(estimator[-1], "coef_")
+        and len(getattr(estimator[-1], "classes_", ())) <= TWO
         and _answers_with_sums(estimator[-1])
         and _find_origins(estimator) is not None
     )

@@ -3,12 +3,12 @@
 from typing import cast
 
 from sparkml_ops.errors import ModelError
-from sparkml_ops.models.tasks import binary, regression
-from sparkml_ops.models.tasks._base import CalibrationGroup, Task, measure_gain
+from sparkml_ops.models.tasks import binary, multiclass, regression
+from sparkml_ops.models.tasks._base import CalibrationGroup, ConfusionCell, Task, TrivialAnswer, measure_gain
 
-TASKS = cast("dict[str, Task]", {"binary": binary, "regression": regression})
+TASKS = cast("dict[str, Task]", {"binary": binary, "regression": regression, "multiclass": multiclass})
 
-__all__ = ["TASKS", "CalibrationGroup", "Task", "find_task", "measure_gain"]
+__all__ = ["TASKS", "CalibrationGroup", "ConfusionCell", "Task", "TrivialAnswer", "find_task", "measure_gain"]
 
 
 def find_task(name: str) -> Task:

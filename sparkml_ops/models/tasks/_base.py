@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sparkml_ops.models.slices import SliceResult
 
 
+TrivialAnswer = float | Mapping[str, float]
+"""The mean of the labels, or the share of each class by name."""
+
+
 @dataclass(frozen=True)
 class CalibrationGroup:
     """A tenth of the rows, alike in their prediction: the mean prediction beside the mean label, which for 0 and 1 is the share of positives."""
@@ -22,6 +26,15 @@ class CalibrationGroup:
     rows: int
     predicted: float
     observed: float
+
+
+@dataclass(frozen=True)
+class ConfusionCell:
+    """Rows of one class that were taken for one class, the same or another."""
+
+    label: str
+    answer: str
+    rows: int
 
 
 class Task(Protocol):
@@ -66,6 +79,14 @@ class Task(Protocol):
 
     def list_calibration(self, counts: Any) -> list[CalibrationGroup]:
         """Groups of like predictions, lowest first."""
+        ...
+
+    def list_confusion(self, counts: Any) -> list[ConfusionCell]:
+        """Rows by label and answer; none where the answers are no classes."""
+        ...
+
+    def learn_trivial(self, rows: "DataFrame", label: str) -> "TrivialAnswer":
+        """What a model that knows no features answers, learned of labelled rows."""
         ...
 
     def is_possible(self, answers: "NDArray[np.float64]") -> "NDArray[np.bool_]":

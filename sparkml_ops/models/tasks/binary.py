@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pyspark.sql import functions as F
 
 from sparkml_ops.models.score_arrays import count_arrays
 from sparkml_ops.models.score_counts import ScoreCounts, count_scores
 from sparkml_ops.models.score_metrics import METRICS, compute_metrics, group_calibration
 from sparkml_ops.models.slices import compare_slices
-from sparkml_ops.models.tasks._base import CalibrationGroup
+from sparkml_ops.models.tasks._base import CalibrationGroup, ConfusionCell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pyspark.sql import DataFrame
 
 __all__ = [
     "METRICS",
@@ -27,7 +29,9 @@ __all__ = [
     "describe_labels",
     "find_reason",
     "is_possible",
+    "learn_trivial",
     "list_calibration",
+    "list_confusion",
 ]
 
 SLICED_BY = "roc_auc"
@@ -64,6 +68,16 @@ def list_calibration(counts: ScoreCounts) -> list[CalibrationGroup]:
         for rows, positives, probability in zip(*sums, strict=True)
         if rows
     ]
+
+
+def list_confusion(counts: ScoreCounts) -> list[ConfusionCell]:  # noqa: ARG001
+    """None: which class a probability means is the threshold's affair."""
+    return []
+
+
+def learn_trivial(rows: "DataFrame", label: str) -> float:
+    """The mean of the labels, which is the share of positives."""
+    return float(rows.agg(F.avg(label)).collect()[0][0])
 
 
 def is_possible(answers: "NDArray[np.float64]") -> "NDArray[np.bool_]":

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pyspark.sql import functions as F
 
 from sparkml_ops.models.error_counts import ErrorCounts, count_arrays, count_scores
 from sparkml_ops.models.error_metrics import METRICS, compute_metrics, compute_variance
 from sparkml_ops.models.error_slices import compare_slices
-from sparkml_ops.models.tasks._base import CalibrationGroup
+from sparkml_ops.models.tasks._base import CalibrationGroup, ConfusionCell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pyspark.sql import DataFrame
 
 __all__ = [
     "METRICS",
@@ -26,7 +28,9 @@ __all__ = [
     "describe_labels",
     "find_reason",
     "is_possible",
+    "learn_trivial",
     "list_calibration",
+    "list_confusion",
 ]
 
 SLICED_BY = "rmse"
@@ -71,6 +75,16 @@ def list_calibration(counts: ErrorCounts) -> list[CalibrationGroup]:
         for rows, predicted, label in zip(*sums, strict=True)
         if rows
     ]
+
+
+def list_confusion(counts: ErrorCounts) -> list[ConfusionCell]:  # noqa: ARG001
+    """None: answers are numbers."""
+    return []
+
+
+def learn_trivial(rows: "DataFrame", label: str) -> float:
+    """The mean of the labels."""
+    return float(rows.agg(F.avg(label)).collect()[0][0])
 
 
 def is_possible(answers: "NDArray[np.float64]") -> "NDArray[np.bool_]":

@@ -29,6 +29,7 @@ class FitSettings:
             where it is free; empty where all are.
         threads: Of the last fit; None for all cores.
         task: What is to be predicted.
+        classes: Of several classes their names: labels are positions among them, and one past the last is any other class.
     """
 
     estimator: str
@@ -41,6 +42,7 @@ class FitSettings:
     directions: Sequence[int] = ()
     threads: int | None = None
     task: str = "binary"
+    classes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

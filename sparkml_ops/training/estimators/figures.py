@@ -1,10 +1,14 @@
 """Rows that can be learned from, and what answers to the tuning rows are worth."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparkml_ops.config.tasks import METRICS
 from sparkml_ops.errors import TrainingError
+from sparkml_ops.models import find_task
+from sparkml_ops.training.matrix import Part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +24,8 @@ def require_learnable(labels: "NDArray[np.float64]", purpose: str, *, task: str)
         return
     found = f"all {len(labels)} rows have the label {labels[0]:g}" if len(labels) else "there are none"
     wanted = "both classes" if task == "binary" else "labels that differ"
+    if task == "multiclass" and len(labels):  # a label is the position of a class here, which says nothing to a reader
+        found = f"all {len(labels)} rows are of one class"
     raise TrainingError(f"The rows {purpose} need {wanted}; {found}. Change dataset.split or dataset.label.")
 
 
@@ -42,7 +48,14 @@ def can_learn(labels: "NDArray[np.float64]") -> bool:
 
 def type_labels(labels: "NDArray[np.float64]", task: str) -> "NDArray[Any]":
     """Labels as estimators take them: classes as whole numbers, numbers as they are."""
-    return np.asarray(labels, dtype=np.int64 if task == "binary" else np.float64)
+    return np.asarray(labels, dtype=np.float64 if task == "regression" else np.int64)
+
+
+def keep_known(rows: Part, classes: Sequence[str]) -> Part:
+    """The rows to fit on: those of a class that train does not have are left out, since no model could answer with it."""
+    if not classes or not len(rows.labels) or rows.labels.max() < len(classes):
+        return rows
+    return rows.take(np.flatnonzero(rows.labels < len(classes)))
 
 
 def measure_answers(
@@ -51,6 +64,8 @@ def measure_answers(
     """The figures of the tuning rows, each of which counts once."""
     from sklearn import metrics
 
+    if task == "multiclass":
+        return _measure_classes(labels, answers)
     judges: dict[str, dict[str, Any]] = {
         "binary": {
             "roc_auc": metrics.roc_auc_score,
@@ -64,3 +79,10 @@ def measure_answers(
         },
     }
     return {name: float(judge(labels, answers)) for name, judge in judges[task].items()}
+
+
+def _measure_classes(labels: "NDArray[np.float64]", answers: "NDArray[np.float64]") -> dict[str, float]:
+    asked = find_task("multiclass")
+    counts = asked.count_arrays(labels, answers, np.zeros(len(labels), dtype=np.int64))
+    found = asked.compute_metrics(counts, np.ones((1, 1)))
+    return {name: float(found[name][0]) for name in METRICS["multiclass"]}

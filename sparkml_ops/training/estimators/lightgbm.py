@@ -12,7 +12,7 @@ import numpy as np
 from sparkml_ops.config.model import ClassWeight, Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.training.estimators._base import FitSettings, JudgedFit, TrialFit
-from sparkml_ops.training.estimators.figures import require_learnable
+from sparkml_ops.training.estimators.figures import keep_known, measure_answers, require_learnable
 from sparkml_ops.training.matrix import Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
 
@@ -24,6 +24,7 @@ MAX_ROUNDS = 2000  # early stopping ends nearly every fit long before; `num_iter
 METRIC_NAMES = {
     "binary": {"roc_auc": "auc", "pr_auc": "average_precision", "log_loss": "binary_logloss"},
     "regression": {"rmse": "rmse", "mae": "l1"},
+    "multiclass": {"log_loss": "multi_logloss"},
 }
 STOP_METRIC = "log_loss"  # ranks settle long before probabilities do: stopped by them, a model says too little
 HALVED_ROWS = 100  # to tune on; of fewer, half would choose rounds by chance
@@ -81,8 +82,8 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:
         ConfigError: Names the parameter, and which of the two to take.
     """
     known = _find_canonical_names()
-    if model.task == "regression":
-        _check_regression({known[name]: name for name in names if name in known}, model.params)
+    if model.task != "binary":
+        _check_other_task({known[name]: name for name in names if name in known}, model)
     for name in names:
         if model.class_weight is not None and known.get(name) in OF_CLASSES:
             raise ConfigError(
@@ -104,7 +105,11 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     rounds = params.pop("num_iterations", MAX_ROUNDS)
     of_data = tuple(sorted((name, value) for name, value in params.items() if name in OF_DATA))
     train, valid = _load_binned(
-        folder, of_data, tuple(settings.categorical_positions), settings.class_weight, settings.task
+        folder,
+        of_data,
+        tuple(settings.categorical_positions),
+        settings.class_weight,
+        (settings.task, tuple(settings.classes)),
     )
     stop = lightgbm.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)
     booster = lightgbm.train(params, train, rounds, valid_sets=[valid], valid_names=["valid"], callbacks=[stop])
@@ -113,13 +118,21 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     if settings.task == "regression":  # LightGBM knows no r2
         variance = float(np.var(valid.get_label().astype(np.float64)))
         metrics["r2"] = 1.0 - metrics["rmse"] ** 2 / variance
+    if settings.task == "multiclass":  # boosting looked at rows of known classes; the others count as wrong
+        every = map_matrix(folder).valid
+        metrics = measure_answers(every.labels, _answer(booster, np.asarray(every.features)), task=settings.task)
     return TrialFit(metrics=metrics, rounds=int(booster.best_iteration or booster.current_iteration()))
+
+
+def _answer(booster: Any, features: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    return np.asarray(booster.predict(features, num_threads=1), dtype=np.float64)
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given; `deterministic` keeps the trees the same for any number of threads."""
     import lightgbm
 
+    rows = keep_known(rows, settings.classes)
     require_learnable(rows.labels, "to fit on", task=settings.task)
     params = _complete_params(settings, threads=settings.threads or len(os.sched_getaffinity(0)))
     params.pop("num_iterations", None)
@@ -180,14 +193,15 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
 def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     canonical = _find_canonical_names()
     names = METRIC_NAMES[settings.task]
-    if settings.task == "binary":
-        metrics = list(dict.fromkeys([names[STOP_METRIC], names[settings.metric]]))
+    if settings.task != "regression":
+        metrics = list(dict.fromkeys([names[STOP_METRIC], names.get(settings.metric, names[STOP_METRIC])]))
     else:  # the first stops: of r2 it is rmse, which falls as r2 rises
         _require_objective(settings.params)
         metrics = ["l1", "rmse"] if settings.metric == "mae" else ["rmse", "l1"]
     directions = {"monotone_constraints": list(settings.directions)} if any(settings.directions) else {}
     return {
         "objective": settings.task,
+        **({"num_class": len(settings.classes)} if settings.classes else {}),
         **{canonical[name]: value for name, value in settings.params.items()},
         "metric": metrics,
         "seed": settings.seed,
@@ -200,17 +214,24 @@ def _complete_params(settings: FitSettings, *, threads: int) -> dict[str, Any]:
     }
 
 
-def _check_regression(names: Mapping[str, str], params: Mapping[str, Any]) -> None:
-    """The objective is one whose answers are sums of leaves, and parameters of classes are not there.
+def _check_other_task(names: Mapping[str, str], model: Model) -> None:
+    """The objective is one whose answers are known here, and parameters of two classes are not there.
 
     Args:
         names: As they are written, by LightGBM's own name.
-        params: Those that are fixed; a searched objective that cannot be fails its trial.
+        model: Its fixed parameters; a searched objective that cannot be fails its trial.
     """
-    _require_objective(params)
+    is_regression = model.task == "regression"
+    if is_regression:
+        _require_objective(model.params)
     for own in (*OF_CLASSES, "reg_sqrt"):
         if own in names:
-            why = "a regression has no classes" if own in OF_CLASSES else "answers would not be sums of leaves"
+            why = (
+                "a regression has no classes"
+                if is_regression
+                else "it is of two classes; take model.class_weight: balanced"
+            )
+            why = "answers would not be sums of leaves" if own == "reg_sqrt" else why
             raise ConfigError(f"The LightGBM parameter {names[own]!r} cannot be had here: {why}. Take it out.")
 
 
@@ -229,18 +250,20 @@ def _load_binned(
     of_data: tuple[tuple[str, Any], ...],
     categorical: tuple[int, ...],
     class_weight: ClassWeight | None,
-    task: str,
+    answered: tuple[str, tuple[str, ...]],
 ) -> tuple[Any, Any]:
     """The binned rows, kept by the Python worker from trial to trial; the float64 matrix is given back at once.
 
-    The rows to tune on have no weights: figures and the end of boosting are those of rows that count once each.
+    The rows to tune on have no weights: figures and the end of boosting are those of rows that count once each. `answered` is the task,
+    and its classes, if any.
     """
-    matrix = map_matrix(folder)
+    matrix, (task, classes) = map_matrix(folder), answered
     require_learnable(matrix.train.labels, "to fit on", task=task)
-    require_learnable(matrix.valid.labels, "to tune on", task=task)
+    valid = keep_known(matrix.valid, classes)
+    require_learnable(valid.labels, "to tune on", task=task)
     params = dict(of_data) | {"feature_pre_filter": False, "num_threads": 1, "verbosity": -1}
     train = _bin_rows(weigh_part(matrix.train, class_weight), params, categorical)
-    return train, _bin_rows(replace(matrix.valid, weights=None), params, categorical, like=train)
+    return train, _bin_rows(replace(valid, weights=None), params, categorical, like=train)
 
 
 def _bin_rows(rows: Part, params: Mapping[str, Any], categorical: Sequence[int], *, like: Any = None) -> Any:

@@ -14,14 +14,14 @@ from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.models.kinds import own as kind
 from sparkml_ops.models.kinds.trust import TRUST_VARIABLE, list_named_packages
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
-from sparkml_ops.training.estimators.figures import measure_answers, require_learnable, type_labels
+from sparkml_ops.training.estimators.figures import keep_known, measure_answers, require_learnable, type_labels
 from sparkml_ops.training.estimators.named import find_named, list_required, refuse_unknown
 from sparkml_ops.training.matrix import Part, map_matrix
 from sparkml_ops.training.weights import weigh_part
 
 KIND = "own"
 IN_TRIALS = ("valid_features", "valid_labels")
-GIVEN = ("sample_weight", *IN_TRIALS, "categorical_positions", "seed", "rounds")
+GIVEN = ("sample_weight", *IN_TRIALS, "categorical_positions", "seed", "rounds", "classes")
 FOUND_ROUNDS = "rounds_"
 """Attribute in which a trial's trainer leaves how many rounds were best; the last fit, which has no tuning rows, is given them."""
 PROVEN_ROWS = 100  # that a stored trainer must answer as before; a lost weight shows in a few
@@ -93,6 +93,7 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
         features = np.asarray(matrix.valid.features)
         answers = kind.predict_values(fitted, features, task=settings.task)
         _require_kept(fitted, features[:PROVEN_ROWS], answers[:PROVEN_ROWS], task=settings.task)
+    _require_all_classes(fitted, answers, settings.classes)
     metrics = measure_answers(matrix.valid.labels, answers, task=settings.task)
     return TrialFit(metrics=metrics, rounds=_read_rounds(fitted))
 
@@ -128,6 +129,8 @@ def _read_rounds(fitted: Any) -> int:
 
 
 def _fit(rows: Part, settings: FitSettings, *, valid: Part | None, rounds: int | None = None) -> Any:
+    rows = keep_known(rows, settings.classes)
+    valid = None if valid is None else keep_known(valid, settings.classes)
     require_learnable(rows.labels, "to fit on", task=settings.task)
     found = find_named(settings.estimator)
     asked = inspect.signature(found.fit).parameters
@@ -154,6 +157,7 @@ def _offer(rows: Part, settings: FitSettings, valid: Part | None) -> dict[str, A
         "sample_weight": rows.weights,
         "categorical_positions": list(settings.categorical_positions),
         "seed": settings.seed,
+        "classes": list(settings.classes),
     }
     if valid is None:
         return given
@@ -171,9 +175,17 @@ def _require_kept(fitted: Any, features: Any, answers: Any, *, task: str) -> Non
         )
 
 
+def _require_all_classes(fitted: Any, answers: Any, classes: Sequence[str]) -> None:
+    if classes and answers.shape[1] != len(classes):
+        raise TrainingError(
+            f"{kind.name_class(type(fitted))}.predict answered {answers.shape[1]} probabilities a row; expected {len(classes)}, in the order "
+            f"of the classes: {', '.join(classes[:5])}{' …' if len(classes) > 5 else ''}."  # noqa: PLR2004  # as many examples as elsewhere
+        )
+
+
 def _check_methods(estimator: str, found: Any, task: str) -> None:
     if not callable(getattr(found, "predict", None)):
-        answers = "probabilities" if task == "binary" else "numbers"
+        answers = "numbers" if task == "regression" else "probabilities"
         raise ConfigError(f"model.estimator: {estimator} has no predict(self, features), which gives the {answers}.")
     kept = [name for name in ("save", "load") if hasattr(found, name)]
     if len(kept) == 1:

@@ -9,10 +9,11 @@ import numpy as np
 
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
+from sparkml_ops.models.class_arrays import widen_answers
 from sparkml_ops.models.kinds import sklearn as kind
 from sparkml_ops.models.kinds.trust import TRUST_VARIABLE
 from sparkml_ops.training.estimators._base import FitSettings, JudgedFit, TrialFit
-from sparkml_ops.training.estimators.figures import measure_answers, require_learnable, type_labels
+from sparkml_ops.training.estimators.figures import keep_known, measure_answers, require_learnable, type_labels
 from sparkml_ops.training.estimators.named import (
     find_named,
     list_known,
@@ -101,6 +102,7 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     with threadpool_limits(limits=1):
         fitted = fit_final(matrix.train, settings, 0)
         answers = kind.predict_values(fitted, np.asarray(matrix.valid.features), task=task)
+    answers = widen_answers(answers, len(settings.classes))
     return TrialFit(metrics=measure_answers(matrix.valid.labels, answers, task=task), rounds=0)
 
 
@@ -110,6 +112,7 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: A
     Raises:
         TrainingError: There is one label only, or the estimator refuses the rows or its parameters.
     """
+    rows = keep_known(rows, settings.classes)
     require_learnable(rows.labels, "to fit on", task=settings.task)
     positions, features = list(settings.categorical_positions), np.asarray(rows.features)
     made = make_estimator(settings.estimator, settings.params, positions=positions, seed=settings.seed)
@@ -176,7 +179,7 @@ def require_answers(estimator: str, found: Any, *, task: str, given: str = "") -
         ConfigError: Says what it lacks.
     """
     is_classifier = callable(getattr(found, "predict_proba", None))
-    if task == "binary" and not is_classifier:
+    if task != "regression" and not is_classifier:
         raise ConfigError(f"model.estimator: {estimator} has no predict_proba{given}, so it gives no probabilities.")
     if task != "regression":
         return
