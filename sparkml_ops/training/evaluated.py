@@ -45,13 +45,13 @@ def list_evaluation(metadata: Mapping[str, Any], version: ModelVersion) -> Itera
 
 
 def list_slices(metadata: Mapping[str, Any], version: ModelVersion) -> Iterator[Metric]:
-    """The candidate on slices of the part test, for the table `metrics`: six rows for each, with the scope `slice`."""
+    """The candidate on slices of the part test, for the table `metrics`: five or six rows for each, with the scope `slice`."""
     for one in metadata.get("slices", ()):
         figure, difference = one["figure"], one["difference"]
         rows = {
             "rows": {"value": float(one["rows"])},
-            "positives": {"value": float(one["positives"])},
-            metadata["metric"]: figure,
+            **({} if one["positives"] is None else {"positives": {"value": float(one["positives"])}}),
+            metadata.get("sliced_by", metadata["metric"]): figure,
             "difference": difference,
             "p_value": {"value": one["p_value"]},
             "p_value_corrected": {"value": one["corrected"]},

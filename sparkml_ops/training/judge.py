@@ -22,7 +22,9 @@ from sparkml_ops.models import (
     add_kpi_terms,
     derive_threshold,
     evaluate_all,
+    find_task,
     fit_reference,
+    judge_error_slices,
     judge_slices,
     list_kpi_terms,
     measure_kpis,
@@ -37,6 +39,7 @@ from sparkml_ops.training.baseline import Baselines
 
 log = logging.getLogger(__name__)
 
+_SLICED = ("binary", "regression")
 CANDIDATE, CHAMPION, LINEAR, TRIVIAL = "candidate", "champion", "linear", "trivial"
 
 
@@ -52,6 +55,7 @@ class Judgement:
         served: How many of the rows each model of a segment served.
         kpis: Business figures, by name.
         slices: The candidate on slices of the rows.
+        sliced_by: The metric that they are judged by.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -60,6 +64,7 @@ class Judgement:
     served: Mapping[str, int] = field(default_factory=dict)
     kpis: Mapping[str, KpiFigure] = field(default_factory=dict)
     slices: Sequence[SliceFigure] = ()
+    sliced_by: str | None = None
 
     def of_global(self) -> "Judgement":
         """The figures of the model of all rows as the candidate's; the same where there are no models of segments."""
@@ -84,6 +89,7 @@ class Judgement:
                 for name, kpi in self.kpis.items()
             },
             "slices": [{"name": one.name, **asdict(one)} for one in self.slices],
+            **({"sliced_by": self.sliced_by} if self.slices else {}),
             "judged_on": {
                 **candidate.labels,
                 "rows": candidate.rows,
@@ -130,6 +136,7 @@ def judge_models(
             served=dict(sorted(needed.groupBy(SEGMENT).count().collect())) if candidate.family else {},
             kpis=measure_kpis(needed, kpis, models=models, block=at, seed=seed) if kpis else {},
             slices=_judge_slices(needed, use_case, by) if by else (),
+            sliced_by=use_case.model.metric if candidate.task == "binary" else find_task(candidate.task).SLICED_BY,
         )
     finally:
         needed.unpersist()
@@ -167,7 +174,7 @@ def _find_thresholds(
 
 def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
     """The columns that slice: those of the gate, without personal data, whose values would stand on the card."""
-    if use_case.gates.slices is None or use_case.model.task != "binary":
+    if use_case.gates.slices is None or use_case.model.task not in _SLICED:
         return []
     by, personal = use_case.gates.slices.by, list_personal_features(use_case)
     withheld = [name for name in by if name in personal]
@@ -179,6 +186,7 @@ def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
 def _judge_slices(scored: DataFrame, use_case: UseCase, by: list[str]) -> list[SliceFigure]:
     gate, model = use_case.gates.slices, use_case.model
     least = (gate.minimum_rows if gate else 1, model.search.seed)
-    return judge_slices(
-        scored, by=by, prediction=CANDIDATE, block=use_case.dataset.timestamp, metric=model.metric, least=least
-    )
+    asked: dict[str, Any] = {"prediction": CANDIDATE, "block": use_case.dataset.timestamp, "least": least}
+    if model.task == "binary":
+        return judge_slices(scored, by=by, metric=model.metric, **asked)
+    return judge_error_slices(scored, by=by, **asked)

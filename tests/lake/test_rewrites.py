@@ -148,7 +148,9 @@ def test_what_was_found_of_a_range_before_the_table_moved_on_is_looked_for_again
     append_once(stored, "orders", orders(stored, (9, "mon"), (0, "mon")).coalesce(1), write_id="between")
     commit = replace_where(stored, "orders", orders(stored, (2, "tue")), condition=found, write_id="range")
     assert content(stored) == {(0, "mon"), (1, "mon"), (2, "tue")}
-    assert count_changes(stored, "orders", since=found.version + 1, until=commit.version) == RowChanges(added=1, removed=4)
+    assert count_changes(stored, "orders", since=found.version + 1, until=commit.version) == RowChanges(
+        added=1, removed=4
+    )
 
 
 def test_a_range_is_looked_for_in_files_that_may_hold_some_of_it(stored: Lake) -> None:

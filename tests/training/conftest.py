@@ -55,12 +55,19 @@ def write_training_set(
     rows = lake.spark.createDataFrame(decisions, schema)
     commit = append_once(lake, training_set_table(version), rows, write_id=version)
     counted = {part: int((decisions["split"] == part).sum()) for part in ("train", "valid", "test")}
-    positives = {part: int(decisions.loc[decisions["split"] == part, "label"].sum()) for part in counted}
+    of_part = {part: decisions.loc[decisions["split"] == part, "label"] for part in counted}
+    is_number = "label double" in schema
+    positives = {} if is_number else {part: int(found.sum()) for part, found in of_part.items()}
+    labels = {
+        part: {"mean": found.mean(), "stddev": found.std(), "lowest": found.min(), "highest": found.max()}
+        for part, found in of_part.items()
+        if is_number
+    }
     now = datetime.now(UTC)
     described = TrainingSet(
         version=version, table=commit.table, table_version=commit.version, inputs={"clean_orders": 0}, rows=counted,
         positives=positives, left_out={}, feature_columns=FEATURES, definition=definition, definition_hash="d",
-        content_hash=content, as_of=now, newest=now, run_id="r", created_at=now,
+        content_hash=content, as_of=now, newest=now, run_id="r", created_at=now, labels=labels,
     )  # fmt: skip
     listed = lake.spark.createDataFrame([to_row(described)], TRAINING_SETS_SCHEMA)
     append_once(lake, TRAINING_SETS, listed, write_id=version)
