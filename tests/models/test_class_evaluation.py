@@ -167,7 +167,7 @@ def test_probabilities_that_cannot_be_are_refused_and_counted(spark: SparkSessio
 
 
 def test_one_class_alone_has_no_roc_auc_and_the_reason_is_told() -> None:
-    labels, p, days = draw()
+    _, p, days = draw()
     found = evaluate_counts(find_task("multiclass").count_arrays(np.zeros(ROWS), p, days), seed=1, task="multiclass")
     assert found.metrics["roc_auc"].value is None
     assert found.reason == f"all {ROWS} labels are 0: roc_auc needs labels that differ"
