@@ -82,6 +82,8 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
             "status": "scored, held, published, superseded or rolled_back",
             "predictions_version": "version of predictions that holds its rows",
             "current_version": "version of predictions_current that published it",
+            "segment_levels": "rows by whose model served them: segment, parent (the segment itself has none), or global, that of all rows; "
+            "null of a version without models per segment",
         },
     ),
     "ingested_files": ("Which files belong to which batch", {"batch_id": "the batch", "path": "the file"}),

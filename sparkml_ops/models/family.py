@@ -17,7 +17,15 @@ import numpy as np
 
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.kinds._base import EstimatorKind
-from sparkml_ops.models.segments import GLOBAL, Groups, SegmentColumn, encode_texts, group_rows, read_texts
+from sparkml_ops.models.segments import (
+    GLOBAL,
+    Groups,
+    SegmentColumn,
+    count_levels,
+    encode_texts,
+    group_rows,
+    read_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,6 +146,18 @@ class Family:
         import pyarrow as pa
 
         return pa.array([GLOBAL, *self.names], type=pa.string()).take(pa.array(served))
+
+    def count_served(self, rows: Mapping[str, int]) -> dict[str, int]:
+        """Rows by the level of the model that served them, of rows by the model's name.
+
+        Returns:
+            `segment`: by a model of all columns; `parent`: of the first ones, since the segment itself has none; `global`: of all rows.
+        """
+        found = {"segment": 0, "parent": 0, GLOBAL: 0}
+        for name, count in rows.items():
+            is_deepest = name != GLOBAL and count_levels(name, self.segment_columns) == len(self.columns)
+            found[GLOBAL if name == GLOBAL else "segment" if is_deepest else "parent"] += count
+        return found
 
     def load_member(self, kind: EstimatorKind, code: int) -> Any:
         """The estimator of a code from 1 up.

@@ -119,6 +119,25 @@ def name_value(column: str, value: str) -> str:
     return f"{column}={json.dumps(value, ensure_ascii=not value.isprintable())}"
 
 
+def count_levels(name: str, columns: Sequence[str]) -> int:
+    """Of how many columns a segment is told, by its name: 1 for `origin=JFK`, 2 for `origin=JFK, carrier=AA`.
+
+    Args:
+        name: As `name_value` makes its parts.
+        columns: By which segments are told, first level first.
+    """
+    rest = name
+    for level, column in enumerate(columns, start=1):
+        rest = rest.removeprefix(f"{column}=")
+        quoted = rest.startswith('"')
+        match = None if quoted else _PLAIN.match(rest)
+        end = json.JSONDecoder().raw_decode(rest)[1] if quoted else match.end() if match else len(rest)
+        if end == len(rest):
+            return level
+        rest = rest[end:].removeprefix(", ")
+    return len(columns)
+
+
 def _show_number(value: float, kind: SegmentKind) -> str:
     if kind == "boolean":
         return "true" if value else "false"

@@ -1,5 +1,6 @@
 """The tables that consumers read: the ledger of predictions, its batches, and the current predictions."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -67,7 +68,7 @@ _BATCH_SCHEMA = (
     "batch_id string, model_name string, model_version int, role string, status string, rows bigint, positives bigint, "
     "mean_prediction double, checks array<struct<check: string, verdict: string, figure: double, threshold: double, "
     "reason: string>>, fingerprint string, predictions_version bigint, current_version bigint, run_id string, "
-    "scored_at timestamp, published_at timestamp"
+    "scored_at timestamp, published_at timestamp, segment_levels map<string, bigint>"
 )
 BATCH_KEYS = ("batch_id", "model_version", "role")
 BatchStatus = Literal["scored", "held", "published", "superseded", "rolled_back"]
@@ -86,7 +87,10 @@ class BatchCheck:
 
 @dataclass(frozen=True)
 class PredictionBatch:
-    """One row of `prediction_batches`: a batch, scored by one model version in one role; without positives of a regression and of several classes."""
+    """One row of `prediction_batches`: a batch, scored by one model version in one role.
+
+    Without positives of a regression or of several classes, and without levels of a version that has no models per segment.
+    """
 
     batch_id: str
     model_name: str
@@ -103,6 +107,7 @@ class PredictionBatch:
     checks: tuple[BatchCheck, ...] = field(default=())
     current_version: int | None = None
     published_at: datetime | None = None
+    segment_levels: Mapping[str, int] | None = None
 
     @property
     def slice(self) -> dict[str, str | int]:
@@ -141,8 +146,11 @@ def read_predictions(lake: Lake, batch: PredictionBatch) -> "DataFrame":
 
 
 def write_batches(lake: Lake, batches: list[PredictionBatch], *, write_id: str) -> Commit:
-    """Insert or update rows of `prediction_batches`."""
+    """Insert or update rows of `prediction_batches`; a table from before a column gets it."""
     rows = lake.spark.createDataFrame([asdict(batch) for batch in batches], _BATCH_SCHEMA)
+    if table_exists(lake, BATCHES):
+        there = read_table(lake, BATCHES).columns
+        add_columns(lake, BATCHES, StructType([column for column in rows.schema if column.name not in there]))
     return merge_rows(lake, BATCHES, rows, rules=MergeRules(BATCH_KEYS), write_id=write_id)
 
 

@@ -241,6 +241,7 @@ def _judge_batch(
         counts = written.agg(F.count(PREDICTION), F.sum("predicted_class"), F.avg(PREDICTION)).collect()[0]
         reference = Reference.from_dict({PREDICTION: model.metadata["reference"][PREDICTION]})
         actual = count_bins(written.select(PREDICTION), reference)[PREDICTION]
+        levels = _count_levels(written, model)
     finally:
         written.unpersist()
     checks = check_batch(
@@ -259,7 +260,18 @@ def _judge_batch(
         mean_prediction=counts[2],
         checks=checks,
         predictions_version=version,
+        segment_levels=levels,
     )
+
+
+def _count_levels(written: "DataFrame", model: PackagedModel) -> dict[str, int] | None:
+    """Rows by the level of the model that served them; no more names come than the version has models."""
+    if model.family is None:
+        return None
+    found = model.family.count_served(dict(written.groupBy(SEGMENT).count().collect()))
+    told = ", ".join(f"{level} {rows}" for level, rows in found.items())
+    logger.info("rows by the level of the model that served them: %s", told)
+    return found
 
 
 def _rows_published_last(lake: Lake, batch_id: str) -> int | None:

@@ -18,7 +18,7 @@ from sparkml_ops.models import family as family_file
 from sparkml_ops.models.family import pack_family, parse_family, store_estimator
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.package import dump_package, parse_package
-from sparkml_ops.models.segments import SegmentColumn, encode_texts, group_rows, name_value, read_texts
+from sparkml_ops.models.segments import SegmentColumn, count_levels, encode_texts, group_rows, name_value, read_texts
 from tests.models.conftest import make_flights, train_booster
 
 KIND = find_estimator_kind("lightgbm")
@@ -49,6 +49,13 @@ def test_a_row_is_served_by_its_deepest_segment_that_has_a_model(whole: Packaged
         "origin=JFK", "global", 'origin=""', 'origin="a, b=\\"c\\""', "origin=東京", "global", "global",
     ]  # fmt: skip
     assert whole.find_segments(rows)[7] == "origin=JFK, is_late=true"
+
+
+def test_rows_are_counted_by_the_level_of_the_model_that_served_them(whole: PackagedModel) -> None:
+    assert whole.family is not None
+    served = {"origin=JFK, is_late=true": 7, "origin=JFK": 5, 'origin="a, b=\\"c\\""': 2, "global": 3}
+    assert whole.family.count_served(served) == {"segment": 7, "parent": 7, "global": 3}
+    assert whole.family.count_served({}) == {"segment": 0, "parent": 0, "global": 0}
 
 
 def test_each_segment_answers_as_its_own_estimator_does(whole: PackagedModel) -> None:
@@ -181,6 +188,8 @@ def test_no_two_segments_have_one_name() -> None:
     assert (first.codes[-1], second.codes[-1]) == (-1, -1)
     of_parents = [first.names[parent] for parent in second.parents]
     assert all(name.startswith(f"{of}, d=") for name, of in zip(second.names, of_parents, strict=True))
+    levels = [{count_levels(name, ["c", "d"]) for name in found} for found in (first.names, second.names)]
+    assert levels == [{1}, {2}]
 
 
 def test_spark_answers_as_pandas_does_however_rows_are_spread(spark: SparkSession, whole: PackagedModel) -> None:

@@ -26,6 +26,7 @@ from sparkml_ops.training.matrix import Matrix, Part
 
 HERE = "tests.training.own_trainers"
 BOOSTED = "sklearn.ensemble.HistGradientBoostingClassifier"
+NATIVE = "lightgbm.LGBMClassifier"
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "lightgbm": {"num_leaves": 7, "num_iterations": 40},
     BOOSTED: {"max_iter": 40},
@@ -36,6 +37,7 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     f"{HERE}.Shares": {"bins": 10},
     f"{HERE}:SavedShares": {"bins": 10},
     "xgboost.XGBClassifier": {"n_estimators": 40, "max_depth": 4},
+    NATIVE: {"n_estimators": 40, "num_leaves": 7, "min_child_samples": 10},
 }
 LEVELS = tuple(f"l{number:02d}" for number in range(60))
 ENCODER = FeatureEncoder((EncodedColumn("x", "numeric"), EncodedColumn("level", "categorical", LEVELS)))
@@ -151,10 +153,30 @@ def test_spark_answers_the_same(spark: SparkSession, packages: dict[str, tuple[P
         np.testing.assert_array_equal(scored[f"p{folder.name}"].to_numpy(), model.predict(frame))
 
 
-def test_levels_as_they_are_do_no_worse_than_one_column_each(matrix: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
-    native = find_estimator(BOOSTED).fit_trial("anywhere", make_settings(BOOSTED)).metrics["roc_auc"]
+@pytest.mark.parametrize("name", [BOOSTED, NATIVE])
+def test_levels_as_they_are_do_no_worse_than_one_column_each(
+    matrix: Matrix, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    native = find_estimator(name).fit_trial("anywhere", make_settings(name)).metrics["roc_auc"]
     monkeypatch.setattr(sklearn_estimator, "takes_matrix", lambda *_: False)
-    assert native >= find_estimator(BOOSTED).fit_trial("anywhere", make_settings(BOOSTED)).metrics["roc_auc"]
+    assert native >= find_estimator(name).fit_trial("anywhere", make_settings(name)).metrics["roc_auc"]
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_classes_of_lightgbm_split_levels_and_not_their_codes(task: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A code that no row had goes where a missing level goes; a number would go with the nearest ones."""
+    name = NATIVE if task == "binary" else "lightgbm.LGBMRegressor"
+    settings, rows = replace(make_settings(NATIVE), estimator=name, task=task), make_matrix().rows
+    fitted = [find_estimator(name).fit_final(rows, settings, 0) for _ in range(2)]
+    kinds = fitted[0].booster_.trees_to_dataframe().dropna(subset="split_feature")
+    assert set(kinds.loc[kinds["split_feature"] == "Column_1", "decision_type"]) == {"=="}
+    assert set(kinds.loc[kinds["split_feature"] == "Column_0", "decision_type"]) == {"<="}
+    assert fitted[0].booster_.model_to_string() == fitted[1].booster_.model_to_string()
+    unknown, missing = (
+        sklearn_kind.predict_values(fitted[0], np.array([[0.5, code]]), task=task) for code in (99.0, np.nan)
+    )
+    assert unknown == missing
+    assert "LightGBM" not in capfd.readouterr().out
 
 
 def test_a_booster_of_sklearn_is_told_where_the_levels_are() -> None:

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
+from sparkml_ops.catalog import describe_tables
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ModelError
 from sparkml_ops.features import build_features, create_training_set
 from sparkml_ops.lake import append_once, open_lake, read_table
 from sparkml_ops.models import find_version, load_version, prepare_tracking, set_alias
-from sparkml_ops.scoring.score import score
+from sparkml_ops.scoring import read_batches, score
 from sparkml_ops.training import reproduce, train
 from tests.training.conftest import make_decisions
 
@@ -96,7 +97,7 @@ def test_each_prediction_says_whose_model_served_it(shop: dict[str, Any]) -> Non
     model = load_version(shop["tracking"], shop["version"])
     assert model.family is not None
     assert "basket__town=Ulm" in model.family.names
-    score(shop["use_case"], shop["lake"], batch="b1")
+    (scored,) = score(shop["use_case"], shop["lake"], batch="b1").batches
     ledger = read_table(shop["lake"], "predictions").orderBy("order_id").toPandas()
     orders = shop["orders"].assign(basket__town=shop["orders"]["town"], basket__amount=shop["orders"]["amount"])
     orders["hour"] = [at.hour for at in orders["ordered_at"]]
@@ -105,12 +106,41 @@ def test_each_prediction_says_whose_model_served_it(shop: dict[str, Any]) -> Non
     assert set(ledger.loc[orders["town"].isna(), "segment"]) == {"global"}
     assert set(ledger.loc[orders["town"] == "Ulm", "segment"]) == {"basket__town=Ulm"}
     np.testing.assert_array_equal(ledger["prediction"], model.predict(orders))
+    served = {"segment": int((ledger["segment"] != "global").sum()), "parent": 0}
+    assert scored.segment_levels == served | {"global": ROWS - served["segment"]}
+    assert 0 < served["segment"] < ROWS
     in_ulm = ledger[orders["town"] == "Ulm"]
     reasons = [row[0] for row in in_ulm["reasons"]]
     amounts = orders.loc[in_ulm.index, "amount"].to_numpy()
     clear = [at for at, row in enumerate(reasons) if row["feature"] == "basket__amount" and abs(amounts[at]) > 1]
     assert len(clear) > 50
     assert all(np.sign(reasons[at]["contribution"]) == -np.sign(amounts[at]) for at in clear)
+
+
+def test_sql_sees_how_many_rows_fell_back_and_an_older_table_gets_the_column(shop: dict[str, Any]) -> None:
+    """`prediction_batches` of before has no such column: its rows stay as they are, and the next batch tells."""
+    lake, use_case = shop["lake"], shop["use_case"]
+    (first,) = score(use_case, lake, batch="old").batches
+    old = read_table(lake, "prediction_batches").drop("segment_levels")
+    old.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
+        f"{lake.root}/prediction_batches"
+    )
+    assert {batch.segment_levels for batch in read_batches(lake)} == {None}
+    score(use_case, lake, batch="new")
+    found = read_table(lake, "prediction_batches").where("batch_id IN ('old', 'new')")
+    sql = (
+        "batch_id",
+        "segment_levels['global'] / rows AS share",
+        "aggregate(map_values(segment_levels), 0L, (a, b) -> a + b) AS total",
+    )
+    shares = {row["batch_id"]: (row["share"], row["total"]) for row in found.selectExpr(*sql).collect()}
+    assert first.segment_levels is not None
+    assert shares == {"old": (None, None), "new": (first.segment_levels["global"] / ROWS, ROWS)}
+    describe_tables(use_case, lake, tables=["prediction_batches"])
+    comments = {
+        field.name: field.metadata.get("comment", "") for field in read_table(lake, "prediction_batches").schema
+    }
+    assert comments["segment_levels"].startswith("rows by whose model served them: segment, parent")
 
 
 def test_the_same_family_comes_out_again(shop: dict[str, Any]) -> None:

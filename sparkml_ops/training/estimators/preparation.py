@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVELS = "categorical_features"
+_SAME_TREES = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+"""Of LightGBM's own classes, unless parameters say otherwise: it would time two ways and take the faster, which need not give the same trees."""
 
 
 def takes_matrix(estimator: str, made: Any) -> bool:
     """Whether it is given the matrix as it is."""
-    return not inspect.isclass(find_named(estimator)) or bool(_is_xgboost(made) or _takes_levels(made))
+    is_native = _is_xgboost(made) or _is_lightgbm(made) or _takes_levels(made)
+    return not inspect.isclass(find_named(estimator)) or bool(is_native)
 
 
-def tell_levels(made: Any, positions: Sequence[int], width: int, params: Mapping[str, Any]) -> None:
+def tell_levels(made: Any, positions: Sequence[int], width: int, params: Mapping[str, Any]) -> dict[str, Any]:
     """Tell an estimator that handles levels natively where they are, unless its parameters do.
 
     Args:
@@ -31,14 +34,21 @@ def tell_levels(made: Any, positions: Sequence[int], width: int, params: Mapping
         positions: Of the columns that hold codes of levels.
         width: Columns of the matrix.
         params: That are set already.
+
+    Returns:
+        What its `fit` is to be given beside the rows.
     """
+    if _is_lightgbm(made):
+        made.set_params(**{name: value for name, value in _SAME_TREES.items() if name not in params})
+        return {"categorical_feature": list(positions)} if positions else {}
     if not positions:
-        return
+        return {}
     if _is_xgboost(made) and not {"feature_types", "enable_categorical"} & set(params):
         types = ["c" if position in set(positions) else "q" for position in range(width)]
         made.set_params(enable_categorical=True, feature_types=types)
     elif _takes_levels(made) and LEVELS not in params:
         made.set_params(**{LEVELS: list(positions)})
+    return {}
 
 
 def fill_empty(features: "NDArray[np.float64]") -> "NDArray[np.float64]":
@@ -99,6 +109,12 @@ def takes_sparse(classifier: Any) -> bool:
 
 def _is_xgboost(made: Any) -> bool:
     return type(made).__module__.startswith("xgboost.") and "feature_types" in made.get_params(deep=False)
+
+
+def _is_lightgbm(made: Any) -> bool:
+    """Its own classes, and what is derived from them: their `fit` takes the positions of columns of levels."""
+    is_theirs = any(found.__module__.startswith("lightgbm.") for found in type(made).__mro__)
+    return is_theirs and "categorical_feature" in inspect.signature(made.fit).parameters
 
 
 def _takes_levels(made: Any) -> bool:

@@ -123,7 +123,7 @@ def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:  # noqa: A
         if not takes_matrix(settings.estimator, made):
             return _fit_prepared(made, rows, settings, weighed)
         if inspect.isclass(find_named(settings.estimator)):
-            tell_levels(made, positions, features.shape[1], settings.params)
+            weighed |= tell_levels(made, positions, features.shape[1], settings.params)
             features = fill_empty(features)
         if any(settings.directions):
             made.set_params(**{DIRECTIONS: list(settings.directions)})
