@@ -42,7 +42,7 @@ class SliceFigure:
         value: Its value, as text; None for a missing one, and for all others together.
         is_others: Whether it is all values together that are no slice of their own.
         rows: Rows with a label.
-        positives: Rows with label 1.
+        positives: Rows with label 1; None of several classes.
         figure: The metric.
         difference: The metric on the slice minus that on all other rows.
         p_value: Chance of a difference as large if there were none; None where it cannot be told.
@@ -54,7 +54,7 @@ class SliceFigure:
     value: str | None
     is_others: bool
     rows: int
-    positives: int
+    positives: int | None
     figure: Figure
     difference: Figure
     p_value: float | None = None
@@ -128,6 +128,17 @@ def _count_cells(
     long = bin_slices(
         scored, by=by, label="label", predictions=[prediction], beside=[find_block(scored, block).alias("block")]
     )
+    return (
+        deal_to_slices(long, minimum_rows)
+        .groupBy(*_SLICE, "block", F.floor(F.col("bin") / _COARSER).alias("bin"))
+        .agg(*sum_scores())
+        .orderBy(*_SLICE, "block", "bin")
+        .toPandas()
+    )
+
+
+def deal_to_slices(long: DataFrame, minimum_rows: int) -> DataFrame:
+    """Rows by `column` and `value`: `value` is null, and `is_others` holds, where it is no slice of its own."""
     frequent = Window.partitionBy("kept_column").orderBy(F.desc("count"), "kept_value")
     kept = (
         long.groupBy(F.col("column").alias("kept_column"), F.col("value").alias("kept_value"))
@@ -137,19 +148,8 @@ def _count_cells(
         .where(F.col("place") <= MAX_VALUES)
     )
     is_kept = (F.col("column") == F.col("kept_column")) & F.col("value").eqNullSafe(F.col("kept_value"))
-    return (
-        long.join(F.broadcast(kept), is_kept, "left")
-        .groupBy(
-            "column",
-            F.col("kept_column").isNull().alias("is_others"),
-            F.col("kept_value").alias("value"),
-            "block",
-            F.floor(F.col("bin") / _COARSER).alias("bin"),
-        )
-        .agg(*sum_scores())
-        .orderBy(*_SLICE, "block", "bin")
-        .toPandas()
-    )
+    joined = long.join(F.broadcast(kept), is_kept, "left").drop("value", "count", "place")
+    return joined.withColumns({"is_others": F.col("kept_column").isNull(), "value": F.col("kept_value")})
 
 
 def _spread(cells: "pd.DataFrame", blocks: "NDArray[np.int64]") -> ScoreCounts:
@@ -194,11 +194,12 @@ def _measure(
         positives=int(inside.positives.sum()),
         figure=Figure(_number(points[0]), *find_interval(samples[0])),
         difference=Figure(_number(points[0] - points[1]), *find_interval(gaps)),
-        p_value=_find_p_value(points[0] - points[1], gaps, days),
+        p_value=find_p_value(points[0] - points[1], gaps, days),
     )
 
 
-def _find_p_value(difference: float, gaps: "NDArray[np.float64]", days: int) -> float | None:
+def find_p_value(difference: float, gaps: "NDArray[np.float64]", days: int) -> float | None:
+    """Chance of a difference as large if there were none; None where the resamples do not tell."""
     from scipy.stats import t
 
     defined = gaps[np.isfinite(gaps)]

@@ -61,7 +61,7 @@ def run_diagnosis(
     except Exception as error:  # noqa: BLE001  # whatever a fit on a small sample stumbles over, the candidate is good
         log.warning("the training was not diagnosed: %s: %s", type(error).__name__, error)
         return {}
-    findings = list_findings(figures, judgement.slices)
+    findings = list_findings(figures, judgement.slices, sliced_by=judgement.sliced_by)
     log.info("%d findings in %.1f s", len(findings), time.monotonic() - started)
     kept = {"diagnosis": [one.to_dict() for one in findings], "diagnosis_figures": figures.to_dict()}
     if explained or not figures.shuffled:
@@ -69,7 +69,9 @@ def run_diagnosis(
     return kept | {"explanation": _explain_by_shuffling(figures, shuffled_rows)}
 
 
-def list_findings(figures: DiagnosisFigures, slices: Sequence[SliceFigure] = ()) -> list[Finding]:
+def list_findings(
+    figures: DiagnosisFigures, slices: Sequence[SliceFigure] = (), *, sliced_by: str | None = None
+) -> list[Finding]:
     """All findings, those that want attention first."""
     found = [
         *judge_data(figures.data),
@@ -78,7 +80,7 @@ def list_findings(figures: DiagnosisFigures, slices: Sequence[SliceFigure] = ())
         *judge_suspects(figures.suspects),
         *judge_shifts(figures),
         *judge_shuffled(figures),
-        *judge_slice_figures(slices, metric=figures.fit.metric),
+        *judge_slice_figures(slices, metric=sliced_by or figures.fit.metric),
     ]
     return sorted(found, key=lambda one: one.severity != "attention")
 

@@ -50,8 +50,8 @@ def list_slices(metadata: Mapping[str, Any], version: ModelVersion) -> Iterator[
         figure, difference = one["figure"], one["difference"]
         rows = {
             "rows": {"value": float(one["rows"])},
-            "positives": {"value": float(one["positives"])},
-            metadata["metric"]: figure,
+            **({} if one["positives"] is None else {"positives": {"value": float(one["positives"])}}),
+            metadata.get("sliced_by", metadata["metric"]): figure,
             "difference": difference,
             "p_value": {"value": one["p_value"]},
             "p_value_corrected": {"value": one["corrected"]},

@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import MapType
 
 from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import (
+    PREDICTED_LABEL,
     PREDICTION,
     SEGMENT,
     Evaluation,
@@ -27,11 +30,14 @@ from sparkml_ops.models import (
     list_kpi_terms,
     measure_kpis,
     measure_operating_point,
+    name_most_probable,
     predict_rows,
     recorded_threshold,
     summarise_answer,
     tell_answer,
 )
+from sparkml_ops.models.class_slice_figures import SLICED_BY as CLASSES_SLICED_BY
+from sparkml_ops.models.class_slice_figures import judge_slices as judge_class_slices
 from sparkml_ops.models.segments import GLOBAL
 from sparkml_ops.training.baseline import Baselines
 
@@ -52,6 +58,7 @@ class Judgement:
         served: How many of the rows each model of a segment served.
         kpis: Business figures, by name.
         slices: The candidate on slices of the rows.
+        sliced_by: Their metric, where it is not the one that is optimised.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -60,6 +67,7 @@ class Judgement:
     served: Mapping[str, int] = field(default_factory=dict)
     kpis: Mapping[str, KpiFigure] = field(default_factory=dict)
     slices: Sequence[SliceFigure] = ()
+    sliced_by: str | None = None
 
     def of_global(self) -> "Judgement":
         """The figures of the model of all rows as the candidate's; the same where there are no models of segments."""
@@ -84,6 +92,7 @@ class Judgement:
                 for name, kpi in self.kpis.items()
             },
             "slices": [{"name": one.name, **asdict(one)} for one in self.slices],
+            **({"sliced_by": self.sliced_by} if self.sliced_by else {}),
             "judged_on": {
                 **candidate.labels,
                 "rows": candidate.rows,
@@ -126,10 +135,11 @@ def judge_models(
         return Judgement(
             evaluate_all(needed, label="label", predictions=models, block=at, seed=seed, task=candidate.task),
             _measure_classes(needed, threshold, block=at, seed=seed),
-            fit_reference(needed.select(summarise_answer(needed, CANDIDATE).alias(PREDICTION)), [PREDICTION]),
+            _bin_answers(needed),
             served=dict(sorted(needed.groupBy(SEGMENT).count().collect())) if candidate.family else {},
             kpis=measure_kpis(needed, kpis, models=models, block=at, seed=seed) if kpis else {},
             slices=_judge_slices(needed, use_case, by) if by else (),
+            sliced_by=_find_sliced_by(use_case),
         )
     finally:
         needed.unpersist()
@@ -142,6 +152,14 @@ def _score(rows: DataFrame, candidate: PackagedModel, baselines: Baselines) -> D
     for name, model in (beside | {LINEAR: baselines.linear}).items():
         scored = predict_rows(scored, model).withColumnRenamed(PREDICTION, name)
     return scored.withColumn(TRIVIAL, tell_answer(baselines.base_rate))
+
+
+def _bin_answers(scored: DataFrame) -> Reference:
+    """How predictions are distributed; of several classes also which is the most probable one."""
+    answers = {PREDICTION: summarise_answer(scored, CANDIDATE)}
+    if isinstance(scored.schema[CANDIDATE].dataType, MapType):
+        answers[PREDICTED_LABEL] = name_most_probable(F.col(CANDIDATE))
+    return fit_reference(scored.select(*(how.alias(name) for name, how in answers.items())), list(answers))
 
 
 def _measure_classes(scored: DataFrame, threshold: Threshold | None, *, block: str, seed: int) -> OperatingPoint | None:
@@ -167,7 +185,7 @@ def _find_thresholds(
 
 def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
     """The columns that slice: those of the gate, without personal data, whose values would stand on the card."""
-    if use_case.gates.slices is None or use_case.model.task != "binary":
+    if use_case.gates.slices is None or use_case.model.task not in {"binary", "multiclass"}:
         return []
     by, personal = use_case.gates.slices.by, list_personal_features(use_case)
     withheld = [name for name in by if name in personal]
@@ -179,6 +197,12 @@ def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
 def _judge_slices(scored: DataFrame, use_case: UseCase, by: list[str]) -> list[SliceFigure]:
     gate, model = use_case.gates.slices, use_case.model
     least = (gate.minimum_rows if gate else 1, model.search.seed)
-    return judge_slices(
-        scored, by=by, prediction=CANDIDATE, block=use_case.dataset.timestamp, metric=model.metric, least=least
-    )
+    judge = judge_class_slices if model.task == "multiclass" else judge_slices
+    metric = _find_sliced_by(use_case) or model.metric
+    return judge(scored, by=by, prediction=CANDIDATE, block=use_case.dataset.timestamp, metric=metric, least=least)
+
+
+def _find_sliced_by(use_case: UseCase) -> str | None:
+    """The metric of the slices, where it is not the one that is optimised."""
+    model = use_case.model
+    return CLASSES_SLICED_BY[0] if model.task == "multiclass" and model.metric not in CLASSES_SLICED_BY else None
