@@ -14,12 +14,14 @@ from pathlib import Path
 ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"
 # Code of one kind gets 48 MB otherwise, and Spark has more of it. What the JVM says of all this would stand between a program's lines.
 _PLAIN = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -Xlog:disable"
+# A query of a few rows is over before a program made for it alone is compiled: Spark has the same expressions to call one by one.
+_INTERPRETED = "-Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
 
 
 def quick_start() -> dict[str, str]:
     """Environment variables for a process whose JVM lives for a test or a suite."""
     archive = f" -XX:SharedArchiveFile={ARCHIVE}" if ARCHIVE.exists() else ""
-    return {"SPARK_SUBMIT_OPTS": f"{_PLAIN}{archive}"}
+    return {"SPARK_SUBMIT_OPTS": f"{_PLAIN} {_INTERPRETED}{archive}"}
 
 
 @contextmanager

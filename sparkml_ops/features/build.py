@@ -7,10 +7,12 @@ which also holds what the table was built from (`built.py`): killed at any insta
 import json
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pyspark import inheritable_thread_target
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.comments import comment_view
@@ -25,6 +27,7 @@ from sparkml_ops.features.touched import Touched, tell_condition, touch_range
 from sparkml_ops.features.view_plans import Decision, ViewPlan, decide_view, plan_view
 from sparkml_ops.lake import (
     Commit,
+    find_replaced,
     grouping_rows,
     new_run_id,
     read_table,
@@ -190,17 +193,19 @@ def _replace_range(
     view: "FeatureView", lake: "Lake", decision: Decision, touched: Touched, *, name: str, mark: str = ""
 ) -> Commit | None:
     """Replace the touched rows; None where the table's columns are not of the types of these."""
-    rows = compute_features(decision.source, view, name=name, touched=touched)
-    if rows.dtypes != read_table(lake, features_table(name)).dtypes:
+    table = features_table(name)
+    before = read_table(lake, table)
+    condition = tell_condition(touched, before.schema, view.entity)
+    with ThreadPoolExecutor(1) as beside:  # what is replaced is looked for while events are counted
+        looking = beside.submit(inheritable_thread_target(lake.spark)(find_replaced), lake, table, condition)
+        rows = compute_features(decision.source, view, name=name, touched=touched)
+        found = looking.result()
+    if rows.dtypes != before.dtypes:
         return None
+    fingerprint = decision.target.to_fingerprint(mark)
     with grouping_rows(lake, GROUP_BYTES):
         return replace_where(
-            lake,
-            features_table(name),
-            rows,
-            condition=tell_condition(touched, rows.schema, view.entity),
-            write_id=name_write(name),
-            fingerprint=decision.target.to_fingerprint(mark),
+            lake, table, rows, condition=found or condition, write_id=name_write(name), fingerprint=fingerprint
         )
 
 

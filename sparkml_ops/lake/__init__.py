@@ -15,7 +15,7 @@ from sparkml_ops.lake.plain_files import (
     read_row_groups,
 )
 from sparkml_ops.lake.relations import query_tables, relate_frames, resolve_relation
-from sparkml_ops.lake.rewrites import Places
+from sparkml_ops.lake.rewrites import Places, find_replaced
 from sparkml_ops.lake.runs import (
     StepRecord,
     StepRun,
@@ -81,6 +81,7 @@ __all__ = [
     "find_difference",
     "find_inputs",
     "find_newest_write",
+    "find_replaced",
     "find_write",
     "grouping_rows",
     "has_plain_files",

@@ -12,7 +12,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.lake.location import Lake
-from sparkml_ops.lake.tables import read_table
 from sparkml_ops.lake.transactions import (
     delta_classes,
     from_seq,
@@ -87,46 +86,76 @@ def put_into_files(lake: Lake, table: str, rows: DataFrame, *, places: Places, r
     return True
 
 
-def replace_in_files(lake: Lake, table: str, rows: DataFrame, *, condition: str, note: str) -> bool:
-    """Put rows in the place of those of which a condition is true; False, and nothing done, where only Delta's own overwrite can.
+@dataclass(frozen=True)
+class Replaced:
+    """The rows of a table of which a condition is true.
 
-    That deletes, by a job of its own, and then appends. Here what stays of the files with such rows is written by the same job as the new
-    rows.
+    Attributes:
+        condition: SQL.
+        version: of the table.
+        files: those that hold such a row, as the log has them.
+        rows: how many rows these are.
+    """
+
+    condition: str
+    version: int
+    files: Sequence[Any]
+    rows: int
+
+
+def find_replaced(lake: Lake, table: str, condition: str) -> Replaced | None:
+    """Look for the rows that a condition is true of; None where Delta's own overwrite has to replace them.
+
+    Reads the files that may hold one, by their statistics. It may run beside the job that makes the rows to put in their place.
+    """
+    if lake.database is not None or not has_transactions(lake):
+        return None
+    transaction = start_transaction(lake, table)
+    if _asks_for_more(lake, transaction):
+        return None
+    within: Any = read_files(lake, transaction, []).filter(F.expr(condition))._jdf  # noqa: SLF001
+    resolved = to_seq(lake, [within.queryExecution().analyzed().condition()])
+    files = {_name_file(file): file for file in from_seq(lake, transaction.filterFiles(resolved, True))}
+    there = read_files(lake, transaction, files.values()).filter(F.expr(condition))
+    by_file = {row[0]: row[1] for row in there.groupBy("_metadata.file_name").count().collect()}
+    held = [file for name, file in files.items() if name in by_file]
+    if len(held) != len(by_file):  # two of one name, in folders
+        return None
+    return Replaced(condition, transaction.snapshot().version(), held, sum(by_file.values()))
+
+
+def replace_in_files(lake: Lake, table: str, rows: DataFrame, *, replaced: Replaced, note: str) -> bool:
+    """Put rows in the place of those that were found; False, and nothing done, where the table moved on since, or has other columns.
+
+    Delta's own overwrite deletes, by a job of its own, and then appends. Here what stays of the files with such rows is written by the same
+    job as the new rows.
 
     Args:
         lake: where the table is.
         table: its name.
         rows: the new rows; the write fails where the condition is not true of one.
-        condition: SQL.
+        replaced: what they replace.
         note: marks the commit.
     """
-    if lake.database is not None or not has_transactions(lake):
-        return False
     transaction = start_transaction(lake, table)
-    if _asks_for_more(lake, transaction):
+    transaction.readWholeTable()  # no other writer's commit can come between
+    there, condition = read_files(lake, transaction, replaced.files), F.expr(replaced.condition)
+    if transaction.snapshot().version() != replaced.version or there.dtypes != rows.dtypes:
         return False
-    there = read_table(lake, table, version=transaction.snapshot().version())
-    if there.dtypes != rows.dtypes:
-        return False
-    replaced = there.filter(F.expr(condition)).groupBy(F.col("_metadata.file_name").alias("file")).count()
-    by_file = {row["file"]: row["count"] for row in replaced.collect()}
-    touched = _find_files(lake, transaction, by_file)
-    if len(touched) != len(by_file):
-        return False
-    is_within = F.when(F.expr(condition), F.lit(True)).otherwise(
-        F.raise_error(f"{table}: a row is not where {condition}")
-    )
-    kept = read_files(lake, transaction, touched).filter(~F.coalesce(F.expr(condition), F.lit(False)))
+    strange = F.raise_error(f"{table}: a row is not where {replaced.condition}")
+    new = rows.filter(F.when(condition, F.lit(True)).otherwise(strange))
+    kept = there.filter(~F.coalesce(condition, F.lit(False))).select(*rows.columns)
     with noting(lake, note):
-        added = transaction.writeFiles(kept.select(*rows.columns).union(rows.filter(is_within))._jdf)  # noqa: SLF001
+        added = transaction.writeFiles(kept.union(new)._jdf)  # noqa: SLF001
         figures = {
             "numOutputRows": _count_rows(from_seq(lake, added)),
-            "numCopiedRows": _count_rows(touched) - sum(by_file.values()),
-            "numDeletedRows": sum(by_file.values()),
-            "numRemovedFiles": len(touched),
+            "numCopiedRows": _count_rows(replaced.files) - replaced.rows,
+            "numDeletedRows": replaced.rows,
+            "numRemovedFiles": len(replaced.files),
             "numFiles": added.size(),
         }
-        _commit(lake, transaction, added, touched, figures=figures, operation=_tell_overwrite(lake, condition, note))
+        operation = _tell_overwrite(lake, replaced.condition, note)
+        _commit(lake, transaction, added, replaced.files, figures=figures, operation=operation)
     return True
 
 
@@ -152,7 +181,11 @@ def _find_files(lake: Lake, transaction: Any, names: Collection[str]) -> list[An
     """The files of these names. All are asked for, so that no other writer's commit can come between."""
     everything = to_seq(lake, [lake.spark._jvm.org.apache.spark.sql.catalyst.expressions.Literal.TrueLiteral()])  # type: ignore[union-attr]  # noqa: SLF001
     files = from_seq(lake, transaction.filterFiles(everything, True))  # with how many rows they have
-    return [file for file in files if file.path().rpartition("/")[2] in names]
+    return [file for file in files if _name_file(file) in names]
+
+
+def _name_file(file: Any) -> str:
+    return str(file.path().rpartition("/")[2])
 
 
 def _tell_merge(lake: Lake) -> Any:

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructField, StructType
 
-# Readers other than Spark must be able to read the tables, and some cannot read deletion vectors.
-CREATE_OPTIONS = {"delta.enableDeletionVectors": "false"}
+CREATE_OPTIONS = {
+    # Readers other than Spark must be able to read the tables, and some cannot read deletion vectors.
+    "delta.enableDeletionVectors": "false",
+    # By default every tenth commit makes one, for 5 to 10 s of processor time; to read the log of 98 commits takes as long without one.
+    "delta.checkpointInterval": "100",
+}
 _AT_A_TIME = 4  # a look at a log waits more than it works
 _RECENT = 20  # commits that are looked at before the whole history is
 _HISTORY_COLUMNS = ("version", "timestamp", "operation", "operationParameters", "operationMetrics", "userMetadata")

@@ -16,7 +16,7 @@ from sparkml_ops.lake.describe import drop_lost_checks
 from sparkml_ops.lake.lease import hold_lease
 from sparkml_ops.lake.location import Lake, check_table_name, sql_name, table_path
 from sparkml_ops.lake.merges import MergeRules, Slice, execute_merge, match_rows
-from sparkml_ops.lake.rewrites import Places, put_into_files, replace_in_files
+from sparkml_ops.lake.rewrites import Places, Replaced, find_replaced, put_into_files, replace_in_files
 from sparkml_ops.lake.statistics import choose_statistics, hide_before
 from sparkml_ops.lake.tables import CREATE_OPTIONS, require_schema, table_exists
 
@@ -93,17 +93,31 @@ def replace_slice(
 
 
 def replace_where(
-    lake: Lake, table: str, rows: "DataFrame", *, condition: str, write_id: str, fingerprint: str = ""
+    lake: Lake, table: str, rows: "DataFrame", *, condition: str | Replaced, write_id: str, fingerprint: str = ""
 ) -> Commit:
-    """As `replace_slice`, for the rows of which a SQL condition is true."""
+    """As `replace_slice`, for the rows of which a SQL condition is true; or those that were found of it (`find_replaced`), beside other work."""
+    found = condition if isinstance(condition, Replaced) else None
+    told = found.condition if found else str(condition)
 
     def write(marks: Marks) -> None:
         if not table_exists(lake, table):
             _save(lake, table, rows, options=marks.options())
-        elif marks.transaction or not replace_in_files(lake, table, rows, condition=condition, note=marks.note):
-            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": condition})
+        elif marks.transaction or not _replace_in_files(
+            lake, table, rows, condition=told, found=found, note=marks.note
+        ):
+            _save(lake, table, rows, mode="overwrite", options={**marks.options(), "replaceWhere": told})
 
     return commit_once(lake, table, write, name=WriteName(write_id, fingerprint, replaces="slice"))
+
+
+def _replace_in_files(
+    lake: Lake, table: str, rows: "DataFrame", *, condition: str, found: Replaced | None, note: str
+) -> bool:
+    """False, and nothing done, where only Delta's own overwrite can; where the table moved on since something was found, it is looked at once more."""
+    if found is not None and replace_in_files(lake, table, rows, replaced=found, note=note):
+        return True
+    newest = find_replaced(lake, table, condition)
+    return newest is not None and replace_in_files(lake, table, rows, replaced=newest, note=note)
 
 
 def replace_table(

@@ -20,6 +20,7 @@ from sparkml_ops.models.environment import (
     compare_environments,
     find_environment,
 )
+from sparkml_ops.models.error_slice_figures import judge_error_slices
 from sparkml_ops.models.evaluation import (
     Comparison,
     Difference,
@@ -165,6 +166,7 @@ __all__ = [
     "finish_run",
     "fit_encoder",
     "fit_reference",
+    "judge_error_slices",
     "judge_slices",
     "keep_card",
     "list_aliases",

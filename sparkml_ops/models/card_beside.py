@@ -44,7 +44,7 @@ def tell_slices(facts: Mapping[str, Any]) -> str:
         [
             quote_cell(one["name"]),
             f"{one['rows']:,}",
-            NONE if one["positives"] is None else f"{one['positives']:,}",
+            *([] if one["positives"] is None else [f"{one['positives']:,}"]),
             show_figure(one["figure"]),
             show_figure(one["difference"]),
             NONE if one["corrected"] is None else f"{one['corrected']:.3f}",
@@ -52,7 +52,9 @@ def tell_slices(facts: Mapping[str, Any]) -> str:
         ]
         for one in ranked[:_SHOWN_SLICES]
     ]
-    columns = [("slice", "left"), ("rows", "right"), ("positives", "right"), (escape_text(facts.get("sliced_by", facts.get("metric", "figure"))), "right"), ("against all other rows", "right"), ("corrected p", "right"), ("", "left")]  # fmt: skip
+    counted = [] if slices[0]["positives"] is None else [("positives", "right")]
+    figure = facts.get("sliced_by", facts.get("metric", "figure"))
+    columns = [("slice", "left"), ("rows", "right"), *counted, (escape_text(figure), "right"), ("against all other rows", "right"), ("corrected p", "right"), ("", "left")]  # fmt: skip
     more = len(slices) - len(rows)
     rest = f"\n\nAnd {more} more, in the table `metrics`." if more else ""
     return f"{_explain(len(slices))}\n\n{make_table(columns, rows)}{rest}"  # type: ignore[arg-type]

@@ -8,10 +8,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.models.class_counts import describe_answer, tell_loss
-from sparkml_ops.models.evaluation import MINIMUM_BLOCKS, Figure, draw_weights, find_interval
+from sparkml_ops.models.evaluation import draw_weights
 from sparkml_ops.models.score_counts import find_block
 from sparkml_ops.models.score_metrics import divide
-from sparkml_ops.models.slice_figures import SliceFigure, correct_slices, deal_to_slices, find_p_value
+from sparkml_ops.models.slice_figures import SliceFigure, correct_slices, measure_slice, name_others
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,9 +49,9 @@ def judge_slices(
                 parts.setdefault((is_others, value), np.zeros((3, len(blocks))))[:, blocks.index(at)] = figures
         whole = np.sum(list(parts.values()), axis=0)
         measured = [
-            _measure((column, *key), part, whole - part, metric=metric, weights=weights)
+            _measure((column, *key), (part, whole - part), metric=metric, weights=weights)
             for key, part in parts.items()
-            if part[0].sum() >= minimum_rows and (whole - part)[0].sum()
+            if part[0].sum() >= minimum_rows
         ]
         found += sorted(measured, key=lambda one: (one.is_others, -one.rows, one.value or ""))
     return correct_slices(found, metric=metric)
@@ -76,32 +76,19 @@ def _sum_up(
         tell_loss().alias("loss"),
         F.col("predicted").eqNullSafe(F.col("label")).cast("double").alias("hit"),
     )
-    summed = deal_to_slices(judged, least).groupBy(*_SLICE, "block").agg(F.count("*"), F.sum("loss"), F.sum("hit"))
+    summed = (
+        name_others(judged, minimum_rows=least).groupBy(*_SLICE, "block").agg(F.count("*"), F.sum("loss"), F.sum("hit"))
+    )
     return {tuple(row[:4]): tuple(map(float, row[4:])) for row in summed.orderBy(*_SLICE, "block").collect()}  # type: ignore[misc]
 
 
 def _measure(
-    key: tuple[str, bool, str | None],
-    inside: "NDArray[np.float64]",
-    outside: "NDArray[np.float64]",
-    *,
-    metric: str,
-    weights: "NDArray[np.float64]",
+    key: Any, sums: "tuple[NDArray[np.float64], NDArray[np.float64]]", *, metric: str, weights: "NDArray[np.float64]"
 ) -> SliceFigure:
-    """Sums of shape (3, blocks): rows, and those of `SLICED_BY`."""
-    at, days = 1 + SLICED_BY.index(metric), int(np.count_nonzero(inside[0]))
-    drawn = weights if days >= MINIMUM_BLOCKS else weights[:0]
-    points = [float(part[at].sum() / part[0].sum()) for part in (inside, outside)]
-    samples = [divide(drawn @ part[at], drawn @ part[0]) for part in (inside, outside)]
-    gaps = samples[0] - samples[1]
-    column, is_others, value = key
-    return SliceFigure(
-        column=column,
-        value=value,
-        is_others=is_others,
-        rows=int(inside[0].sum()),
-        positives=None,
-        figure=Figure(points[0], *find_interval(samples[0])),
-        difference=Figure(points[0] - points[1], *find_interval(gaps)),
-        p_value=find_p_value(points[0] - points[1], gaps, days),
-    )
+    """Of the sums of a slice and of all other rows, each of shape (3, blocks): rows, and those of `SLICED_BY`."""
+    at = 1 + SLICED_BY.index(metric)
+
+    def compute(drawn: "NDArray[np.float64]") -> "list[NDArray[np.float64]]":
+        return [divide(drawn @ part[at], drawn @ part[0]) for part in sums]
+
+    return measure_slice(key, sums[0][0], compute, weights=weights)

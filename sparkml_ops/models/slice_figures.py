@@ -8,7 +8,7 @@ corrected as Benjamini and Hochberg (1995, "Controlling the false discovery rate
 worse, one in twenty is expected to be called so wrongly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ class SliceFigure:
         value: Its value, as text; None for a missing one, and for all others together.
         is_others: Whether it is all values together that are no slice of their own.
         rows: Rows with a label.
-        positives: Rows with label 1; None of several classes.
+        positives: Rows with label 1; None of a regression and of several classes.
         figure: The metric.
         difference: The metric on the slice minus that on all other rows.
         p_value: Chance of a difference as large if there were none; None where it cannot be told.
@@ -129,7 +129,7 @@ def _count_cells(
         scored, by=by, label="label", predictions=[prediction], beside=[find_block(scored, block).alias("block")]
     )
     return (
-        deal_to_slices(long, minimum_rows)
+        name_others(long, minimum_rows=minimum_rows)
         .groupBy(*_SLICE, "block", F.floor(F.col("bin") / _COARSER).alias("bin"))
         .agg(*sum_scores())
         .orderBy(*_SLICE, "block", "bin")
@@ -137,8 +137,11 @@ def _count_cells(
     )
 
 
-def deal_to_slices(long: DataFrame, minimum_rows: int) -> DataFrame:
-    """Rows by `column` and `value`: `value` is null, and `is_others` holds, where it is no slice of its own."""
+def name_others(long: DataFrame, *, minimum_rows: int) -> DataFrame:
+    """Rows with `column` and `value` of a slice -> the same with `is_others`, which all values have that are no slice of their own.
+
+    Their value is then null.
+    """
     frequent = Window.partitionBy("kept_column").orderBy(F.desc("count"), "kept_value")
     kept = (
         long.groupBy(F.col("column").alias("kept_column"), F.col("value").alias("kept_value"))
@@ -148,8 +151,12 @@ def deal_to_slices(long: DataFrame, minimum_rows: int) -> DataFrame:
         .where(F.col("place") <= MAX_VALUES)
     )
     is_kept = (F.col("column") == F.col("kept_column")) & F.col("value").eqNullSafe(F.col("kept_value"))
-    joined = long.join(F.broadcast(kept), is_kept, "left").drop("value", "count", "place")
-    return joined.withColumns({"is_others": F.col("kept_column").isNull(), "value": F.col("kept_value")})
+    return (
+        long.join(F.broadcast(kept), is_kept, "left")
+        .withColumn("is_others", F.col("kept_column").isNull())
+        .withColumn("value", F.col("kept_value"))
+        .drop("kept_column", "kept_value", "count", "place")
+    )
 
 
 def _spread(cells: "pd.DataFrame", blocks: "NDArray[np.int64]") -> ScoreCounts:
@@ -179,27 +186,46 @@ def _is_large_enough(counts: ScoreCounts, minimum_rows: int) -> bool:
 def _measure(
     key: Any, inside: ScoreCounts, outside: ScoreCounts, *, metric: str, weights: "NDArray[np.float64]"
 ) -> SliceFigure:
+    def compute(drawn: "NDArray[np.float64]") -> "list[NDArray[np.float64]]":
+        return [compute_metrics(counts, drawn)[metric] for counts in (inside, outside)]
+
+    found = measure_slice(key, inside.rows.sum(axis=1), compute, weights=weights)
+    return replace(found, positives=int(inside.positives.sum()))
+
+
+def measure_slice(
+    key: Any,
+    rows: "NDArray[np.float64]",
+    compute: "Callable[[NDArray[np.float64]], Sequence[NDArray[np.float64]]]",
+    *,
+    weights: "NDArray[np.float64]",
+) -> SliceFigure:
+    """One slice beside all other rows.
+
+    Args:
+        key: Column, whether it is the others, and value.
+        rows: Rows of the slice by block, shape (blocks,).
+        compute: The figure on the slice and on all other rows, each of shape (resamples,), for weights of shape (resamples, blocks).
+        weights: The resamples.
+    """
     column, is_others, value = key
-    days = int(np.count_nonzero(inside.rows.sum(axis=1)))
-    drawn = weights if days >= MINIMUM_BLOCKS else weights[:0]
-    once = np.ones((1, inside.rows.shape[0]))
-    points = [float(compute_metrics(counts, once)[metric][0]) for counts in (inside, outside)]
-    samples = [compute_metrics(counts, drawn)[metric] for counts in (inside, outside)]
+    days = int(np.count_nonzero(rows))
+    points = [float(found[0]) for found in compute(np.ones((1, len(rows))))]
+    samples = compute(weights if days >= MINIMUM_BLOCKS else weights[:0])
     gaps = samples[0] - samples[1]
     return SliceFigure(
         column=str(column),
         value=value if isinstance(value, str) else None,
         is_others=bool(is_others),
-        rows=int(inside.rows.sum()),
-        positives=int(inside.positives.sum()),
+        rows=int(rows.sum()),
+        positives=None,
         figure=Figure(_number(points[0]), *find_interval(samples[0])),
         difference=Figure(_number(points[0] - points[1]), *find_interval(gaps)),
-        p_value=find_p_value(points[0] - points[1], gaps, days),
+        p_value=_find_p_value(points[0] - points[1], gaps, days),
     )
 
 
-def find_p_value(difference: float, gaps: "NDArray[np.float64]", days: int) -> float | None:
-    """Chance of a difference as large if there were none; None where the resamples do not tell."""
+def _find_p_value(difference: float, gaps: "NDArray[np.float64]", days: int) -> float | None:
     from scipy.stats import t
 
     defined = gaps[np.isfinite(gaps)]

@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from pyspark.sql import functions as F
 
-from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.lake import Metric
-from sparkml_ops.models import PREDICTION, ModelVersion, SliceFigure, predict_rows
+from sparkml_ops.models import ModelVersion, SliceFigure
 from sparkml_ops.models.package import predict_matrix
 from sparkml_ops.training.baseline import share_classes
 from sparkml_ops.training.diagnosed_rows import Subject, measure_data, measure_shifts
 from sparkml_ops.training.diagnosis import Finding
-from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, FitFigures, SuspectFigures
-from sparkml_ops.training.findings_data import DOUBTFUL_LABELS, judge_data, judge_shifts, judge_suspects
+from sparkml_ops.training.diagnosis_figures import DiagnosisFigures, FitFigures
+from sparkml_ops.training.findings_data import judge_data, judge_shifts, judge_suspects
 from sparkml_ops.training.findings_fit import judge_curve, judge_fit, judge_shuffled
 from sparkml_ops.training.findings_slices import judge_slice_figures
 from sparkml_ops.training.judge import CANDIDATE, LINEAR, TRIVIAL, Judgement
@@ -26,17 +24,14 @@ from sparkml_ops.training.probes import (
     Fitted,
     Probe,
     draw_curve,
-    find_suspects,
     is_measurable,
     measure_metric,
     shuffle_columns,
-    suspect_thresholds,
     take_evenly,
 )
+from sparkml_ops.training.suspects import tell_suspects
 
 log = logging.getLogger(__name__)
-
-SHOWN_KEYS = 5
 
 
 def run_diagnosis(
@@ -113,7 +108,7 @@ def _measure(
     importance = {one["name"]: one["importance"] for one in explained.get("explanation", {}).get("features", ())}
     shuffled, rows = shuffle_columns(probe, fitted, importance=importance)
     fit = measure_fit(probe, fitted, judgement)
-    suspects = _tell_suspects(subject, fitted) if probe.settings.task == "binary" else None
+    suspects = tell_suspects(subject, fitted, task=probe.settings.task)
     return DiagnosisFigures(data, fit, curve, gain, shuffled, shifts, limit, suspects), rows
 
 
@@ -142,35 +137,6 @@ def _measure_trivial(part: Part, probe: Probe) -> float | None:
     shares = share_classes(part.labels, classes) if classes else np.mean(part.labels)
     answers = np.broadcast_to(shares, (rows, classes) if classes else (rows,))
     return measure_metric(part.labels, answers, probe.settings.metric, task=probe.settings.task)
-
-
-def _tell_suspects(subject: Subject, fitted: Fitted) -> SuspectFigures:
-    count, looked_at = len(find_suspects(fitted)), len(fitted.valid.labels)
-    keys = _find_keys(subject, fitted) if count / looked_at > DOUBTFUL_LABELS else []
-    return SuspectFigures(count, looked_at, keys)
-
-
-def _find_keys(subject: Subject, fitted: Fitted) -> list[str]:
-    """The keys of the rows that are contradicted most; the matrix has none, so the same model is asked once more on Spark."""
-    limits, dataset = suspect_thresholds(fitted), subject.use_case.dataset
-    scored = predict_rows(subject.rows.where("split = 'valid'"), fitted.model)
-    p, is_positive = F.col(PREDICTION), F.col("label") == 1
-    of_label = F.when(is_positive, p).otherwise(1 - p)
-    other = F.when(is_positive, limits["confident_negative"]).otherwise(limits["confident_positive"])
-    least = F.when(is_positive, limits["unlikely_positive"]).otherwise(limits["unlikely_negative"])
-    shown = [
-        name
-        for name in dict.fromkeys([*dataset.entity, dataset.timestamp])
-        if name not in list_personal_features(subject.use_case)
-    ]
-    found = scored.where((1 - of_label >= other) & (of_label <= least)).orderBy(
-        of_label, *(F.col(f"`{name}`") for name in shown)
-    )
-    told = [F.col(f"`{name}`").cast("string").alias(name) for name in shown]
-    return [
-        ", ".join(f"{name}={row[name]}" for name in shown) + f" (label {row['label']}, predicted {row[PREDICTION]:.2f})"
-        for row in found.select(*told, "label", PREDICTION).limit(SHOWN_KEYS).collect()
-    ]
 
 
 def _explain_by_shuffling(figures: DiagnosisFigures, rows: int) -> dict[str, Any]:

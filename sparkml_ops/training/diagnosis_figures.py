@@ -86,11 +86,12 @@ class Shuffled:
 
 @dataclass(frozen=True)
 class SuspectFigures:
-    """Rows of valid whose label contradicts a confident prediction, and the keys of at most five."""
+    """Rows of valid whose label contradicts a confident prediction, or is a number far from it, and the keys of at most five."""
 
     rows: int
     looked_at: int
     keys: Sequence[str] = ()
+    are_numbers: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class DiagnosisFigures:
         shuffled: By feature column, most important first.
         shifts: By feature column and part.
         shift_limit: The limit of monitoring.
-        suspects: Doubtful labels; None where labels are no classes.
+        suspects: Doubtful labels; None where none are looked for.
     """
 
     data: DataFigures

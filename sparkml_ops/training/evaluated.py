@@ -45,7 +45,7 @@ def list_evaluation(metadata: Mapping[str, Any], version: ModelVersion) -> Itera
 
 
 def list_slices(metadata: Mapping[str, Any], version: ModelVersion) -> Iterator[Metric]:
-    """The candidate on slices of the part test, for the table `metrics`: six rows for each, with the scope `slice`."""
+    """The candidate on slices of the part test, for the table `metrics`: five or six rows for each, with the scope `slice`."""
     for one in metadata.get("slices", ()):
         figure, difference = one["figure"], one["difference"]
         rows = {

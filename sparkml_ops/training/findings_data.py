@@ -12,7 +12,7 @@ DAYS = {"train": 14, "valid": 5, "test": 5}
 """Each weekday twice to learn from; to judge on, what the block bootstrap needs for an interval."""
 MOSTLY_MISSING = 0.9  # nine of ten values: what is left is rarely enough to learn from
 REPEATED = 0.05  # one row in twenty, beyond what the same moment and the same values give by chance
-DOUBTFUL_LABELS = 0.02  # a calibrated model contradicts fewer labels so confidently: see `find_suspects`
+DOUBTFUL_LABELS = 0.02  # a calibrated model contradicts fewer labels so confidently: see `find_suspects`, and of numbers `implausible.py`
 
 
 def judge_data(figures: DataFigures) -> Iterator[Finding]:
@@ -119,10 +119,12 @@ def judge_suspects(figures: SuspectFigures | None) -> Iterator[Finding]:
         return
     share = figures.rows / figures.looked_at
     shown = f", such as {'; '.join(figures.keys)}" if figures.keys else ""
+    far = "lie much farther from the prediction than labels of like rows do"
+    doubt = far if figures.are_numbers else "contradict a confident prediction"
     yield Finding(
         "doubtful_labels",
         "attention",
-        f"the labels of {figures.rows:,} of {figures.looked_at:,} valid rows ({share:.1%}) contradict a confident prediction{shown}",
+        f"the labels of {figures.rows:,} of {figures.looked_at:,} valid rows ({share:.1%}) {doubt}{shown}",
         {"rows": figures.rows, "share": share},
         "look at these rows by hand: wrong labels, labels that were taken too early (label_matures_after), or a case that no feature tells of",
     )

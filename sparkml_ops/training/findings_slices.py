@@ -11,6 +11,7 @@ def judge_slice_figures(slices: Sequence[SliceFigure], *, metric: str) -> Iterat
     worse = sorted((one for one in slices if one.is_worse), key=lambda one: -abs(one.difference.value or 0.0))
     if not worse:
         return
+    is_error = metric in ("rmse", "mae")
     told = name_some([f"{one.name} ({metric} {one.figure.value or 0.0:.3f}, {one.rows:,} rows)" for one in worse])
     yield Finding(
         "worse_slices",
@@ -18,5 +19,10 @@ def judge_slice_figures(slices: Sequence[SliceFigure], *, metric: str) -> Iterat
         f"{metric} is worse on {len(worse)} of {len(slices)} slices than on all other rows: {told}",
         {"slices": len(worse), "judged": len(slices), "largest_difference": worse[0].difference.value or 0.0},
         "look what these rows lack: features that say something there, or training rows like them; "
-        "where nothing helps, say so in model.card.limits",
+        "where nothing helps, say so in model.card.limits"
+        + (
+            "; where labels are large, errors are too: a slice of large labels may want its logarithm"
+            if is_error
+            else ""
+        ),
     )

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType
 
 from sparkml_ops.config.column_reads import list_personal_features
+from sparkml_ops.config.model import Model
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import (
     PREDICTED_LABEL,
@@ -25,7 +26,9 @@ from sparkml_ops.models import (
     add_kpi_terms,
     derive_threshold,
     evaluate_all,
+    find_task,
     fit_reference,
+    judge_error_slices,
     judge_slices,
     list_kpi_terms,
     measure_kpis,
@@ -58,7 +61,7 @@ class Judgement:
         served: How many of the rows each model of a segment served.
         kpis: Business figures, by name.
         slices: The candidate on slices of the rows.
-        sliced_by: Their metric, where it is not the one that is optimised.
+        sliced_by: The metric that they are judged by.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -92,7 +95,7 @@ class Judgement:
                 for name, kpi in self.kpis.items()
             },
             "slices": [{"name": one.name, **asdict(one)} for one in self.slices],
-            **({"sliced_by": self.sliced_by} if self.sliced_by else {}),
+            **({"sliced_by": self.sliced_by} if self.slices else {}),
             "judged_on": {
                 **candidate.labels,
                 "rows": candidate.rows,
@@ -139,7 +142,7 @@ def judge_models(
             served=dict(sorted(needed.groupBy(SEGMENT).count().collect())) if candidate.family else {},
             kpis=measure_kpis(needed, kpis, models=models, block=at, seed=seed) if kpis else {},
             slices=_judge_slices(needed, use_case, by) if by else (),
-            sliced_by=_find_sliced_by(use_case),
+            sliced_by=_find_sliced_by(use_case.model),
         )
     finally:
         needed.unpersist()
@@ -185,7 +188,7 @@ def _find_thresholds(
 
 def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
     """The columns that slice: those of the gate, without personal data, whose values would stand on the card."""
-    if use_case.gates.slices is None or use_case.model.task not in {"binary", "multiclass"}:
+    if use_case.gates.slices is None:
         return []
     by, personal = use_case.gates.slices.by, list_personal_features(use_case)
     withheld = [name for name in by if name in personal]
@@ -197,12 +200,16 @@ def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
 def _judge_slices(scored: DataFrame, use_case: UseCase, by: list[str]) -> list[SliceFigure]:
     gate, model = use_case.gates.slices, use_case.model
     least = (gate.minimum_rows if gate else 1, model.search.seed)
-    judge = judge_class_slices if model.task == "multiclass" else judge_slices
-    metric = _find_sliced_by(use_case) or model.metric
-    return judge(scored, by=by, prediction=CANDIDATE, block=use_case.dataset.timestamp, metric=metric, least=least)
+    asked: dict[str, Any] = {"prediction": CANDIDATE, "block": use_case.dataset.timestamp, "least": least}
+    if model.task == "binary":
+        return judge_slices(scored, by=by, metric=model.metric, **asked)
+    if model.task == "multiclass":
+        return judge_class_slices(scored, by=by, metric=_find_sliced_by(model), **asked)
+    return judge_error_slices(scored, by=by, **asked)
 
 
-def _find_sliced_by(use_case: UseCase) -> str | None:
-    """The metric of the slices, where it is not the one that is optimised."""
-    model = use_case.model
-    return CLASSES_SLICED_BY[0] if model.task == "multiclass" and model.metric not in CLASSES_SLICED_BY else None
+def _find_sliced_by(model: Model) -> str:
+    """The metric that is optimised, where rows of one slice have it."""
+    if model.task == "multiclass" and model.metric not in CLASSES_SLICED_BY:
+        return CLASSES_SLICED_BY[0]
+    return find_task(model.task).SLICED_BY if model.task == "regression" else model.metric

@@ -11,7 +11,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparkml_ops.lake import Lake, Places, append_once, put_rows, read_table, replace_where, table_version
+from sparkml_ops.lake import (
+    Lake,
+    Places,
+    append_once,
+    find_replaced,
+    put_rows,
+    read_table,
+    replace_where,
+    table_version,
+)
 from sparkml_ops.lake.changes import RowChanges, count_changes
 from tests.lake.test_conflicts import hold_back, wait_for
 from tests.lake.test_tables import content, orders
@@ -130,6 +139,25 @@ def test_a_range_may_hold_nothing_before_and_after(stored: Lake, rows: list[tupl
     commit = replace_from(stored, 5, *rows)
     assert content(stored) == {(1, "mon"), (2, "mon"), (3, "mon"), (4, "mon"), *rows}
     assert commit.rows == len(rows)
+
+
+def test_what_was_found_of_a_range_before_the_table_moved_on_is_looked_for_again(stored: Lake) -> None:
+    found = find_replaced(stored, "orders", "id >= 2")
+    assert found is not None
+    assert (found.rows, found.version) == (3, table_version(stored, "orders"))
+    append_once(stored, "orders", orders(stored, (9, "mon"), (0, "mon")).coalesce(1), write_id="between")
+    commit = replace_where(stored, "orders", orders(stored, (2, "tue")), condition=found, write_id="range")
+    assert content(stored) == {(0, "mon"), (1, "mon"), (2, "tue")}
+    assert count_changes(stored, "orders", since=found.version + 1, until=commit.version) == RowChanges(
+        added=1, removed=4
+    )
+
+
+def test_a_range_is_looked_for_in_files_that_may_hold_some_of_it(stored: Lake) -> None:
+    everything, nothing = find_replaced(stored, "orders", "true"), find_replaced(stored, "orders", "id > 4")
+    assert everything is not None
+    assert nothing is not None
+    assert (everything.rows, len(nothing.files), nothing.rows) == (4, 0, 0)
 
 
 def test_a_range_of_a_table_with_a_change_feed_is_replaced_by_delta(stored: Lake) -> None:

@@ -24,6 +24,7 @@ from sparkml_ops.lake import (
     table_exists,
     table_version,
 )
+from sparkml_ops.lake.tables import CREATE_OPTIONS
 
 
 def orders(lake: Lake, *rows: tuple[int | None, str]) -> DataFrame:
@@ -232,4 +233,4 @@ def test_a_table_of_a_catalog_keeps_its_properties_through_every_write(lake: Lak
     replace_table(catalog, "kept", orders(lake, (3, "mon")), write_id="c")
     detail = lake.spark.sql("DESCRIBE DETAIL shop_db.kept").first()
     assert detail["description"] == "why it is there"
-    assert detail["properties"] == properties | {"delta.enableDeletionVectors": "false"}
+    assert detail["properties"] == properties | CREATE_OPTIONS

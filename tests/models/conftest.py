@@ -55,17 +55,9 @@ def flight_rows(spark: SparkSession, flights: pd.DataFrame) -> DataFrame:
     return spark.createDataFrame(rows, "id long, hour double, carrier string, gust double, label int").cache()
 
 
-@pytest.fixture(scope="session")
-def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database; migrating takes seconds, copying does not."""
-    folder = tmp_path_factory.mktemp("mlflow_template")
-    prepare_tracking(make_environment(folder))
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def tracking(tmp_path: Path, template_database: Path) -> Tracking:
-    (tmp_path / "mlflow.db").write_bytes(template_database.read_bytes())
+def tracking(tmp_path: Path, mlflow_template: Path) -> Tracking:
+    (tmp_path / "mlflow.db").write_bytes(mlflow_template.read_bytes())
     return prepare_tracking(make_environment(tmp_path))
 
 

@@ -39,6 +39,24 @@ def test_levels_that_no_row_had_are_missing_ones_and_go_where_these_go() -> None
         kind.find_contributions(again, matrix)
 
 
+def test_a_number_is_a_sum_and_no_probability() -> None:
+    filling = Filling(np.array([2.0]), np.array([-1]))
+    line = kind.LinearModel(filling, np.array([10.0]), 5.0, gives_numbers=True)
+    forest = Forest(
+        roots=np.array([0, 3]), depths=np.array([1, 0]), weights=np.array([0.5, 2.0]),
+        features=np.zeros(4, np.int32), thresholds=np.array([1.0, np.inf, np.inf, np.inf]),
+        lefts=np.array([1, 1, 2, 3], np.int32), rights=np.array([2, 1, 2, 3], np.int32),
+        subset_of=np.full(4, -1, np.int32), gains=np.zeros(4), values=np.array([[0.0], [-40.0], [60.0], [7.0]]),
+        subsets=np.zeros((0, 0), np.bool_),
+    )  # fmt: skip
+    trees = kind.TreeModel(filling, forest, is_boosted=True)
+    matrix = np.array([[1.0], [np.nan], [-3.0]])
+    for model, expected in ((line, [15.0, 25.0, -25.0]), (trees, [-6.0, 44.0, -6.0])):
+        again = kind.load_estimator(kind.dump_estimator(model))
+        assert again.gives_numbers
+        np.testing.assert_array_equal(kind.predict_values(again, matrix, task="regression"), expected)
+
+
 def test_a_damaged_file_is_said_to_be_one() -> None:
     line = kind.LinearModel(Filling(np.zeros(1), np.array([-1])), np.ones(1), 0.0)
     content = kind.dump_estimator(line)

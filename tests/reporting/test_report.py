@@ -1,6 +1,7 @@
 """The page from real tables: what is in them stands on it, and nothing in the lake moves."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,6 +147,22 @@ def write_everything(lake: Lake) -> None:
     write_monitoring(lake, "m1", psi=0.1)
 
 
+@pytest.fixture(scope="module")
+def written_folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with everything in it, to be copied: Delta tables that live by path can be."""
+    lake = open_lake(make_use_case(tmp_path_factory.mktemp("written")), spark)
+    write_everything(lake)
+    return Path(lake.root)
+
+
+@pytest.fixture
+def written(written_folder: Path, mlflow_template: Path, shop: Lake, tmp_path: Path) -> Lake:
+    """A lake of the test's own with everything in it, beside an MLflow that has nothing."""
+    shutil.copytree(written_folder, shop.root)
+    shutil.copy(mlflow_template, tmp_path / "mlflow.db")
+    return shop
+
+
 def read_versions(lake: Lake) -> dict[str, int]:
     return {table: table_version(lake, table) for table in list_tables(lake)}
 
@@ -161,9 +178,8 @@ def test_an_empty_lake_gives_a_page_that_says_so(use_case: UseCase, shop: Lake, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["reports"]
 
 
-def test_the_page_tells_what_the_tables_hold(use_case: UseCase, shop: Lake) -> None:
-    write_everything(shop)
-    result = report(use_case, shop, run_id="r1")
+def test_the_page_tells_what_the_tables_hold(use_case: UseCase, written: Lake) -> None:
+    result = report(use_case, written, run_id="r1")
     found, page = json.loads(result.json_path.read_text()), parse_page(result.path.read_text())
     facts = found["facts"]
     assert facts["sources"][0] | {"ended_at": None} == {
@@ -186,10 +202,9 @@ def test_the_page_tells_what_the_tables_hold(use_case: UseCase, shop: Lake) -> N
     assert "script" not in {tag for tag, _ in page.tags}
 
 
-def test_the_newest_look_counts(use_case: UseCase, shop: Lake) -> None:
-    write_everything(shop)
-    write_monitoring(shop, "m2", psi=0.5)
-    result = report(use_case, shop)
+def test_the_newest_look_counts(use_case: UseCase, written: Lake) -> None:
+    write_monitoring(written, "m2", psi=0.5)
+    result = report(use_case, written)
     found = json.loads(result.json_path.read_text())
     assert [figure["value"] for figure in found["facts"]["monitoring"]["drift"]] == [0.5]
     assert len(found["facts"]["monitoring"]["history"]) == 1
@@ -205,13 +220,12 @@ def test_a_held_batch_leaves_the_published_one_in_the_plots(use_case: UseCase, s
     assert next(v for v in found["verdicts"] if v["stage"] == "scoring")["status"] == "attention"
 
 
-def test_a_report_moves_no_table_and_leaves_no_other_file(use_case: UseCase, shop: Lake) -> None:
-    write_everything(shop)
-    before = read_versions(shop)
-    first = report(use_case, shop)
+def test_a_report_moves_no_table_and_leaves_no_other_file(use_case: UseCase, written: Lake) -> None:
+    before = read_versions(written)
+    first = report(use_case, written)
     told = json.loads(first.json_path.read_text())
-    again = report(use_case, shop)
-    assert read_versions(shop) == before
+    again = report(use_case, written)
+    assert read_versions(written) == before
     assert sorted(path.name for path in again.path.parent.iterdir()) == [
         "experiments.html",
         "experiments.json",
@@ -225,10 +239,9 @@ def test_a_report_moves_no_table_and_leaves_no_other_file(use_case: UseCase, sho
     assert told == told_again
 
 
-def test_a_registry_out_of_reach_is_told_and_ends_nothing(shop: Lake, tmp_path: Path) -> None:
-    write_everything(shop)
+def test_a_registry_out_of_reach_is_told_and_ends_nothing(written: Lake, tmp_path: Path) -> None:
     use_case = make_use_case(tmp_path, mlflow={"tracking_uri": "http://127.0.0.1:9"})
-    found = json.loads(report(use_case, shop).json_path.read_text())
+    found = json.loads(report(use_case, written).json_path.read_text())
     assert "No MLflow server answers" in found["facts"]["model"]["note"]
     assert found["facts"]["model"]["figures"][0]["value"] == 0.78
 

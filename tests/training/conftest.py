@@ -1,5 +1,6 @@
 """A training set with signal, written as the features room writes it."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
 from sparkml_ops.features.training_sets import TRAINING_SETS, TRAINING_SETS_SCHEMA, to_row, training_set_table
 from sparkml_ops.lake import Lake, append_once, open_lake, read_table
-from sparkml_ops.models import prepare_tracking
 
 FEATURES = ["orders__amount", "orders__town", "hour", "nothing", "always"]
 SCHEMA = (
@@ -55,12 +55,19 @@ def write_training_set(
     rows = lake.spark.createDataFrame(decisions, schema)
     commit = append_once(lake, training_set_table(version), rows, write_id=version)
     counted = {part: int((decisions["split"] == part).sum()) for part in ("train", "valid", "test")}
-    positives = {part: int(decisions.loc[decisions["split"] == part, "label"].sum()) for part in counted}
+    of_part = {part: decisions.loc[decisions["split"] == part, "label"] for part in counted}
+    is_number = "label double" in schema
+    positives = {} if is_number else {part: int(found.sum()) for part, found in of_part.items()}
+    labels = {
+        part: {"mean": found.mean(), "stddev": found.std(), "lowest": found.min(), "highest": found.max()}
+        for part, found in of_part.items()
+        if is_number
+    }
     now = datetime.now(UTC)
     described = TrainingSet(
         version=version, table=commit.table, table_version=commit.version, inputs={"clean_orders": 0}, rows=counted,
         positives=positives, left_out={}, feature_columns=FEATURES, definition=definition, definition_hash="d",
-        content_hash=content, as_of=now, newest=now, run_id="r", created_at=now,
+        content_hash=content, as_of=now, newest=now, run_id="r", created_at=now, labels=labels,
     )  # fmt: skip
     listed = lake.spark.createDataFrame([to_row(described)], TRAINING_SETS_SCHEMA)
     append_once(lake, TRAINING_SETS, listed, write_id=version)
@@ -109,14 +116,6 @@ def make_use_case(root: Path, **model: Any) -> UseCase:
     return UseCase.model_validate(shop_config(root, **model), strict=False)
 
 
-@pytest.fixture(scope="session")
-def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database; migrating takes seconds, copying does not."""
-    folder = tmp_path_factory.mktemp("mlflow_template")
-    prepare_tracking(make_use_case(folder).environment)
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def root(tmp_path: Path, mlflow_template: Path) -> Path:
     (tmp_path / "mlflow.db").write_bytes(mlflow_template.read_bytes())
@@ -126,6 +125,21 @@ def root(tmp_path: Path, mlflow_template: Path) -> Path:
 @pytest.fixture
 def shop_lake(spark: SparkSession, root: Path) -> Lake:
     return open_lake(make_use_case(root), spark)
+
+
+@pytest.fixture(scope="session")
+def ready_folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with the training set of `make_decisions()`, to be copied: Delta tables that live by path can be."""
+    lake = open_lake(make_use_case(tmp_path_factory.mktemp("ready")), spark)
+    write_training_set(lake, make_decisions())
+    return Path(lake.root)
+
+
+@pytest.fixture
+def ready_lake(ready_folder: Path, shop_lake: Lake) -> Lake:
+    """A lake of the test's own with the training set of `make_decisions()`."""
+    shutil.copytree(ready_folder, shop_lake.root)
+    return shop_lake
 
 
 def read_figures(lake: Lake) -> list[Any]:

@@ -9,7 +9,7 @@ from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.training.estimators import find_estimator, stored
 
-MLLIB = "pyspark.ml.classification"
+MLLIB, REGRESSION = "pyspark.ml.classification", "pyspark.ml.regression"
 BOOSTED, XGBOOST = f"{MLLIB}.GBTClassifier", "xgboost.spark.SparkXGBClassifier"
 ESTIMATORS: dict[str, dict[str, Any]] = {
     BOOSTED: {"maxIter": 3, "maxDepth": 3, "subsamplingRate": 0.8},
@@ -18,6 +18,13 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     f"{MLLIB}.LogisticRegression": {"regParam": 0.01, "elasticNetParam": 1},
     XGBOOST: {"max_depth": 3, "num_workers": 2},
 }
+REGRESSORS: dict[str, dict[str, Any]] = {
+    f"{REGRESSION}.GBTRegressor": {"maxIter": 3, "lossType": "absolute"},
+    f"{REGRESSION}:RandomForestRegressor": {"numTrees": 4},
+    f"{REGRESSION}.DecisionTreeRegressor": {"maxDepth": 4},
+    f"{REGRESSION}.LinearRegression": {"loss": "huber", "epsilon": 1.5},
+    "xgboost.spark.SparkXGBRegressor": {"max_depth": 3},
+}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +32,16 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     [
         (f"{MLLIB}.LinearSVC", {}, "LinearSVC is not supported. It gives no probabilities. Of Spark MLlib these are"),
         (f"{MLLIB}.NaiveBayes", {}, "these are: pyspark.ml.classification.LogisticRegression, pyspark.ml"),
-        ("pyspark.ml.regression.GBTRegressor", {}, "GBTRegressor is not supported. Of Spark MLlib"),
+        (
+            "pyspark.ml.regression.GBTRegressor",
+            {},
+            "GBTRegressor is a regressor, and model.task is binary: take pyspark",
+        ),
+        (
+            "pyspark.ml.regression.FMRegressor",
+            {},
+            "FMRegressor is not supported. Of Spark MLlib these are: pyspark.ml.cl",
+        ),
         (BOOSTED, {"maxdepth": 3}, "has no parameter 'maxdepth'. Did you mean 'maxDepth'"),
         (
             BOOSTED,
@@ -41,7 +57,12 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
             "model.params.num_workers: found 'many'; expected a whole number, 1 or above.",
         ),
         (XGBOOST, {"n_jobs": 3}, "'n_jobs' of xgboost.spark.SparkXGBClassifier is set by the framework"),
-        ("xgboost.spark.SparkXGBRegressor", {}, "is not supported: it gives no probabilities of two classes. Take xgb"),
+        (
+            "xgboost.spark.SparkXGBRegressor",
+            {},
+            "is a regressor, and model.task is binary: take xgboost.spark.SparkXGBC",
+        ),
+        ("xgboost.spark.SparkXGBRanker", {}, "is not supported: it gives no probabilities of two classes. Take xgb"),
         ("xgboost.spark.SparkXGBClassifer", {}, "Did you mean 'SparkXGBClassifier'?"),
     ],
 )
@@ -72,10 +93,56 @@ def test_nothing_is_refused_that_can_be_had(name: str) -> None:
     assert check(estimator=name, params=ESTIMATORS[name], **wishes) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "told"),
+    [
+        (BOOSTED, {}, "GBTClassifier is a classifier, and model.task is regression: take pyspark.ml.regression.Linear"),
+        (f"{MLLIB}:LogisticRegression", {}, "is a classifier, and model.task is regression"),
+        (
+            f"{MLLIB}.LinearSVC",
+            {},
+            "LinearSVC is not supported. It gives no probabilities. Of Spark MLlib these are: pys",
+        ),
+        (
+            f"{REGRESSION}.FMRegressor",
+            {},
+            "Of Spark MLlib these are: pyspark.ml.regression.LinearRegression, pyspark.ml",
+        ),
+        (f"{REGRESSION}.GBTRegressor", {"maxdepth": 3}, "has no parameter 'maxdepth'. Did you mean 'maxDepth'"),
+        (
+            f"{REGRESSION}.LinearRegression",
+            {"weightCol": "w"},
+            "'weightCol' of pyspark.ml.regression.LinearRegression is",
+        ),
+        (f"{REGRESSION}.LinearRegression", {"regParam": "x"}, "model.params.regParam: pyspark.ml.regression.LinearReg"),
+        (XGBOOST, {}, "is a classifier, and model.task is regression: take xgboost.spark.SparkXGBRegressor"),
+        ("xgboost.spark.SparkXGBRanker", {}, "Take xgboost.spark.SparkXGBRegressor"),
+        ("xgboost.spark.SparkXGBRegressor", {"scale_pos_weight": 2}, "weighs classes, and a regression has none"),
+    ],
+)
+def test_what_cannot_learn_a_number_is_said_before_anything_starts(
+    name: str, params: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check(task="regression", estimator=name, params=params)
+    assert told in str(raised.value)
+
+
+def test_a_direction_that_mllib_cannot_keep_names_regressors_for_a_regression() -> None:
+    with pytest.raises(ConfigError, match="SparkXGBRegressor, sklearn.ensemble.HistGradientBoostingRegressor"):
+        check(task="regression", estimator=f"{REGRESSION}.GBTRegressor", monotone={"x": "increasing"})
+
+
+@pytest.mark.parametrize("name", REGRESSORS)
+def test_nothing_is_refused_that_learns_a_number(name: str) -> None:
+    wishes = {"monotone": {"x": "increasing"}} if name.startswith("xgboost") else {"sample_weight": "x"}
+    assert check(task="regression", estimator=name, params=REGRESSORS[name], **wishes) is None
+
+
 def check(**keys: Any) -> None:
     model = Model.model_validate({"task": "binary"} | keys)
     estimator, names = find_estimator(model.estimator), list(model.params)
-    estimator.check_params(model.estimator, names)
+    estimator.check_params(model.estimator, names, task=model.task)
     estimator.check_wishes(model, names)
 
 

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
-from sparkml_ops.lake import open_lake, read_table
+from sparkml_ops.lake import Lake, read_table
 from sparkml_ops.models import open_experiment, prepare_tracking
 from sparkml_ops.training import train
 from tests.flow_project import outside_environment
-from tests.training.conftest import make_decisions, make_use_case, write_training_set
+from tests.training.conftest import make_use_case
 
 pytestmark = pytest.mark.slow
 
@@ -62,10 +61,8 @@ def train_and_die(root: Path, since: str, seconds: float) -> int:
     ).returncode  # fmt: skip
 
 
-def test_every_trial_is_there_once(spark: SparkSession, root: Path) -> None:
+def test_every_trial_is_there_once(ready_lake: Lake, root: Path) -> None:
     use_case = make_use_case(root, search=SEARCH)
-    lake = open_lake(use_case, spark)
-    write_training_set(lake, make_decisions())
     moments = random.Random(0)
     ends = [
         train_and_die(root, *(("start", moments.uniform(0, 5)) if number % 3 == 1 else ("kept", moments.uniform(0, 2))))
@@ -73,8 +70,8 @@ def test_every_trial_is_there_once(spark: SparkSession, root: Path) -> None:
     ]
     assert set(ends) <= {-signal.SIGKILL, 0}
     assert ends[0] == -signal.SIGKILL
-    result = train(use_case, lake)
-    kept = read_table(lake, "trials").orderBy("number").collect()
+    result = train(use_case, ready_lake)
+    kept = read_table(ready_lake, "trials").orderBy("number").collect()
     assert [row["number"] for row in kept] == list(range(TRIALS))
     assert len({row["run_id"] for row in kept}) > 1
     tracking = prepare_tracking(use_case.environment)
@@ -83,4 +80,4 @@ def test_every_trial_is_there_once(spark: SparkSession, root: Path) -> None:
     nested = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == result.mlflow_run_id]
     trials = [run.info.run_name for run in nested if run.info.status == "FINISHED"]
     assert sorted(trials) == sorted(f"trial {number}" for number in range(TRIALS))
-    assert list(Path(lake.root).glob("_scratch/*")) == []
+    assert list(Path(ready_lake.root).glob("_scratch/*")) == []

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from sparkml_ops.models import (
     shorten_card,
     write_card,
 )
-from sparkml_ops.training import hash_training, train
+from sparkml_ops.training import TrainResult, hash_training, train
 from tests.training.conftest import FEATURES, make_decisions, make_use_case, read_figures, write_training_set
 
 
@@ -47,6 +48,30 @@ def trained(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, mlflo
         "root": root, "use_case": use_case, "lake": lake, "training_set": training_set, "result": result,
         "tracking": tracking, "model": load_version(tracking, find_version(tracking, "shop")),
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def undiagnosed_once(
+    spark: SparkSession, ready_folder: Path, mlflow_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, TrainResult]:
+    """A shop whose training was not diagnosed, to be copied; the files of its runs are found where they are."""
+    root = tmp_path_factory.mktemp("undiagnosed")
+    shutil.copy(mlflow_template, root / "mlflow.db")
+    use_case = make_use_case(root, diagnosis=False)
+    lake = open_lake(use_case, spark)
+    shutil.copytree(ready_folder, lake.root)
+    return root, train(use_case, lake)
+
+
+@pytest.fixture
+def undiagnosed(
+    undiagnosed_once: tuple[Path, TrainResult], spark: SparkSession, tmp_path: Path
+) -> tuple[Lake, TrainResult]:
+    """A lake of the test's own with a training that was not diagnosed, and what that gave."""
+    folder, result = undiagnosed_once
+    shutil.copytree(folder / "lake", tmp_path / "lake")
+    shutil.copy(folder / "mlflow.db", tmp_path)
+    return open_lake(make_use_case(tmp_path), spark), result
 
 
 def test_the_candidate_beats_both_baselines_on_rows_it_never_saw(trained: dict[str, Any]) -> None:
@@ -218,32 +243,30 @@ def test_the_same_seed_gives_the_same_model_in_another_lake(
 
 
 def test_a_kill_just_after_registration_does_not_double_the_version(
-    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
+    ready_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_case = make_use_case(root)
-    write_training_set(shop_lake, make_decisions())
     with monkeypatch.context() as patched:
         patched.setitem(train.__globals__, "record_metrics", _interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train(use_case, shop_lake)
-    result = train(use_case, shop_lake)
+            train(use_case, ready_lake)
+    result = train(use_case, ready_lake)
     assert (result.status, result.model_version) == ("skipped_duplicate", 1)
-    scopes = [row["scope"] for row in read_figures(shop_lake)]  # what the kill left out was made up for
+    scopes = [row["scope"] for row in read_figures(ready_lake)]  # what the kill left out was made up for
     assert [scopes.count(scope) for scope in ("evaluation", "importance")] == [25, 3]
     assert scopes.count("diagnosis") > 0
-    statuses = [row["status"] for row in read_table(shop_lake, "runs").orderBy("started_at").collect()]
+    statuses = [row["status"] for row in read_table(ready_lake, "runs").orderBy("started_at").collect()]
     assert statuses == ["failed", "succeeded"]
 
 
-def test_another_configuration_gives_another_version(shop_lake: Lake, root: Path) -> None:
-    write_training_set(shop_lake, make_decisions())
+def test_another_configuration_gives_another_version(ready_lake: Lake, root: Path) -> None:
     forest = "sklearn.ensemble.RandomForestClassifier"
     settings = {"params": {"n_estimators": 10, "max_depth": 4}, "search": {"max_trials": 1, "parallelism": 1}}
-    first = train(make_use_case(root, estimator=forest, **settings), shop_lake)
-    second = train(make_use_case(root, estimator=forest, metric="log_loss", **settings), shop_lake)
+    first = train(make_use_case(root, estimator=forest, **settings), ready_lake)
+    second = train(make_use_case(root, estimator=forest, metric="log_loss", **settings), ready_lake)
     assert (first.model_version, second.model_version) == (1, 2)
     assert second.figures["candidate"]["roc_auc"]["value"] > 0.6
-    figures = read_figures(shop_lake)
+    figures = read_figures(ready_lake)
     assert sum(row["scope"] == "evaluation" for row in figures) == 50
     # a forest does not say what its columns add: they are shuffled instead
     shuffled = {row["subject"]: row for row in figures if (row["scope"], row["model_version"]) == ("importance", 1)}
@@ -251,17 +274,17 @@ def test_another_configuration_gives_another_version(shop_lake: Lake, root: Path
     assert shuffled["orders__amount"]["lower"] > 0 > shuffled["hour"]["lower"]
 
 
-def test_costs_choose_the_threshold_and_the_search_is_not_made_again(shop_lake: Lake, root: Path) -> None:
-    write_training_set(shop_lake, make_decisions())
-    settings = {"search": {"max_trials": 2, "parallelism": 1}, "diagnosis": False}
-    first = train(make_use_case(root, **settings), shop_lake)
+def test_costs_choose_the_threshold_and_the_search_is_not_made_again(
+    undiagnosed: tuple[Lake, TrainResult], tmp_path: Path
+) -> None:
+    lake, first = undiagnosed
     dear = {"false_positive": 1, "false_negative": 20}
-    second = train(make_use_case(root, costs=dear, **settings), shop_lake)
+    second = train(make_use_case(tmp_path, costs=dear, diagnosis=False), lake)
     assert (first.model_version, second.model_version, second.params) == (1, 2, first.params)
-    assert read_table(shop_lake, "trials").count() == 1
+    assert read_table(lake, "trials").count() == first.trials == 3
     evaluated = {
         (row["model_version"], row["name"]): row["value"]
-        for row in read_figures(shop_lake)
+        for row in read_figures(lake)
         if (row["scope"], row["subject"]) == ("evaluation", "candidate")
     }
     assert evaluated[1, "threshold"] == 0.5
@@ -293,26 +316,26 @@ def test_planted_faults_of_the_rows_are_found(shop_lake: Lake, root: Path) -> No
     assert "over_fitting" not in found
 
 
-def test_a_training_may_be_left_undiagnosed_and_goes_on_with_the_same_trials(shop_lake: Lake, root: Path) -> None:
-    write_training_set(shop_lake, make_decisions())
-    quick = train(make_use_case(root, diagnosis=False), shop_lake)
+def test_a_training_may_be_left_undiagnosed_and_goes_on_with_the_same_trials(
+    undiagnosed: tuple[Lake, TrainResult], tmp_path: Path
+) -> None:
+    lake, quick = undiagnosed
     assert quick.diagnosis == ()
-    assert {row["scope"] for row in read_figures(shop_lake)} == {"evaluation", "importance"}
-    told = train(make_use_case(root), shop_lake)
+    assert {row["scope"] for row in read_figures(lake)} == {"evaluation", "importance"}
+    told = train(make_use_case(tmp_path), lake)
     assert (told.model_version, told.params) == (2, quick.params)
     assert told.diagnosis
-    assert read_table(shop_lake, "trials").count() == 3
+    assert read_table(lake, "trials").count() == 3
 
 
 def test_a_diagnosis_that_fails_is_told_and_costs_no_model(
-    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ready_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise ValueError("a fit on a sample went wrong")
 
     monkeypatch.setattr("sparkml_ops.training.diagnose.draw_curve", fail)
-    write_training_set(shop_lake, make_decisions())
-    result = train(make_use_case(root, search={"max_trials": 1, "parallelism": 1}), shop_lake)
+    result = train(make_use_case(root, search={"max_trials": 1, "parallelism": 1}), ready_lake)
     assert (result.status, result.diagnosis) == ("trained", ())
     assert "not diagnosed: ValueError: a fit on a sample went wrong" in caplog.text
 
@@ -323,19 +346,18 @@ def test_features_that_say_nothing_are_told_and_not_hidden_by_what_comes_after(s
         train(make_use_case(root), shop_lake)
 
 
-def test_failed_trials_are_failed_runs_and_the_training_says_why(shop_lake: Lake, root: Path) -> None:
-    write_training_set(shop_lake, make_decisions())
+def test_failed_trials_are_failed_runs_and_the_training_says_why(ready_lake: Lake, root: Path) -> None:
     space = {"num_leaves": {"choice": [-3, -4]}}
     use_case = make_use_case(root, params={}, search={"max_trials": 2, "parallelism": 1, "space": space})
     with pytest.raises(TrainingError, match=r"2 of 2 trials failed .*num_leaves"):
-        train(use_case, shop_lake)
+        train(use_case, ready_lake)
     tracking = prepare_tracking(use_case.environment)
     runs = tracking.client.search_runs([open_experiment(tracking, "shop")])
     assert [run.info.status for run in runs] == ["FAILED"] * 3
     assert all("num_leaves" in run.data.tags["cause"] for run in runs)
     assert list_versions(tracking, "shop") == []
-    assert list(Path(shop_lake.root).glob("_scratch/*")) == []
-    assert read_table(shop_lake, "runs").collect()[0]["status"] == "refused"
+    assert list(Path(ready_lake.root).glob("_scratch/*")) == []
+    assert read_table(ready_lake, "runs").collect()[0]["status"] == "refused"
 
 
 def test_too_few_rows_and_single_classes_are_all_named(shop_lake: Lake, root: Path) -> None:
@@ -356,10 +378,9 @@ def test_no_training_set_is_said(shop_lake: Lake, root: Path) -> None:
 
 
 def test_a_run_whose_version_is_there_is_finished_by_the_next_training(
-    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
+    ready_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_case = make_use_case(root, diagnosis=False)
-    write_training_set(shop_lake, make_decisions())
     register = train.__globals__["register_model"]
 
     def register_and_die(*arguments: Any, **keywords: Any) -> None:
@@ -369,11 +390,11 @@ def test_a_run_whose_version_is_there_is_finished_by_the_next_training(
     with monkeypatch.context() as patched:
         patched.setitem(train.__globals__, "register_model", register_and_die)
         with pytest.raises(KeyboardInterrupt):
-            train(use_case, shop_lake)
+            train(use_case, ready_lake)
     client = prepare_tracking(use_case.environment).client
     run = find_version(prepare_tracking(use_case.environment), "shop").run_id
     assert client.get_run(run).info.status == "KILLED"
-    assert train(use_case, shop_lake).status == "skipped_duplicate"
+    assert train(use_case, ready_lake).status == "skipped_duplicate"
     assert client.get_run(run).info.status == "FINISHED"
 
 
@@ -382,17 +403,16 @@ def _interrupt(*_: Any, **__: Any) -> None:
 
 
 def test_a_search_that_broke_off_goes_on_in_the_same_run(
-    shop_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
+    ready_lake: Lake, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_case = make_use_case(root)
-    write_training_set(shop_lake, make_decisions())
     with monkeypatch.context() as patched:
         patched.setitem(train.__globals__, "log_outcome", _interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train(use_case, shop_lake, run_id="r1")
+            train(use_case, ready_lake, run_id="r1")
     longer = make_use_case(root, search=use_case.model.search.model_dump(mode="json") | {"max_trials": 5})
-    result = train(longer, shop_lake, run_id="r2")
-    kept = read_table(shop_lake, "trials").orderBy("number").collect()
+    result = train(longer, ready_lake, run_id="r2")
+    kept = read_table(ready_lake, "trials").orderBy("number").collect()
     assert [(row["number"], row["run_id"], row["status"]) for row in kept] == [
         *((number, "r1", "ok") for number in range(3)), (3, "r2", "ok"), (4, "r2", "ok"),
     ]  # fmt: skip
@@ -405,9 +425,9 @@ def test_a_search_that_broke_off_goes_on_in_the_same_run(
     ]
     assert result.trials == 5
     longest = make_use_case(root, search=use_case.model.search.model_dump(mode="json") | {"max_trials": 6})
-    after = train(longest, shop_lake, run_id="r3")
+    after = train(longest, ready_lake, run_id="r3")
     assert (after.status, after.trials, after.model_version) == ("trained", 6, 2)
-    assert [row["number"] for row in read_table(shop_lake, "trials").where("run_id = 'r3'").collect()] == [5]
+    assert [row["number"] for row in read_table(ready_lake, "trials").where("run_id = 'r3'").collect()] == [5]
 
 
 def test_the_intervals_are_finite(trained: dict[str, Any]) -> None:

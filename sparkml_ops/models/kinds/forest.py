@@ -27,7 +27,7 @@ class Forest:
         rights: Position of the right child.
         subset_of: Row of `subsets`; -1 where the column is one of numbers.
         gains: What a node's split gained, times the weight of the rows that came to it.
-        values: Of the two classes, shape (nodes, 2).
+        values: Of the two classes, shape (nodes, 2); of a regression the number, shape (nodes, 1).
         subsets: Shape (nodes that look at levels, most levels).
     """
 
@@ -44,12 +44,12 @@ class Forest:
     subsets: "NDArray[np.bool_]"
 
     def add_values(self, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Weighted values of the leaves that each row comes to, summed over the trees in their order, shape (rows, 2).
+        """Weighted values of the leaves that each row comes to, summed over the trees in their order, shape (rows, 2), or (rows, 1).
 
         Args:
             matrix: Without missing values; codes are those of `subsets`.
         """
-        sums = np.zeros((len(matrix), 2))
+        sums = np.zeros((len(matrix), self.values.shape[1]))
         for at in range(0, len(matrix), CHUNK_ROWS):
             rows = matrix[at : at + CHUNK_ROWS]
             for tree, weight in enumerate(self.weights):

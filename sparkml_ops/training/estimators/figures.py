@@ -23,22 +23,20 @@ def require_learnable(labels: "NDArray[np.float64]", purpose: str, *, task: str)
     if can_learn(labels):
         return
     found = f"all {len(labels)} rows have the label {labels[0]:g}" if len(labels) else "there are none"
-    wanted = "both classes" if task == "binary" else "labels that differ"
     if task == "multiclass" and len(labels):  # a label is the position of a class here, which says nothing to a reader
         found = f"all {len(labels)} rows are of one class"
-    raise TrainingError(f"The rows {purpose} need {wanted}; {found}. Change dataset.split or dataset.label.")
+    raise TrainingError(_tell_alone(purpose, found, task))
 
 
-def require_classes(counts: "NDArray[np.float64]", purpose: str) -> None:
-    """As `require_learnable`, of rows that were counted by class.
+def require_span(rows: float, span: tuple[float, float], purpose: str, *, task: str) -> None:
+    """As `require_learnable`, of rows of which the lowest and the highest label are known.
 
     Raises:
-        TrainingError: Says which class is there alone.
+        TrainingError: Says which label is there alone.
     """
-    rows = int(counts.sum())
-    if not counts.all():
-        found = f"all {rows} rows have the label {int(counts[1] > 0)}" if rows else "there are none"
-        raise TrainingError(f"The rows {purpose} need both classes; {found}. Change dataset.split or dataset.label.")
+    if not rows or span[0] == span[1]:
+        found = f"all {int(rows)} rows have the label {span[0]:g}" if rows else "there are none"
+        raise TrainingError(_tell_alone(purpose, found, task))
 
 
 def can_learn(labels: "NDArray[np.float64]") -> bool:
@@ -86,3 +84,8 @@ def _measure_classes(labels: "NDArray[np.float64]", answers: "NDArray[np.float64
     counts = asked.count_arrays(labels, answers, np.zeros(len(labels), dtype=np.int64))
     found = asked.compute_metrics(counts, np.ones((1, 1)))
     return {name: float(found[name][0]) for name in METRICS["multiclass"]}
+
+
+def _tell_alone(purpose: str, found: str, task: str) -> str:
+    wanted = "both classes" if task == "binary" else "labels that differ"
+    return f"The rows {purpose} need {wanted}; {found}. Change dataset.split or dataset.label."

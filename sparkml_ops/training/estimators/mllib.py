@@ -1,4 +1,4 @@
-"""Spark MLlib's classifiers: fitted by the whole cluster on the rows where they lie, kept as NumPy arrays."""
+"""Spark MLlib's classifiers and regressors: fitted by the whole cluster on the rows where they lie, kept as NumPy arrays."""
 
 import importlib
 import inspect
@@ -9,7 +9,6 @@ from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.kinds.mllib import MllibModel, TreeModel
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
-from sparkml_ops.training.estimators.figures import require_classes
 from sparkml_ops.training.estimators.mllib_nodes import convert_line, convert_trees
 from sparkml_ops.training.estimators.mllib_rows import FEATURES, learn_filling, make_codes, make_spread
 from sparkml_ops.training.estimators.named import refuse_unknown
@@ -26,10 +25,18 @@ from sparkml_ops.training.mapped_files import LABEL
 from sparkml_ops.training.matrix import Part
 
 KIND = "mllib"
-MODULE = "pyspark.ml.classification"
-LINE = "LogisticRegression"
-SUPPORTED = (LINE, "DecisionTreeClassifier", "RandomForestClassifier", "GBTClassifier")
-LISTED = ", ".join(f"{MODULE}.{name}" for name in SUPPORTED)
+SUPPORTED = {
+    "binary": tuple(
+        f"pyspark.ml.classification.{name}"
+        for name in ("LogisticRegression", "DecisionTreeClassifier", "RandomForestClassifier", "GBTClassifier")
+    ),
+    "regression": tuple(
+        f"pyspark.ml.regression.{name}"
+        for name in ("LinearRegression", "DecisionTreeRegressor", "RandomForestRegressor", "GBTRegressor")
+    ),
+}
+"""By task; the first is a line, the others are trees."""
+LINES = tuple(names[0] for names in SUPPORTED.values())
 OURS = frozenset({
     "featuresCol", "labelCol", "predictionCol", "probabilityCol", "rawPredictionCol", "weightCol", "leafCol",
     "validationIndicatorCol", "seed", "family", "threshold", "thresholds", "lowerBoundsOnCoefficients",
@@ -50,8 +57,8 @@ def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") 
     Raises:
         ConfigError: Says which, with what is supported or the nearest known name.
     """
-    refuse_task(estimator, task)
-    found = _find_class(estimator)
+    refuse_task(estimator, task, SUPPORTED)
+    found = _find_class(estimator, task=task)
     known = [name for name in inspect.signature(found).parameters if name not in OURS]
     refuse_ours(estimator, names, OURS & set(inspect.signature(found).parameters))
     refuse_unknown(estimator, names, known)
@@ -65,11 +72,12 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:  # noqa: ARG001  #
     """
     check_cluster_wishes(model)
     if model.monotone:
+        of_task = "Regressor" if model.task == "regression" else "Classifier"
         raise ConfigError(
             f"model.monotone: {model.estimator} cannot keep a direction. These can: lightgbm, "
-            "xgboost.spark.SparkXGBClassifier, sklearn.ensemble.HistGradientBoostingClassifier."
+            f"xgboost.spark.SparkXGB{of_task}, sklearn.ensemble.HistGradientBoosting{of_task}."
         )
-    found = _find_class(model.estimator)
+    found = _find_class(model.estimator, task=model.task)
     for name, value in model.params.items():
         try:
             getattr(found, name).typeConverter(value)
@@ -80,21 +88,21 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:  # noqa: ARG001  #
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Fit on the weighted training rows, judge on the tuning rows; both on Spark."""
     with tell_failures(settings.estimator):
-        _, train, valid = open_stored(folder)
-        require_classes(valid.counts, "to tune on")
+        _, train, valid = open_stored(folder, task=settings.task)
+        valid.require_learnable("to tune on")
         fitted = _fit(train, settings)
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=0)
 
 
 def fit_stored(folder: str, settings: FitSettings, rounds: int, *, with_valid: bool) -> MllibModel:  # noqa: ARG001
     """Fit on the rows of a matrix folder, with or without those to tune on."""
-    every, train, _ = open_stored(folder)
+    every, train, _ = open_stored(folder, task=settings.task)
     return _fit(every if with_valid else train, settings)
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> MllibModel:  # noqa: ARG001
     """Fit on a few rows of the driver."""
-    return _fit(store_part(rows), settings)
+    return _fit(store_part(rows, task=settings.task), settings)
 
 
 def weigh_columns(fitted: MllibModel, names: Sequence[str]) -> dict[str, float]:
@@ -108,7 +116,7 @@ def weigh_columns(fitted: MllibModel, names: Sequence[str]) -> dict[str, float]:
 def _fit(rows: StoredRows, settings: FitSettings) -> MllibModel:
     with tell_failures(settings.estimator):
         weighed = rows.weigh(settings.class_weight)
-        filling, is_line = learn_filling(rows, settings.categorical_positions), settings.estimator.endswith(LINE)
+        filling, is_line = learn_filling(rows, settings.categorical_positions), _name_class(settings.estimator) in LINES
         most = max(2, int(filling.levels.max(initial=-1)) + 1)
         made = _make(settings, is_weighed=weighed is not rows, most_levels=most)
         vectors = (make_spread if is_line else make_codes)(weighed, filling).persist()
@@ -120,7 +128,7 @@ def _fit(rows: StoredRows, settings: FitSettings) -> MllibModel:
 
 
 def _make(settings: FitSettings, *, is_weighed: bool, most_levels: int) -> Any:
-    found = _find_class(settings.estimator)
+    found = _find_class(settings.estimator, task=settings.task)
     known = inspect.signature(found).parameters
     ours: Mapping[str, Any] = {
         "featuresCol": FEATURES,
@@ -134,9 +142,15 @@ def _make(settings: FitSettings, *, is_weighed: bool, most_levels: int) -> Any:
     return found(**{**kept, **settings.params})
 
 
-def _find_class(estimator: str) -> Any:
-    module, _, name = estimator.replace(":", ".").rpartition(".")
-    if module == MODULE and name in SUPPORTED:
-        return getattr(importlib.import_module(MODULE), name)
+def _find_class(estimator: str, *, task: str) -> Any:
+    asked = _name_class(estimator)
+    module, _, name = asked.rpartition(".")
+    if asked in SUPPORTED[task]:
+        return getattr(importlib.import_module(module), name)
     why = " It gives no probabilities." if name == "LinearSVC" else ""
-    raise ConfigError(f"model.estimator: {estimator} is not supported.{why} Of Spark MLlib these are: {LISTED}.")
+    listed = ", ".join(SUPPORTED[task])
+    raise ConfigError(f"model.estimator: {estimator} is not supported.{why} Of Spark MLlib these are: {listed}.")
+
+
+def _name_class(estimator: str) -> str:
+    return estimator.replace(":", ".")

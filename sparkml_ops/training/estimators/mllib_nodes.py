@@ -1,6 +1,7 @@
 """A model that Spark MLlib has fitted -> NumPy arrays."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,21 @@ Node = dict[str, Any]
 
 
 def convert_line(fitted: Any, filling: Filling) -> LinearModel:
-    """Coefficients of a `LogisticRegressionModel`, by the columns that levels were spread to."""
-    return LinearModel(filling, np.array(fitted.coefficients.toArray()), float(fitted.intercept))
+    """Coefficients of a `LogisticRegressionModel` or a `LinearRegressionModel`, by the columns that levels were spread to."""
+    is_number = type(fitted).__name__.startswith("Linear")
+    return LinearModel(filling, np.array(fitted.coefficients.toArray()), float(fitted.intercept), is_number)
 
 
 def convert_trees(fitted: Any, filling: Filling) -> TreeModel:
     """The nodes of a decision tree, of a random forest, or of boosted trees."""
     trees = fitted.trees if hasattr(fitted, "trees") else [fitted]
-    is_boosted = type(fitted).__name__.startswith("GBT")
+    name, nodes = type(fitted).__name__, [_read_nodes(tree) for tree in trees]
+    is_boosted = name.startswith("GBT")
+    if "Regression" in name:  # a forest answers with the mean of its trees, boosted trees with a weighted sum
+        weights = [float(weight) for weight in fitted.treeWeights] if is_boosted else [1 / len(trees)] * len(trees)
+        return TreeModel(filling, _join(nodes, weights, _number_values), is_boosted=True)
     weights = [float(weight) for weight in fitted.treeWeights] if is_boosted else [1.0] * len(trees)
-    return TreeModel(filling, _join([_read_nodes(tree) for tree in trees], weights, is_boosted=is_boosted), is_boosted)
+    return TreeModel(filling, _join(nodes, weights, _boosted_values if is_boosted else _vote_values), is_boosted)
 
 
 def _read_nodes(tree: Any) -> list[Node]:
@@ -41,7 +47,7 @@ def _read_nodes(tree: Any) -> list[Node]:
     return sorted(nodes, key=lambda node: node["id"])
 
 
-def _join(trees: list[list[Node]], weights: list[float], *, is_boosted: bool) -> Forest:
+def _join(trees: list[list[Node]], weights: list[float], read_values: Callable[[Node], tuple[float, ...]]) -> Forest:
     sizes = [len(nodes) for nodes in trees]
     roots = np.cumsum(sizes) - sizes
     found = [(node, int(root)) for nodes, root in zip(trees, roots, strict=True) for node in nodes]
@@ -49,7 +55,6 @@ def _join(trees: list[list[Node]], weights: list[float], *, is_boosted: bool) ->
     is_leaf = [node["leftChild"] < 0 for node, _ in found]
     of_levels = [not leaf and split["numCategories"] >= 0 for leaf, split in zip(is_leaf, splits, strict=True)]
     is_number = [not leaf and not levels for leaf, levels in zip(is_leaf, of_levels, strict=True)]
-    values = [_boosted_values(node) if is_boosted else _vote_values(node) for node, _ in found]
     return Forest(
         roots=roots.astype(np.int64),
         depths=np.array([_measure_depth(nodes) for nodes in trees], dtype=np.int64),
@@ -62,13 +67,17 @@ def _join(trees: list[list[Node]], weights: list[float], *, is_boosted: bool) ->
         rights=np.array([_find_child(node, root, "rightChild", at) for at, (node, root) in enumerate(found)], np.int32),
         subset_of=np.where(of_levels, np.cumsum(of_levels) - 1, -1).astype(np.int32),
         gains=np.array([0.0 if leaf else _gain(node) for leaf, (node, _) in zip(is_leaf, found, strict=True)]),
-        values=np.array(values, dtype=np.float64),
+        values=np.array([read_values(node) for node, _ in found], dtype=np.float64),
         subsets=_list_subsets([split for split, levels in zip(splits, of_levels, strict=True) if levels]),
     )
 
 
 def _find_child(node: Node, root: int, side: str, at: int) -> int:
     return at if node[side] < 0 else root + int(node[side])
+
+
+def _number_values(node: Node) -> tuple[float]:
+    return (float(node["prediction"]),)
 
 
 def _boosted_values(node: Node) -> tuple[float, float]:

@@ -4,19 +4,19 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.model import ClassWeight
+from sparkml_ops.config.tasks import METRICS
 from sparkml_ops.errors import TrainingError
-from sparkml_ops.models import PREDICTION, EncodedColumn, FeatureEncoder, PackagedModel, predict_rows
+from sparkml_ops.models import PREDICTION, EncodedColumn, FeatureEncoder, PackagedModel, find_task, predict_rows
 from sparkml_ops.models.evaluation import evaluate_counts
-from sparkml_ops.models.score_counts import count_scores
-from sparkml_ops.training.estimators.figures import measure_answers, require_classes
+from sparkml_ops.training.estimators.figures import measure_answers, require_learnable, require_span
 from sparkml_ops.training.mapped_files import IS_VALID, LABEL, TIE, TIME, WEIGHT
 from sparkml_ops.training.matrix import Part
 from sparkml_ops.training.weights import balance_classes, list_weights
@@ -32,7 +32,7 @@ VALUES_PER_PARTITION = (
 MOST_PARTITIONS = 10_000
 EXACT_ROWS = 200_000
 """Tuning rows whose figures are exact: label and answer of so many are 3 MB on the driver. Those of more are counted on Spark by bins of
-the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other."""
+the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other; errors are summed exactly."""
 _CAUSES = ("Error: ", "Check failed", "Caused by: ")
 _UID = re.compile(r"_[0-9a-f]{12}\b")  # MLlib gives each estimator a name of its own, by which nobody knows it
 _CLASSES = 2
@@ -45,21 +45,29 @@ class StoredRows:
     Attributes:
         rows: The rows.
         width: Encoded columns.
-        counts: Rows by class, shape (2,).
+        counts: Rows whose label is not 1, and those with label 1, shape (2,); of a regression only their sum means something.
+        span: The lowest and the highest label.
+        task: What is to be predicted.
     """
 
     rows: DataFrame
     width: int
     counts: "NDArray[np.float64]"
+    span: tuple[float, float]
+    task: str = "binary"
 
     @property
     def names(self) -> list[str]:
         """Of the encoded columns."""
         return [f"x{position}" for position in range(self.width)]
 
-    def take(self, where: Column, counts: "NDArray[np.float64]") -> "StoredRows":
-        """Some of the rows, of which the classes were counted before."""
-        return StoredRows(self.rows.where(where), self.width, counts)
+    def require_learnable(self, purpose: str) -> None:
+        """Refuse rows of which no difference can be learned.
+
+        Raises:
+            TrainingError: They have one label only, or there are none.
+        """
+        require_span(self.counts.sum(), self.span, purpose, task=self.task)
 
     def count_partitions(self) -> int:
         """Into how many they are dealt: by their number alone, so that another cluster gives the same model."""
@@ -83,51 +91,58 @@ class StoredRows:
             weight = weight * F.col(WEIGHT)
         if tuned:
             weight = F.when(F.col(IS_VALID), 1.0).otherwise(weight)
-        return StoredRows(self.rows.withColumn(ROW_WEIGHT, weight), self.width, self.counts)
+        return replace(self, rows=self.rows.withColumn(ROW_WEIGHT, weight))
 
 
-def open_stored(folder: str) -> tuple[StoredRows, StoredRows, StoredRows]:
+def open_stored(folder: str, *, task: str = "binary") -> tuple[StoredRows, StoredRows, StoredRows]:
     """All rows of a matrix folder, those to fit on, and those to tune on.
 
     Raises:
-        TrainingError: The rows to fit on have one class only.
+        TrainingError: The rows to fit on have one label only.
     """
     rows = find_session().read.parquet(folder)
     width = sum(name.startswith("x") for name in rows.columns)
-    counted = {(row[0], int(row[1])): row[2] for row in rows.groupBy(IS_VALID, LABEL).count().collect()}
-    train, valid = (np.array([counted.get((part, label), 0) for label in (0, 1)], float) for part in (False, True))
-    require_classes(train, "to fit on")
-    every = StoredRows(rows, width, train + valid)
-    return every, every.take(~F.col(IS_VALID), train), every.take(F.col(IS_VALID), valid)
+    label = F.col(LABEL)
+    looked = rows.groupBy(IS_VALID).agg(F.count_if(label != 1), F.count_if(label == 1), F.min(label), F.max(label))
+    found = {bool(row[0]): (np.array(row[1:3], dtype=np.float64), (row[3], row[4])) for row in looked.collect()}
+    none = (np.zeros(_CLASSES), (0.0, 0.0))
+    train, valid = (
+        StoredRows(rows.where(F.col(IS_VALID) == part), width, *found.get(part, none), task) for part in (False, True)
+    )
+    train.require_learnable("to fit on")
+    ends = [end for part in (train, valid) if part.counts.any() for end in part.span]
+    return StoredRows(rows, width, train.counts + valid.counts, (min(ends), max(ends)), task), train, valid
 
 
-def store_part(part: Part) -> StoredRows:
+def store_part(part: Part, *, task: str = "binary") -> StoredRows:
     """Some rows of this machine as rows of Spark; for a look at a sample, not for training.
 
     Raises:
-        TrainingError: They have one class only.
+        TrainingError: They have one label only.
     """
     import pyarrow as pa
 
-    counts = np.bincount(part.labels.astype(np.int64), minlength=_CLASSES)[:_CLASSES].astype(float)
-    require_classes(counts, "to fit on")
+    require_learnable(part.labels, "to fit on", task=task)
+    positives = int(np.count_nonzero(part.labels == 1))
+    counts = np.array([len(part.labels) - positives, positives], dtype=np.float64)
     order, width = np.arange(len(part.labels)), part.features.shape[1]
     columns: dict[str, Any] = {f"x{at}": np.asarray(part.features[:, at]) for at in range(width)}
     columns |= {LABEL: part.labels, IS_VALID: np.zeros(len(order), bool), TIME: order, TIE: order}
     columns |= {} if part.weights is None else {WEIGHT: part.weights}
-    return StoredRows(find_session().createDataFrame(pa.table(columns)), width, counts)
+    span = (float(np.min(part.labels)), float(np.max(part.labels)))
+    return StoredRows(find_session().createDataFrame(pa.table(columns)), width, counts, span, task)
 
 
 def measure_stored(valid: StoredRows, kind: str, fitted: Any) -> dict[str, float]:
-    """The figures of tuning rows of both classes, asked on Spark in the packaged form; each row counts once."""
-    encoder = FeatureEncoder(tuple(EncodedColumn(name, "numeric") for name in valid.names))
-    asked = predict_rows(valid.rows, PackagedModel("trial", "binary", kind, encoder, fitted))
+    """The figures of tuning rows whose labels differ, asked on Spark in the packaged form; each row counts once."""
+    encoder, task = FeatureEncoder(tuple(EncodedColumn(name, "numeric") for name in valid.names)), valid.task
+    asked = predict_rows(valid.rows, PackagedModel("trial", task, kind, encoder, fitted))
     if valid.counts.sum() > EXACT_ROWS:
-        (counts,) = count_scores(asked, label=LABEL, predictions=[PREDICTION], block=F.lit(0))
-        figures = {name: figure.value for name, figure in evaluate_counts(counts, seed=0).metrics.items()}
-        return {name: float(figures[name] or 0.0) for name in ("roc_auc", "pr_auc", "log_loss")}
+        (counts,) = find_task(task).count_scores(asked, label=LABEL, predictions=[PREDICTION], block=F.lit(0))
+        figures = {name: figure.value for name, figure in evaluate_counts(counts, seed=0, task=task).metrics.items()}
+        return {name: float(figures[name] or 0.0) for name in METRICS[task]}
     answers = asked.select(TIME, TIE, LABEL, PREDICTION).toPandas().sort_values([TIME, TIE, LABEL])
-    return measure_answers(answers[LABEL].to_numpy(), answers[PREDICTION].to_numpy())
+    return measure_answers(answers[LABEL].to_numpy(), answers[PREDICTION].to_numpy(), task=task)
 
 
 def find_session() -> SparkSession:

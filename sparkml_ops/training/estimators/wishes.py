@@ -1,12 +1,13 @@
-"""Wishes that no estimator of the whole cluster can heed."""
+"""What no estimator of the whole cluster can heed, and which of them answers which task."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError
 
 KEYS = ("class_weight", "sample_weight", "monotone")
 """Keys of `model`, which are no parameters."""
+_NAMES = {"binary": "classifier", "regression": "regressor"}
 
 
 def check_cluster_wishes(model: Model) -> None:
@@ -22,16 +23,27 @@ def check_cluster_wishes(model: Model) -> None:
         )
 
 
-def refuse_task(estimator: str, task: str) -> None:
-    """Refuse what is trained by the whole cluster for another task than binary.
+def refuse_task(estimator: str, task: str, supported: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a task that the whole cluster does not train, and a class that is of another task.
+
+    Args:
+        estimator: As it is named.
+        task: What is to be predicted.
+        supported: Dotted paths of the classes, by task.
 
     Raises:
         ConfigError: Says which estimators there are for it.
     """
-    if task != "binary":
+    if task not in supported:
         raise ConfigError(
-            f"model.task: {task} is not trained by {estimator}: what the whole cluster trains is binary. Take lightgbm, a class "
-            "of scikit-learn's kind or a trainer of your own."
+            f"model.task: {task} is not trained by {estimator}: what the whole cluster trains is {' or '.join(supported)}. "
+            "Take lightgbm, a class of scikit-learn's kind or a trainer of your own."
+        )
+    found = [other for other, names in supported.items() if estimator.replace(":", ".") in names]
+    if found and task not in found:
+        raise ConfigError(
+            f"model.estimator: {estimator} is a {_NAMES[found[0]]}, and model.task is {task}: take "
+            f"{' or '.join(supported[task])}."
         )
 
 

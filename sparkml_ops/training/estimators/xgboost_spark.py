@@ -1,4 +1,4 @@
-"""XGBoost on Spark: boosted by tasks that work together on the rows where they lie, kept as `xgboost.XGBClassifier`."""
+"""XGBoost on Spark: boosted by tasks that work together on the rows where they lie, kept as `xgboost.XGBClassifier` or `XGBRegressor`."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from typing import Any
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
-from sparkml_ops.training.estimators.figures import require_classes
 from sparkml_ops.training.estimators.named import find_named, list_known, refuse_unknown
 from sparkml_ops.training.estimators.stored import (
     ROW_WEIGHT,
@@ -24,8 +23,10 @@ from sparkml_ops.training.matrix import Part
 
 KIND = "sklearn"
 MODULE = "xgboost.spark"
-SUPPORTED = f"{MODULE}.SparkXGBClassifier"
-PLAIN = "xgboost.XGBClassifier"
+SUPPORTED = {"binary": (f"{MODULE}.SparkXGBClassifier",), "regression": (f"{MODULE}.SparkXGBRegressor",)}
+PLAIN = {"binary": "xgboost.XGBClassifier", "regression": "xgboost.XGBRegressor"}
+STOPS = {"roc_auc": "logloss", "pr_auc": "logloss", "log_loss": "logloss", "rmse": "rmse", "mae": "mae", "r2": "rmse"}
+"""What boosting is stopped by, by the metric that is optimised: ranks settle before probabilities do, and r2 rises as rmse falls."""
 MAX_ROUNDS = 2000  # as for LightGBM: early stopping ends nearly every fit long before
 WORKERS, ROUNDS = "num_workers", "n_estimators"
 OF_SPARK = (WORKERS, "launch_tracker_on_driver")
@@ -48,14 +49,21 @@ def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") 
     Raises:
         ConfigError: Says which, with the nearest known name; or that the extra is missing.
     """
-    refuse_task(estimator, task)
     find_named(estimator)
-    if estimator.replace(":", ".") != SUPPORTED:
+    refuse_task(estimator, task, SUPPORTED)
+    if estimator.replace(":", ".") not in SUPPORTED[task]:
+        lacking = (
+            "no probabilities of two classes" if task == "binary" else "no numbers that are learned by their error"
+        )
         raise ConfigError(
-            f"model.estimator: {estimator} is not supported: it gives no probabilities of two classes. Take {SUPPORTED}."
+            f"model.estimator: {estimator} is not supported: it gives {lacking}. Take {SUPPORTED[task][0]}."
         )
     refuse_ours(estimator, names, OURS)
-    refuse_unknown(estimator, names, [*(name for name in list_known(PLAIN) if name not in OURS), *OF_SPARK])
+    if task == "regression" and OF_CLASSES in names:
+        raise ConfigError(
+            f"{estimator}: the parameter {OF_CLASSES!r} weighs classes, and a regression has none: take it out."
+        )
+    refuse_unknown(estimator, names, [*(name for name in list_known(PLAIN[task]) if name not in OURS), *OF_SPARK])
 
 
 def check_wishes(model: Model, names: Sequence[str]) -> None:
@@ -77,25 +85,25 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:
 
 
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
-    """Boost until the log loss of the tuning rows falls no more; the metrics are those of that round."""
+    """Boost until the log loss of the tuning rows, or their error, falls no more; the metrics are those of that round."""
     measured = {"validation_indicator_col": IS_VALID, "early_stopping_rounds": settings.early_stopping_rounds}
     rounds = settings.params.get(ROUNDS, MAX_ROUNDS)
     with tell_failures(settings.estimator):
-        every, _, valid = open_stored(folder)
-        require_classes(valid.counts, "to tune on")
-        fitted = _fit(every, settings, {**measured, "eval_metric": "logloss", ROUNDS: rounds})
+        every, _, valid = open_stored(folder, task=settings.task)
+        valid.require_learnable("to tune on")
+        fitted = _fit(every, settings, {**measured, "eval_metric": STOPS[settings.metric], ROUNDS: rounds})
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=int(fitted.best_iteration) + 1)
 
 
 def fit_stored(folder: str, settings: FitSettings, rounds: int, *, with_valid: bool) -> Any:
     """Boost for as many rounds as given, on the rows of a matrix folder with or without those to tune on."""
-    every, train, _ = open_stored(folder)
+    every, train, _ = open_stored(folder, task=settings.task)
     return _fit(every if with_valid else train, settings, {ROUNDS: rounds})
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given, on a few rows of the driver."""
-    return _fit(store_part(rows), settings, {ROUNDS: rounds})
+    return _fit(store_part(rows, task=settings.task), settings, {ROUNDS: rounds})
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
@@ -127,7 +135,7 @@ def _fit(rows: StoredRows, settings: FitSettings, asked: Mapping[str, Any]) -> A
 
 
 def _detach(model: Any) -> Any:
-    """The classifier that Spark's model asks; on a worker that scores it has one thread, as all others."""
+    """The classifier or regressor that Spark's model asks; on a worker that scores it has one thread, as all others."""
     fitted = model._xgb_sklearn_model  # noqa: SLF001  # there is no other way to it but through a file
     return fitted.set_params(n_jobs=1)
 
@@ -141,7 +149,7 @@ def _count_workers(rows: StoredRows, asked: int | None) -> int:
     slots = int(find_session().sparkContext.defaultParallelism)
     if asked is not None and not 1 <= asked <= slots:
         raise TrainingError(
-            f"{SUPPORTED}: {WORKERS} is {asked}; expected 1 to {slots}, which is how many tasks this Spark runs at a time."
+            f"{MODULE}: {WORKERS} is {asked}; expected 1 to {slots}, which is how many tasks this Spark runs at a time."
         )
     return asked or min(rows.count_partitions(), slots)
 
