@@ -1,7 +1,16 @@
 """The only room that knows MLflow: tracking, registry, the packaged model, bulk prediction and how good it is."""
 
 from sparkml_ops.config.tasks import HIGHER_IS_BETTER
-from sparkml_ops.models.bulk import PREDICTION, REASONS, SEGMENT, check_rows, predict_rows, summarise_answer
+from sparkml_ops.models.bulk import (
+    ANSWERS,
+    PREDICTED_LABEL,
+    PREDICTION,
+    REASONS,
+    SEGMENT,
+    check_rows,
+    predict_rows,
+    summarise_answer,
+)
 from sparkml_ops.models.card import write_card
 from sparkml_ops.models.class_counts import name_most_probable
 from sparkml_ops.models.encoder import EncodedColumn, FeatureEncoder, find_kind, fit_encoder
@@ -93,10 +102,12 @@ from sparkml_ops.models.tracking import Tracking, prepare_tracking
 from sparkml_ops.models.trivial import tell_answer
 
 __all__ = [
+    "ANSWERS",
     "DEFAULT_THRESHOLD",
     "HIGHER_IS_BETTER",
     "LINEAR",
     "MOST_LISTED",
+    "PREDICTED_LABEL",
     "PREDICTION",
     "REASONS",
     "SEGMENT",

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREDICTION = "prediction"
+PREDICTED_LABEL = "predicted_label"
+ANSWERS = (PREDICTION, PREDICTED_LABEL)
+"""Columns of answers that have bins of their own, beside the features."""
 REASONS = "reasons"
 SEGMENT = "segment"
 REASONS_TYPE = ArrayType(StructType([StructField("feature", StringType()), StructField("contribution", DoubleType())]))

@@ -42,7 +42,7 @@ class SliceFigure:
         value: Its value, as text; None for a missing one, and for all others together.
         is_others: Whether it is all values together that are no slice of their own.
         rows: Rows with a label.
-        positives: Rows with label 1; None of a regression.
+        positives: Rows with label 1; None of a regression and of several classes.
         figure: The metric.
         difference: The metric on the slice minus that on all other rows.
         p_value: Chance of a difference as large if there were none; None where it cannot be told.

@@ -18,7 +18,7 @@ def measure_drift(
     """PSI of every feature and of the prediction against the model's reference, in one pass over the rows.
 
     Args:
-        rows: the batch with its feature columns and `prediction`.
+        rows: the batch with its feature columns, `prediction`, and of several classes `predicted_label`.
         reference: bins and counts of the training rows, kept with the model.
         alert: the limit.
         batch: what the rows are.

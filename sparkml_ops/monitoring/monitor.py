@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sparkml_ops.config.use_case import UseCase, hash_config
 from sparkml_ops.features import look_up_features, open_label_events
 from sparkml_ops.lake import Lake, Metric, StepRecord, new_run_id, record_metrics, record_step, resolve_relation
-from sparkml_ops.models import PackagedModel, Reference, find_version, load_version, prepare_tracking
+from sparkml_ops.models import ANSWERS, PackagedModel, Reference, find_version, load_version, prepare_tracking
 from sparkml_ops.monitoring.alerts import Alert, find_alerts, raise_alerts
 from sparkml_ops.monitoring.batch import PREDICTIONS, PublishedBatch, find_published, read_batch
 from sparkml_ops.monitoring.drift import measure_drift
@@ -88,7 +88,8 @@ def _measure_drift(use_case: UseCase, lake: Lake, batch: PublishedBatch) -> list
     model = load_version(tracking, find_version(tracking, use_case.name, version=batch.model_version))
     predictions = read_batch(lake, batch)
     first = predictions.select("feature_versions").first()
-    moments = predictions.select(*use_case.dataset.entity, "as_of", "prediction")
+    answers = [name for name in ANSWERS if name in predictions.columns and name in model.metadata["reference"]]
+    moments = predictions.select(*use_case.dataset.entity, "as_of", *answers)
     versions = dict(first["feature_versions"]) if first else None
     rows, _ = look_up_features(moments, use_case, lake, timestamp="as_of", versions=versions)
     return measure_drift(rows, _reference(model, rows), use_case.monitoring.drift, batch=batch)

@@ -1,7 +1,8 @@
 """Verdicts on what was scored and published, and on what was seen of it since. Pure."""
 
+from sparkml_ops.models import ANSWERS
 from sparkml_ops.reporting.advice import SHOWN, Advice, StageVerdict, enumerate_names, make_command
-from sparkml_ops.reporting.facts import CHAMPION, PREDICTION, BatchFacts, Facts
+from sparkml_ops.reporting.facts import CHAMPION, BatchFacts, Facts
 from sparkml_ops.reporting.figures import METRIC_NAMES
 from sparkml_ops.reporting.formats import format_figure, format_interval, format_number_of, format_share
 
@@ -52,7 +53,7 @@ def judge_monitoring(facts: Facts) -> StageVerdict:
     sentence = f"Batch {seen.batch_id}: {_tell_drift(len(drifted), len(measured))}{_tell_performance(facts)}"
     advice = []
     if drifted:
-        features = [figure.subject for figure in drifted if figure.subject != PREDICTION]
+        features = [figure.subject for figure in drifted if figure.subject not in ANSWERS]
         worst = enumerate_names(features[:SHOWN]) or "what the model is given"
         text = f"Find out whether {worst} changed in the world or at the source. If in the world, train on newer rows."
         advice.append(Advice(text, make_command(facts, "run {} --from dataset")))

@@ -14,6 +14,7 @@ from sparkml_ops.features import look_up_features
 from sparkml_ops.lake import Commit, Lake, change_versions, new_run_id, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
+    PREDICTED_LABEL,
     PREDICTION,
     REASONS,
     SEGMENT,
@@ -239,8 +240,9 @@ def _judge_batch(
     written = read_predictions(lake, draft).persist()
     try:
         counts = written.agg(F.count(PREDICTION), F.sum("predicted_class"), F.avg(PREDICTION)).collect()[0]
-        reference = Reference.from_dict({PREDICTION: model.metadata["reference"][PREDICTION]})
-        actual = count_bins(written.select(PREDICTION), reference)[PREDICTION]
+        answer = PREDICTED_LABEL if model.classes else PREDICTION
+        reference = Reference.from_dict({answer: model.metadata["reference"][answer]})
+        actual = count_bins(written.select(answer), reference)[answer]
         levels = _count_levels(written, model)
     finally:
         written.unpersist()
@@ -248,7 +250,7 @@ def _judge_batch(
         use_case.scoring.hold_if,
         rows=counts[0],
         previous_rows=_rows_published_last(lake, draft.batch_id),
-        predictions=(reference.counts[PREDICTION], actual),
+        predictions=(reference.counts[answer], actual),
         null_shares=_null_shares(features, model.feature_columns),
     )
     is_held = use_case.scoring.roles[draft.role] == "publish" and any(c.verdict == "failed" for c in checks)  # type: ignore[index]

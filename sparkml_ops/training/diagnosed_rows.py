@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.features import TrainingSet
-from sparkml_ops.models import PREDICTION, Reference, count_bins, population_stability_index
+from sparkml_ops.models import ANSWERS, Reference, count_bins, population_stability_index
 from sparkml_ops.training.diagnosis_figures import DataFigures, Shift
 
 ROWS_PER_BIN = 10  # with fewer, a bin that is empty by chance decides the whole index
@@ -38,7 +38,7 @@ class Subject:
 def measure_data(subject: Subject) -> DataFigures:
     """Days, repeated rows and missing values; one pass over the rows."""
     timestamp, features = subject.use_case.dataset.timestamp, [column.name for column in subject.reference.columns]
-    features = [name for name in features if name != PREDICTION]
+    features = [name for name in features if name not in ANSWERS]
     alike = F.xxhash64(*(F.col(f"`{name}`") for name in (timestamp, "label", *features)))
     day = F.to_date(F.col(f"`{timestamp}`"))
     groups = subject.rows.groupBy("split", alike.alias("alike")).agg(F.count("*").alias("n"), F.min(day).alias("day"))
@@ -62,7 +62,7 @@ def measure_shifts(subject: Subject) -> list[Shift]:
     Of two samples of one distribution over B bins, PSI is about (1/n + 1/m) times a chi-square of B - 1 degrees of freedom
     (Yurdakul 2018, "Statistical properties of population stability index"); its upper 95 % end is what chance explains.
     """
-    features = Reference(tuple(column for column in subject.reference.columns if column.name != PREDICTION))
+    features = Reference(tuple(column for column in subject.reference.columns if column.name not in ANSWERS))
     shifts = []
     for part in ("valid", "test"):
         counted = count_bins(subject.rows.where(F.col("split") == part), features)

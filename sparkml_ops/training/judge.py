@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import MapType
 
 from sparkml_ops.config.column_reads import list_personal_features
+from sparkml_ops.config.model import Model
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import (
+    PREDICTED_LABEL,
     PREDICTION,
     SEGMENT,
     Evaluation,
@@ -29,17 +33,19 @@ from sparkml_ops.models import (
     list_kpi_terms,
     measure_kpis,
     measure_operating_point,
+    name_most_probable,
     predict_rows,
     recorded_threshold,
     summarise_answer,
     tell_answer,
 )
+from sparkml_ops.models.class_slice_figures import SLICED_BY as CLASSES_SLICED_BY
+from sparkml_ops.models.class_slice_figures import judge_slices as judge_class_slices
 from sparkml_ops.models.segments import GLOBAL
 from sparkml_ops.training.baseline import Baselines
 
 log = logging.getLogger(__name__)
 
-_SLICED = ("binary", "regression")
 CANDIDATE, CHAMPION, LINEAR, TRIVIAL = "candidate", "champion", "linear", "trivial"
 
 
@@ -132,11 +138,11 @@ def judge_models(
         return Judgement(
             evaluate_all(needed, label="label", predictions=models, block=at, seed=seed, task=candidate.task),
             _measure_classes(needed, threshold, block=at, seed=seed),
-            fit_reference(needed.select(summarise_answer(needed, CANDIDATE).alias(PREDICTION)), [PREDICTION]),
+            _bin_answers(needed),
             served=dict(sorted(needed.groupBy(SEGMENT).count().collect())) if candidate.family else {},
             kpis=measure_kpis(needed, kpis, models=models, block=at, seed=seed) if kpis else {},
             slices=_judge_slices(needed, use_case, by) if by else (),
-            sliced_by=use_case.model.metric if candidate.task == "binary" else find_task(candidate.task).SLICED_BY,
+            sliced_by=_find_sliced_by(use_case.model),
         )
     finally:
         needed.unpersist()
@@ -149,6 +155,14 @@ def _score(rows: DataFrame, candidate: PackagedModel, baselines: Baselines) -> D
     for name, model in (beside | {LINEAR: baselines.linear}).items():
         scored = predict_rows(scored, model).withColumnRenamed(PREDICTION, name)
     return scored.withColumn(TRIVIAL, tell_answer(baselines.base_rate))
+
+
+def _bin_answers(scored: DataFrame) -> Reference:
+    """How predictions are distributed; of several classes also which is the most probable one."""
+    answers = {PREDICTION: summarise_answer(scored, CANDIDATE)}
+    if isinstance(scored.schema[CANDIDATE].dataType, MapType):
+        answers[PREDICTED_LABEL] = name_most_probable(F.col(CANDIDATE))
+    return fit_reference(scored.select(*(how.alias(name) for name, how in answers.items())), list(answers))
 
 
 def _measure_classes(scored: DataFrame, threshold: Threshold | None, *, block: str, seed: int) -> OperatingPoint | None:
@@ -174,7 +188,7 @@ def _find_thresholds(
 
 def _list_slicing(use_case: UseCase, rows: DataFrame) -> list[str]:
     """The columns that slice: those of the gate, without personal data, whose values would stand on the card."""
-    if use_case.gates.slices is None or use_case.model.task not in _SLICED:
+    if use_case.gates.slices is None:
         return []
     by, personal = use_case.gates.slices.by, list_personal_features(use_case)
     withheld = [name for name in by if name in personal]
@@ -189,4 +203,13 @@ def _judge_slices(scored: DataFrame, use_case: UseCase, by: list[str]) -> list[S
     asked: dict[str, Any] = {"prediction": CANDIDATE, "block": use_case.dataset.timestamp, "least": least}
     if model.task == "binary":
         return judge_slices(scored, by=by, metric=model.metric, **asked)
+    if model.task == "multiclass":
+        return judge_class_slices(scored, by=by, metric=_find_sliced_by(model), **asked)
     return judge_error_slices(scored, by=by, **asked)
+
+
+def _find_sliced_by(model: Model) -> str:
+    """The metric that is optimised, where rows of one slice have it."""
+    if model.task == "multiclass" and model.metric not in CLASSES_SLICED_BY:
+        return CLASSES_SLICED_BY[0]
+    return find_task(model.task).SLICED_BY if model.task == "regression" else model.metric

@@ -1,18 +1,18 @@
 """The name of one of several classes as label, from raw files to labelled predictions: the same verbs, tables and pages."""
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from sklearn import metrics
 
+from sparkml_ops.cli.dataset_lines import describe_version
 from sparkml_ops.config.load import load_use_case
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.errors import ConfigError, ContractError, TrainingError
@@ -25,7 +25,6 @@ from sparkml_ops.reporting import report
 from sparkml_ops.training import train
 from sparkml_ops.training.compare import compare_trainings
 from sparkml_ops.training.reproduce import reproduce
-from tests.flow_project import call
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +88,7 @@ monitoring:
 }
 
 
-def make_fruits(rows: int = 3000) -> pd.DataFrame:
+def make_fruits(rows: int = 2000) -> pd.DataFrame:
     """70 days of fruits: their kind follows from weight and length; some kinds are not known, and a mango comes once train is over."""
     random = np.random.default_rng(0)
     kind = random.choice(4, rows, p=[0.5, 0.3, 0.15, 0.05])
@@ -97,7 +96,7 @@ def make_fruits(rows: int = 3000) -> pd.DataFrame:
     length = np.array([18.0, 2, 5, 9])[kind] + random.normal(0, 4, rows)
     at = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.arange(rows) * 70 * 24 * 60 // rows, unit="min")
     names = np.array(CLASSES, dtype=object)[kind]
-    names[[0, 1200]] = "quince"
+    names[[0, 900]] = "quince"
     names[(at >= pd.Timestamp("2024-02-10", tz="UTC")) & (np.arange(rows) % 97 == 0)] = "mango"
     names[random.random(rows) < 0.02] = None
     return pd.DataFrame({
@@ -136,7 +135,12 @@ def fruits(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Fru
 @pytest.fixture(scope="module")
 def second(fruits: Fruits) -> dict[str, Any]:
     """A better version, decided about with the first one as champion."""
-    changed = fruits.use_case(model__params__num_leaves="7", model__params__num_iterations="100")
+    changed = fruits.use_case(
+        model__params__num_leaves="7",
+        model__params__num_iterations="60",
+        model__search__max_trials="1",
+        model__diagnosis="false",
+    )
     trained = train(changed, fruits.lake)
     return {"use_case": changed, "trained": trained, "promoted": promote(changed, fruits.lake)}
 
@@ -180,6 +184,10 @@ def test_figures_are_those_that_scikit_learn_finds_in_the_models_answers(fruits:
     trivial, linear = (model.metadata["figures"][name]["log_loss"]["value"] for name in ("trivial", "linear"))
     assert trivial > figures["log_loss"]
     assert trivial > linear
+    assert {one["name"] for one in model.metadata["slices"]} == {"fruit__belt=left", "fruit__belt=right"}
+    assert model.metadata["explanation"]["features"][0]["name"] in {"fruit__weight", "fruit__length"}
+    assert model.metadata["explanation"]["features"][0]["groups"] == []
+    assert model.metadata["diagnosis_figures"]
 
 
 def test_an_analyst_reads_the_probability_of_each_class_in_plain_sql(fruits: Fruits) -> None:
@@ -209,6 +217,8 @@ def test_monitoring_judges_the_published_probabilities_on_their_labels(fruits: F
     assert figures["log_loss"]["verdict"] == "alert"
     assert figures["accuracy"]["verdict"] == "ok"
     assert figures["accuracy"]["lower"] < figures["accuracy"]["value"] < figures["accuracy"]["upper"]
+    drift = {row["subject"] for row in read_table(fruits.lake, "metrics").where("scope = 'drift'").collect()}
+    assert {"prediction", "predicted_label"} <= drift
     labels = make_fruits().set_index("fruit_id")["kind"]
     scored = read_table(fruits.lake, "predictions_current").select("fruit_id", "predicted_label").toPandas()
     truth = scored["fruit_id"].map(labels)
@@ -218,27 +228,17 @@ def test_monitoring_judges_the_published_probabilities_on_their_labels(fruits: F
     )
 
 
-def test_a_fresh_process_loads_the_version_with_a_column_for_each_class(fruits: Fruits) -> None:
+def test_plain_mlflow_answers_with_a_column_for_each_class(fruits: Fruits) -> None:
     tracking = prepare_tracking(fruits.use_case().environment)
     rows = read_training_set(fruits.lake, describe_training_set(fruits.lake).version).where("split = 'test'")
-    model = load_version(tracking, find_version(tracking, "fruits", version=1))
+    version = find_version(tracking, "fruits", version=1)
+    model = load_version(tracking, version)
     sample = rows.orderBy("fruit_id").limit(20)
     expected = [row["prediction"] for row in predict_rows(sample, model).orderBy("fruit_id").collect()]
-    path = fruits.folder / "sample.parquet"
-    sample.select("fruit_id", *model.feature_columns).toPandas().sort_values("fruit_id").to_parquet(path)
-    asked = (
-        "import sys, json, pandas, mlflow; mlflow.set_tracking_uri(sys.argv[1]);"
-        "model = mlflow.pyfunc.load_model('models:/fruits/1');"
-        "found = model.predict(pandas.read_parquet(sys.argv[2]).drop(columns='fruit_id'));"
-        "print(json.dumps([list(found.columns), found.values.tolist(), [c.name for c in model.metadata.signature.outputs.inputs]]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", asked, tracking.tracking_uri, str(path)],
-        check=True, capture_output=True, text=True, cwd=fruits.folder,
-    )  # fmt: skip
-    columns, values, signed = json.loads(done.stdout.strip().splitlines()[-1])
-    assert columns == signed == CLASSES
-    assert values == [[one[name] for name in CLASSES] for one in expected]
+    loaded = mlflow.pyfunc.load_model(version.source)
+    found = loaded.predict(sample.toPandas().sort_values("fruit_id")[model.feature_columns])
+    assert list(found.columns) == loaded.metadata.signature.outputs.input_names() == CLASSES
+    assert found.to_numpy().tolist() == [[one[name] for name in CLASSES] for one in expected]
 
 
 def test_a_better_version_is_promoted_by_the_log_loss_of_the_same_rows(second: dict[str, Any]) -> None:
@@ -299,7 +299,7 @@ def test_an_audit_finds_a_feature_that_tells_the_most_frequent_class(fruits: Fru
     ("label", "error", "told"),
     [
         ("weight", ConfigError, "`weight` is double; the label of several classes is text, a whole number or a boolean"),
-        ("'plum'", TrainingError, "a single class: all \\d+ rows are 'plum'"),
+        ("if(weight > -1e9, 'plum', kind)", TrainingError, "a single class: all \\d+ rows are 'plum'"),
         ("fruit_id", TrainingError, "a label with \\d+ different values in one part of the rows; model.task: multiclass takes up to 100"),
         ("if(kind = 'plum', ' ', kind)", ContractError, "dataset.label gives ' ', text without a letter, in \\d+ rows"),
     ],
@@ -309,8 +309,8 @@ def test_labels_that_name_no_classes_are_refused(fruits: Fruits, label: str, err
         create_training_set(fruits.use_case(dataset__label=label), fruits.lake)
 
 
-def test_the_command_line_shows_the_classes_of_each_part(fruits: Fruits) -> None:
-    ended = call(fruits.folder, "--env", "local", "datasets", "show", "fruits")
-    assert ended.returncode == 0, ended.stderr
-    assert "quince" in ended.stdout
-    assert "positives" not in ended.stdout
+def test_the_lines_of_a_version_show_the_classes_of_each_part(fruits: Fruits) -> None:
+    told = "\n".join(describe_version(describe_training_set(fruits.lake)))
+    assert "quince" in told
+    assert "mango" in told
+    assert "positives" not in told

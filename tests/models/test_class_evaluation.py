@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models import compare, evaluate, evaluate_all
+from sparkml_ops.models.class_slice_figures import judge_slices
 from sparkml_ops.models.evaluation import evaluate_counts
 from sparkml_ops.models.tasks import TASKS, Task, find_task
 
@@ -33,7 +34,7 @@ def lay(spark: SparkSession, labels: Any, answers: dict[str, Any], days: Any) ->
             NAMES[label] if label < len(NAMES) else "quince",
             *(dict(zip(NAMES, map(float, p[at]), strict=False)) for p in answers.values()),
             f"2024-03-{day + 1:02d}",
-            "left" if at % 3 else "right",
+            "left" if at // DAYS % 3 else "right",
         )
         for at, (label, day) in enumerate(zip(labels, days, strict=True))
     ]
@@ -147,10 +148,32 @@ def test_two_models_with_other_classes_are_compared_on_the_same_rows(spark: Spar
     slices = find_task("multiclass").compare_slices(
         scored, by=["side"], label="label", candidate="new", champion="old", minimum_rows=1
     )
-    left = np.arange(ROWS) % 3 != 0
+    left = np.arange(ROWS) // DAYS % 3 != 0
     assert slices[0].value == "left"
     assert slices[0].candidate == pytest.approx(np.mean((p.argmax(axis=1) == labels)[left]), abs=1e-12)
     assert slices[0].loss == pytest.approx(slices[0].champion - slices[0].candidate, abs=1e-12)
+
+
+def test_slices_of_one_model_are_told_with_corrected_p_values(spark: SparkSession) -> None:
+    """On the right, rows have each other's answers: the model is worse there."""
+    labels, p, days = draw()
+    right = np.arange(ROWS) // DAYS % 3 == 0
+    p[right] = p[right][::-1]
+    scored = lay(spark, labels, {"p": p}, days)
+    for metric in ("log_loss", "accuracy"):
+        found = judge_slices(scored, by=["side", "label"], prediction="p", block="day", metric=metric, least=(150, 1))
+        by_name = {one.name: one for one in found}
+        assert {name for name, one in by_name.items() if one.is_worse and name.startswith("side")} == {"side=right"}
+        assert {"side=left", "side=right", "label=apple", "label=fig"} <= set(by_name)
+        assert "label=pear" not in by_name  # fewer rows than a slice needs
+        hits = p.argmax(axis=1) == labels
+        values = hits if metric == "accuracy" else -np.log(p[np.arange(ROWS), labels])
+        one = by_name["side=right"]
+        assert one.figure.value == pytest.approx(float(np.mean(values[right])), abs=1e-9)
+        assert one.difference.value == pytest.approx(float(np.mean(values[right]) - np.mean(values[~right])), abs=1e-9)
+        assert (one.rows, one.positives) == (int(right.sum()), None)
+        assert one.corrected is not None
+        assert one.corrected < 0.05
 
 
 def test_probabilities_that_cannot_be_are_refused_and_counted(spark: SparkSession) -> None:
