@@ -94,7 +94,7 @@ def test_mistakes_of_all_files_come_together(project: Path) -> None:
             "conf/shop.yml:46: features.customer_orders.aggregate[0].of: no column 'amout' in orders; allowed: order_id, customer_id, "
             "amount, channel, ordered_on, returned, note, is_large, _ingested_at, _batch_id, _source_file; did you mean 'amount'?"
         ),
-        "conf/shop.yml:61: model.task: found 'ranking'; allowed: binary, regression",
+        "conf/shop.yml:61: model.task: found 'ranking'; allowed: binary, regression, multiclass",
     ]
 
 
