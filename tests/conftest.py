@@ -18,6 +18,9 @@ from tests.flow_project import GROUPS, cli, made, project, untouched
 
 __all__ = ["cli", "made", "project", "untouched"]
 
+LONG = ("tests/training/", "tests/upkeep/")
+"""Where modules take minutes each."""
+
 
 class ByModule(LoadScopeScheduling):
     """Each module in one process, and those of one group in the same."""
@@ -34,8 +37,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules that start processes of their own come first, or the last of them would run alone."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Modules that start processes of their own come first, then those of many trainings: the last of them would run alone."""
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, not item.nodeid.startswith(LONG)))
 
 
 @pytest.fixture(scope="session")
