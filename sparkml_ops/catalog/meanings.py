@@ -31,7 +31,7 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "metrics": (
-        "One figure per row: profiles, feature statistics, evaluations, slices, backtests, importance, diagnosis, gates, drift, performance, upkeep, audits",
+        "One figure per row: profiles, feature statistics, evaluations, slices, backtests, importance (also summed over models of segments), diagnosis, gates, drift, performance, upkeep, audits",
         {
             **_STEP,
             "scope": "what kind of figure",

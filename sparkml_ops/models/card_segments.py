@@ -38,7 +38,7 @@ def tell_segments(facts: Mapping[str, Any]) -> str:
         "the model looks at, the share of gain and what was found about the training are told of that one; the reasons of a scored "
         "row are those of the model that served it."
     )
-    return f"{rule}\n\n{by_level}{_tell_best(found)}"
+    return f"{rule}\n\n{by_level}{_tell_best(found)}{_tell_importance(asked.get('importance') or {})}"
 
 
 _COUNTS = ("kept", "not_kept", "too_small")
@@ -77,4 +77,22 @@ def _tell_best(found: list[Mapping[str, Any]]) -> str:
         [("segment", "left"), ("instead of", "left"), ("rows", "right"), ("log loss on valid", "right"), ("of the other", "right"), ("gain", "right")],
         rows,
     )  # fmt: skip
+    return f"\n\n{head}\n\n{table}"
+
+
+def _tell_importance(found: Mapping[str, Any]) -> str:
+    """What the models of segments look at; empty where none says it."""
+    if not found:
+        return ""
+    rows = [
+        [quote_cell(one["name"]), f"{one['first']:,}", f"{one['among']:,}", f"{one['share']:.0%}"]
+        for one in found["columns"]
+    ]
+    head = (
+        f"What {found['models']:,} models of segments look at: for how many of them a column moves the answer most, and for how many it is "
+        f"among the first {found['top']}, with its mean share there:"
+    )
+    table = make_table(
+        [("column", "left"), ("first of", "right"), ("among the first of", "right"), ("share", "right")], rows
+    )
     return f"\n\n{head}\n\n{table}"

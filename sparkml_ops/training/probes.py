@@ -172,7 +172,7 @@ def shuffle_columns(probe: Probe, fitted: Fitted, *, importance: Mapping[str, fl
     most = max(SHUFFLED_PREDICTIONS // (len(chosen) * REPEATS), 10 * LEAST_ROWS)
     valid = take_evenly(fitted.valid, most)
     base = predict_matrix(fitted.model, np.asarray(valid.features))
-    groups = _group_positions(probe.encoder)
+    groups = group_positions(probe.encoder)
 
     def shuffle(at: int) -> Shuffled:
         worse = np.concatenate(
@@ -216,7 +216,7 @@ def suspect_thresholds(fitted: Fitted) -> dict[str, float]:
     }
 
 
-def _group_positions(encoder: FeatureEncoder) -> list[list[int]]:
+def group_positions(encoder: FeatureEncoder) -> list[list[int]]:
     """Positions of the encoded columns of each feature column."""
     groups = [[position] for position in range(len(encoder.columns))]
     flagged = [position for position, column in enumerate(encoder.columns) if column.flag]

@@ -6,7 +6,7 @@ from typing import Any
 from sparkml_ops.lake import Metric
 from sparkml_ops.models import ModelVersion
 
-SCOPE = "segment"
+SCOPE, COLUMN_SCOPE = "segment", "segment_importance"
 
 
 def list_segments(metadata: Mapping[str, Any], version: ModelVersion) -> Iterator[Metric]:
@@ -30,6 +30,14 @@ def list_segments(metadata: Mapping[str, Any], version: ModelVersion) -> Iterato
         )
         for name in ("log_loss", "parent_log_loss"):
             yield _tell(version, one["name"], name, one[name], told)
+    for one in (metadata.get("segments", {}).get("importance") or {}).get("columns", []):
+        told = "models of segments that it moves most; among the first of: " + str(one["among"])
+        yield Metric(
+            COLUMN_SCOPE, one["name"], "first", float(one["first"]), model_version=version.version, details=told
+        )
+        yield Metric(
+            COLUMN_SCOPE, one["name"], "share", float(one["share"]), model_version=version.version, details=told
+        )
     for name, rows in metadata.get("served", {}).items():
         yield _tell(version, name, "rows_served", rows, "of the part test")
 

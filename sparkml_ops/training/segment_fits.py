@@ -14,6 +14,7 @@ from sparkml_ops.models.kinds.trust import adopt_named_packages
 from sparkml_ops.training.estimators import FitSettings, JudgedFit, find_estimator, lightgbm, sklearn
 from sparkml_ops.training.mapped_segments import MappedLevel
 from sparkml_ops.training.matrix import Matrix, Part, map_matrix
+from sparkml_ops.training.segment_importance import Looked, look_at
 from sparkml_ops.training.segment_rule import MINIMUM_VALID_ROWS, find_losses, measure_gain
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class SegmentTask:
         minimum_gain: As `segment_by` says.
         confidence: As `segment_by` says.
         trusted: Packages whose estimators may be read.
+        groups: Encoded columns of each feature column, by which kept models are looked at; empty where they are not.
     """
 
     folder: str
@@ -48,6 +50,7 @@ class SegmentTask:
     minimum_gain: float
     confidence: float
     trusted: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,12 @@ class JudgedSegment:
 
 @dataclass(frozen=True)
 class FittedSegment:
-    """A kept model as it is stored: fitted on all rows, and on those of train alone where that is asked for."""
+    """A kept model as it is stored: fitted on all rows, and on those of train alone where that is asked for; and its first columns."""
 
     position: int
     stored: bytes
     on_train: bytes | None
+    looked: Looked = ()
 
 
 def judge_segments(
@@ -113,7 +117,8 @@ def fit_segments(task: SegmentTask, kept: Iterable[tuple[int, int]], *, with_tra
         parts = [rows, rows[: level.fitted[position]]][: 1 + with_train]
         fitted = [estimator.fit_final(matrix.rows.take(np.asarray(part)), task.settings, rounds) for part in parts]
         stored = [store_estimator(kind, one) for one in fitted]
-        yield FittedSegment(position, stored[0], stored[1] if with_train else None)
+        looked = look_at(kind, fitted[0], matrix.rows.features[np.asarray(rows)], task.groups)
+        yield FittedSegment(position, stored[0], stored[1] if with_train else None, looked)
 
 
 def _judge_segment(

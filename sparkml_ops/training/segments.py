@@ -19,8 +19,10 @@ from sparkml_ops.models.segments import GLOBAL, SegmentColumn
 from sparkml_ops.training.estimators import FitSettings
 from sparkml_ops.training.mapped_segments import MappedLevel
 from sparkml_ops.training.matrix import map_matrix
+from sparkml_ops.training.probes import group_positions
 from sparkml_ops.training.segment_columns import tell_columns
 from sparkml_ops.training.segment_fits import JudgedSegment, SegmentTask, with_one_thread
+from sparkml_ops.training.segment_importance import Looked, summarize
 from sparkml_ops.training.segment_jobs import fit_level, judge_level
 from sparkml_ops.training.segment_rule import choose_kept
 
@@ -102,13 +104,13 @@ def fit_levels(
     Raises:
         TrainingError: There are more segments, or larger models, than a version can have; or Spark could not fit them.
     """
-    started, levels = time.monotonic(), _list_levels(folder)
+    started, levels, stored = time.monotonic(), _list_levels(folder), dict[str, bytes]()
     _require_few(levels, asked)
-    stored: dict[str, bytes] = {}
     on_train = {GLOBAL: store_estimator(find_estimator_kind(fits.model.kind), fits.on_train.estimator)}
     found: list[dict[str, Any]] = []
+    looked: list[Looked] = []
     for at, level in enumerate(levels):
-        task = _describe_task(asked, settings, fits.rounds, folder=folder, level=at)
+        task = _describe_task(asked, settings, fits, folder=folder, level=at)
         parents = _find_parents(levels, at, stored)
         wanted = [position for position, count in enumerate(level.fitted) if count >= asked.minimum_rows]
         judged = judge_level(spark, task, level, wanted, parents=parents, on_train=on_train)
@@ -116,28 +118,31 @@ def fit_levels(
         for one in fit_level(spark, task, level, kept, with_train=fits.with_train or at + 1 < len(levels)):
             stored[level.names[one.position]] = one.stored
             on_train[level.names[one.position]] = one.on_train or b""
+            looked.append(one.looked)
         _require_small(stored)
         found += _describe_level(level, judged, at=at, parents=parents, kept=kept)
     seconds = time.monotonic() - started
     log.info("%d of %d segments have a model of their own, after %.1f s", len(stored), len(found), seconds)
     facts = {**asked.model_dump(mode="json"), "levels": _count_levels(levels, found, asked), "found": found}
+    facts |= {"importance": summarize(looked, fits.model.encoder.feature_columns)}
     del on_train[GLOBAL]
-    return FamilyFit(
-        replace(fits.model, family=pack_family(columns, stored)),
-        replace(fits.on_train, family=pack_family(columns, on_train if fits.with_train else {})),
-        {"segments": facts},
-    )
+    model = replace(fits.model, family=pack_family(columns, stored))
+    family = pack_family(columns, on_train if fits.with_train else {})
+    return FamilyFit(model, replace(fits.on_train, family=family), {"segments": facts})
 
 
-def _describe_task(asked: SegmentBy, settings: FitSettings, rounds: int, *, folder: str, level: int) -> SegmentTask:
+def _describe_task(
+    asked: SegmentBy, settings: FitSettings, fits: GlobalFits, *, folder: str, level: int
+) -> SegmentTask:
     return SegmentTask(
         folder=folder,
         settings=with_one_thread(settings, settings.params),
-        rounds=rounds,
+        rounds=fits.rounds,
         level=level,
         minimum_gain=asked.minimum_gain,
         confidence=asked.confidence,
         trusted=list_named_packages(),
+        groups=tuple(map(tuple, group_positions(fits.model.encoder))),
     )
 
 

@@ -164,6 +164,10 @@ def test_the_lake_has_the_figures_of_each_segment(trained: dict[str, Any]) -> No
     assert (gain["verdict"], gain["details"]) == ("ok", "own model: better than its parent's")
     assert figures["global", "rows_served"]["value"] == trained["model"].metadata["served"]["global"]
     assert figures["shop=plain", "gain"]["details"].startswith("served by global: not better")
+    summed = read_table(trained["lake"], "metrics").where("scope = 'segment_importance' AND name = 'first'").collect()
+    first = {row["subject"]: row["value"] for row in summed}
+    assert max(first, key=first.__getitem__) == "orders__amount"  # by which the segments differ
+    assert sum(first.values()) == sum(one["kept"] for one in find_segments(trained).values())
 
 
 def test_the_card_tells_of_segments(trained: dict[str, Any]) -> None:
@@ -172,6 +176,7 @@ def test_the_card_tells_of_segments(trained: dict[str, Any]) -> None:
     assert "shop, member" in told
     assert "all rows" in told
     assert told.count("at least") >= 3
+    assert "models of segments look at" in told
 
 
 def test_the_same_rows_in_other_files_give_the_same_models(trained: dict[str, Any], tmp_path: Path) -> None:
