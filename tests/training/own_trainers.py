@@ -244,7 +244,7 @@ class Mean:
         }[self.answer]
 
 
-class Shares:
+class ClassShares:
     """Answers a probability for each of several classes: their shares by bins of the first column."""
 
     def __init__(self, answer: str = "shares") -> None:

@@ -22,7 +22,7 @@ from sparkml_ops.training.matrix import Matrix, Part
 from sparkml_ops.training.weights import weigh_part
 from tests.training import own_trainers
 
-OWN = "tests.training.own_trainers.Shares"
+OWN = "tests.training.own_trainers.ClassShares"
 FOREST, HIST = "sklearn.ensemble.RandomForestClassifier", "sklearn.ensemble.HistGradientBoostingClassifier"
 LINE = "sklearn.linear_model.LogisticRegression"
 CLASSES = ("high", "low", "middle")
