@@ -17,6 +17,7 @@ from sparkml_ops.errors import ConfigError, ContractError, SparkMLOpsError
 from sparkml_ops.ingestion.contract import RAW, compare_columns
 from sparkml_ops.ingestion.files import LandedFile
 from sparkml_ops.ingestion.readers.rows import name_rows, write_down
+from sparkml_ops.lake.causes import list_causes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -104,8 +105,19 @@ def _find_function(function: str, name: str) -> Any:
 
 
 def _blame(function: str, name: str, error: Exception) -> ContractError:
-    lines = str(error).strip().splitlines() or [""]
+    kind, told = _tell_cause(error)
     return ContractError(
-        f"source {name}: {function} failed with {type(error).__name__}: {lines[0][:300]}. Nothing was written. The function is "
+        f"source {name}: {function} failed with {kind}: {told}. Nothing was written. The function is "
         "yours: `sparkml-ops --debug …` shows where it failed."
     )
+
+
+def _tell_cause(error: Exception) -> tuple[str, str]:
+    """Name and words of an error; of one that the JVM wraps in others, which say only where, of the innermost."""
+    from py4j.protocol import Py4JJavaError
+
+    kind, said = type(error).__name__, str(error)
+    if isinstance(error, Py4JJavaError) and (causes := list_causes(error)):
+        kind, said = str(causes[-1].getClass().getSimpleName()), str(causes[-1].getMessage())
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or [""]
+    return kind, (lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0])[:300]
