@@ -115,10 +115,10 @@ def find_replaced(lake: Lake, table: str, condition: str) -> Replaced | None:
         return None
     within: Any = read_files(lake, transaction, []).filter(F.expr(condition))._jdf  # noqa: SLF001
     resolved = to_seq(lake, [within.queryExecution().analyzed().condition()])
-    files = {_name_file(file): file for file in from_seq(lake, transaction.filterFiles(resolved, True))}
-    there = read_files(lake, transaction, files.values()).filter(F.expr(condition))
+    files = list(from_seq(lake, transaction.filterFiles(resolved, True)))
+    there = read_files(lake, transaction, files).filter(F.expr(condition))
     by_file = {row[0]: row[1] for row in there.groupBy("_metadata.file_name").count().collect()}
-    held = [file for name, file in files.items() if name in by_file]
+    held = [file for file in files if _name_file(file) in by_file]
     if len(held) != len(by_file):  # two of one name, in folders
         return None
     return Replaced(condition, transaction.snapshot().version(), held, sum(by_file.values()))

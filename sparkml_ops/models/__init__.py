@@ -20,7 +20,6 @@ from sparkml_ops.models.environment import (
     compare_environments,
     find_environment,
 )
-from sparkml_ops.models.error_slice_figures import judge_error_slices
 from sparkml_ops.models.evaluation import (
     Comparison,
     Difference,
@@ -96,6 +95,7 @@ from sparkml_ops.models.registry import (
 )
 from sparkml_ops.models.scoring_speed import ScoringSpeed, measure_scoring
 from sparkml_ops.models.slice_figures import SliceFigure, judge_slices
+from sparkml_ops.models.slice_means import CLASSES_SLICED_BY, judge_class_slices, judge_error_slices
 from sparkml_ops.models.slices import SliceResult, compare_slices
 from sparkml_ops.models.tasks import CalibrationGroup, ConfusionCell, Task, TrivialAnswer, find_task, measure_gain
 from sparkml_ops.models.tracking import Tracking, prepare_tracking
@@ -103,6 +103,7 @@ from sparkml_ops.models.trivial import tell_answer
 
 __all__ = [
     "ANSWERS",
+    "CLASSES_SLICED_BY",
     "DEFAULT_THRESHOLD",
     "HIGHER_IS_BETTER",
     "LINEAR",
@@ -166,6 +167,7 @@ __all__ = [
     "finish_run",
     "fit_encoder",
     "fit_reference",
+    "judge_class_slices",
     "judge_error_slices",
     "judge_slices",
     "keep_card",

@@ -5,7 +5,8 @@ from typing import Any
 
 from sparkml_ops.models.card_figures import show_figure
 from sparkml_ops.models.markdown import NONE, escape_text, make_table, quote_cell, quote_code
-from sparkml_ops.models.slice_figures import FALSE_DISCOVERIES, MAX_VALUES
+from sparkml_ops.models.slice_figures import FALSE_DISCOVERIES
+from sparkml_ops.models.slices import MAX_VALUES
 
 _SHOWN_SLICES = 20
 

@@ -101,9 +101,9 @@ def name_most_probable(p: Column) -> Column:
     return F.try_element_at(F.map_keys(p), F.array_position(values, F.array_max(values)).cast("int"))
 
 
-def tell_loss() -> Column:
-    """`-ln p_label` of a row that `describe_answer` has told of."""
-    return -F.ln(F.greatest(F.least("of_label", F.lit(1 - EPSILON)), F.lit(EPSILON)))
+def tell_loss(of_label: Column) -> Column:
+    """`-ln p_label` of the label's probability, clipped."""
+    return -F.ln(F.greatest(F.least(of_label, F.lit(1 - EPSILON)), F.lit(EPSILON)))
 
 
 def choose_bins(classes: int) -> int:
@@ -127,7 +127,7 @@ def _count_tops(judged: DataFrame) -> "pd.DataFrame":
         "rows": F.count("*"),
         "positives": F.sum(is_hit),
         "probability": F.sum("top"),
-        "log_loss": F.sum(tell_loss()),
+        "log_loss": F.sum(tell_loss(F.col("of_label"))),
         "squared_error": F.sum("squared_error"),
     }
     summed = judged.groupBy("block", "model", at.alias("bin")).agg(*(how.alias(name) for name, how in sums.items()))

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.class_counts import describe_answer
-from sparkml_ops.models.slices import MAX_SLICES, SliceResult
+from sparkml_ops.models.slices import SliceResult, list_slices, take_largest
 
 
 def compare_slices(
@@ -23,12 +23,9 @@ def compare_slices(
         champion: The champion's predictions.
         minimum_rows: Smaller slices are left out.
     """
-    slices = F.array(
-        *(F.struct(F.lit(name).alias("column"), F.col(f"`{name}`").cast("string").alias("value")) for name in by)
-    )
     judged = scored.where(F.col(label).isNotNull()).select(
         *(_is_right(F.col(name), F.col(label).cast("string")).alias(told) for name, told in ((candidate, "one"), (champion, "other"))),
-        F.explode(slices).alias("slice"),
+        F.explode(list_slices(by)).alias("slice"),
     )  # fmt: skip
     finished = judged.groupBy("slice.column", "slice.value").agg(
         F.count("*").alias("rows"),
@@ -36,8 +33,7 @@ def compare_slices(
         F.avg("other").alias("champion"),
         F.count_if(F.isnull("one") | F.isnull("other")).alias("wrong"),
     )
-    kept = finished.where(F.col("rows") >= minimum_rows).orderBy(F.desc("rows"), "column", "value").limit(MAX_SLICES)
-    return [_read_slice(row) for row in kept.collect()]
+    return [_read_slice(row) for row in take_largest(finished, minimum_rows)]
 
 
 def _is_right(p: Column, label: Column) -> Column:

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from sparkml_ops.errors import ModelError
-from sparkml_ops.models.slices import MAX_SLICES, SliceResult
+from sparkml_ops.models.slices import SliceResult, list_slices, take_largest
 
 
 def compare_slices(
@@ -24,14 +24,11 @@ def compare_slices(
         champion: The champion's predictions.
         minimum_rows: Smaller slices are left out.
     """
-    slices = F.array(
-        *(F.struct(F.lit(name).alias("column"), F.col(f"`{name}`").cast("string").alias("value")) for name in by)
-    )
     long = (
         scored.where(F.col(label).isNotNull())
         .select(
             *((F.col(name).cast("double") - F.col(label).cast("double")).alias(alias) for name, alias in ((candidate, "one"), (champion, "other"))),
-            F.explode(slices).alias("slice"),
+            F.explode(list_slices(by)).alias("slice"),
         )
         .select("one", "other", "slice.*")
     )  # fmt: skip
@@ -41,8 +38,7 @@ def compare_slices(
         F.sqrt(F.avg(F.col("other") ** 2)).alias("champion"),
         F.count_if(F.isnull("one") | F.isnull("other") | F.isnan("one") | F.isnan("other")).alias("wrong"),
     )
-    kept = finished.where(F.col("rows") >= minimum_rows).orderBy(F.desc("rows"), "column", "value").limit(MAX_SLICES)
-    return [_read_slice(row) for row in kept.collect()]
+    return [_read_slice(row) for row in take_largest(finished, minimum_rows)]
 
 
 def _read_slice(row: Row) -> SliceResult:

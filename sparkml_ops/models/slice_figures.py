@@ -8,28 +8,27 @@ corrected as Benjamini and Hochberg (1995, "Controlling the false discovery rate
 worse, one in twenty is expected to be called so wrongly.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.tasks import HIGHER_IS_BETTER
 from sparkml_ops.models.evaluation import MINIMUM_BLOCKS, Figure, draw_weights, find_interval
 from sparkml_ops.models.score_counts import BINS, ScoreCounts, find_block, sum_scores
 from sparkml_ops.models.score_metrics import compute_metrics
-from sparkml_ops.models.slices import bin_slices
+from sparkml_ops.models.slices import bin_slices, name_others
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-MAX_VALUES = 30  # of a column, its most frequent ones: each has 64 blocks of bins on the driver
 FALSE_DISCOVERIES = 0.05  # of the slices that are called worse, as the share that may be called so wrongly
 _COARSER = 4  # so many bins of a whole evaluation make one here: 512 for a slice, which has fewer rows
-_SLICE = ["column", "is_others", "value"]
+SLICE = ["column", "is_others", "value"]
 _SUMS = ("rows", "positives", "probability", "log_loss", "squared_error")
 
 
@@ -92,16 +91,38 @@ def judge_slices(
     cells = _count_cells(scored, by, prediction=prediction, block=block, minimum_rows=minimum_rows)
     blocks = np.unique(cells["block"].to_numpy())
     weights = draw_weights(len(blocks), seed=seed)
-    found: list[SliceFigure] = []
-    for column in by:
-        mine = cells[cells["column"] == column]
-        counted = {key: _spread(part, blocks) for key, part in mine.groupby(_SLICE, dropna=False, sort=False)}
-        whole = _add(list(counted.values())) if counted else None
-        figures = [
+
+    def measure(parts: "Mapping[Any, pd.DataFrame]") -> list[SliceFigure]:
+        counted = {key: _spread(part, blocks) for key, part in parts.items()}
+        whole = _add(list(counted.values()))
+        return [
             _measure(key, counts, _take_away(whole, counts), metric=metric, weights=weights)
             for key, counts in counted.items()
-            if whole is not None and _is_large_enough(counts, minimum_rows)
+            if _is_large_enough(counts, minimum_rows)
         ]
+
+    return judge_each(cells, by, metric=metric, measure=measure)
+
+
+def judge_each(
+    cells: "pd.DataFrame",
+    by: Sequence[str],
+    *,
+    metric: str,
+    measure: "Callable[[Mapping[Any, pd.DataFrame]], list[SliceFigure]]",
+) -> list[SliceFigure]:
+    """The slices of each column, the largest first, with p-values corrected for how many there are in all.
+
+    Args:
+        cells: Figures by slice (`SLICE`) and block.
+        by: Columns that slice.
+        metric: Which way is worse.
+        measure: The figures of one column's slices that are large enough, from their cells; at least one slice.
+    """
+    found: list[SliceFigure] = []
+    for column in by:
+        parts = dict(list(cells[cells["column"] == column].groupby(SLICE, dropna=False, sort=False)))
+        figures = measure(parts) if parts else []
         found += sorted(figures, key=lambda one: (one.is_others, -one.rows, one.value or ""))
     return correct_slices(found, metric=metric)
 
@@ -130,32 +151,10 @@ def _count_cells(
     )
     return (
         name_others(long, minimum_rows=minimum_rows)
-        .groupBy(*_SLICE, "block", F.floor(F.col("bin") / _COARSER).alias("bin"))
+        .groupBy(*SLICE, "block", F.floor(F.col("bin") / _COARSER).alias("bin"))
         .agg(*sum_scores())
-        .orderBy(*_SLICE, "block", "bin")
+        .orderBy(*SLICE, "block", "bin")
         .toPandas()
-    )
-
-
-def name_others(long: DataFrame, *, minimum_rows: int) -> DataFrame:
-    """Rows with `column` and `value` of a slice -> the same with `is_others`, which all values have that are no slice of their own.
-
-    Their value is then null.
-    """
-    frequent = Window.partitionBy("kept_column").orderBy(F.desc("count"), "kept_value")
-    kept = (
-        long.groupBy(F.col("column").alias("kept_column"), F.col("value").alias("kept_value"))
-        .count()
-        .where(F.col("count") >= minimum_rows)
-        .withColumn("place", F.row_number().over(frequent))
-        .where(F.col("place") <= MAX_VALUES)
-    )
-    is_kept = (F.col("column") == F.col("kept_column")) & F.col("value").eqNullSafe(F.col("kept_value"))
-    return (
-        long.join(F.broadcast(kept), is_kept, "left")
-        .withColumn("is_others", F.col("kept_column").isNull())
-        .withColumn("value", F.col("kept_value"))
-        .drop("kept_column", "kept_value", "count", "place")
     )
 
 

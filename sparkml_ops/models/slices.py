@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from sparkml_ops.errors import ModelError
 from sparkml_ops.models.score_counts import find_bin
 
+MAX_VALUES = 30  # of a column, its most frequent ones: each has 64 blocks of bins on the driver
 MAX_SLICES = 1000  # the largest ones; a column with more values than this is a key, not a slice
 
 
@@ -70,8 +71,42 @@ def compare_slices(
         F.max(F.when(F.col("model") == 1, F.col("area"))).alias("champion"),
         F.min("lowest_bin").alias("lowest_bin"),
     )
+    return [_read_slice(row) for row in take_largest(finished, minimum_rows)]
+
+
+def list_slices(by: Sequence[str]) -> Column:
+    """The slices that a row is in: an array of structs with `column` and `value` (text; null is a value)."""
+    return F.array(
+        *(F.struct(F.lit(name).alias("column"), F.col(f"`{name}`").cast("string").alias("value")) for name in by)
+    )
+
+
+def name_others(long: DataFrame, *, minimum_rows: int) -> DataFrame:
+    """Rows with `column` and `value` of a slice -> the same with `is_others`, which all values have that are no slice of their own.
+
+    Their value is then null.
+    """
+    frequent = Window.partitionBy("kept_column").orderBy(F.desc("count"), "kept_value")
+    kept = (
+        long.groupBy(F.col("column").alias("kept_column"), F.col("value").alias("kept_value"))
+        .count()
+        .where(F.col("count") >= minimum_rows)
+        .withColumn("place", F.row_number().over(frequent))
+        .where(F.col("place") <= MAX_VALUES)
+    )
+    is_kept = (F.col("column") == F.col("kept_column")) & F.col("value").eqNullSafe(F.col("kept_value"))
+    return (
+        long.join(F.broadcast(kept), is_kept, "left")
+        .withColumn("is_others", F.col("kept_column").isNull())
+        .withColumn("value", F.col("kept_value"))
+        .drop("kept_column", "kept_value", "count", "place")
+    )
+
+
+def take_largest(finished: DataFrame, minimum_rows: int) -> list[Row]:
+    """The slices with enough `rows`, at most `MAX_SLICES`, the largest first."""
     kept = finished.where(F.col("rows") >= minimum_rows).orderBy(F.desc("rows"), "column", "value").limit(MAX_SLICES)
-    return [_read_slice(row) for row in kept.collect()]
+    return kept.collect()
 
 
 def bin_slices(
@@ -91,11 +126,10 @@ def bin_slices(
         its `bin`, which is -1 where it cannot be judged, and the columns beside.
     """
     models = F.array(*(_pair(at, name) for at, name in enumerate(predictions)))
-    slices = F.array(*(F.struct(F.lit(name).alias("column"), F.col(name).cast("string").alias("value")) for name in by))
     labelled = scored.where(F.col(label).isNotNull()).select(
         *beside,
         F.col(label).cast("double").alias("label"),
-        F.explode(slices).alias("slice"),
+        F.explode(list_slices(by)).alias("slice"),
         models.alias("models"),
     )
     kept = [name for name in labelled.columns if name not in {"slice", "models"}]

@@ -13,6 +13,7 @@ from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.config.model import Model
 from sparkml_ops.config.use_case import UseCase
 from sparkml_ops.models import (
+    CLASSES_SLICED_BY,
     PREDICTED_LABEL,
     PREDICTION,
     SEGMENT,
@@ -28,6 +29,7 @@ from sparkml_ops.models import (
     evaluate_all,
     find_task,
     fit_reference,
+    judge_class_slices,
     judge_error_slices,
     judge_slices,
     list_kpi_terms,
@@ -39,8 +41,6 @@ from sparkml_ops.models import (
     summarise_answer,
     tell_answer,
 )
-from sparkml_ops.models.class_slice_figures import SLICED_BY as CLASSES_SLICED_BY
-from sparkml_ops.models.class_slice_figures import judge_slices as judge_class_slices
 from sparkml_ops.models.segments import GLOBAL
 from sparkml_ops.training.baseline import Baselines
 

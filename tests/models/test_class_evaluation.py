@@ -9,8 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from sklearn import metrics
 
 from sparkml_ops.errors import ModelError
-from sparkml_ops.models import compare, evaluate, evaluate_all
-from sparkml_ops.models.class_slice_figures import judge_slices
+from sparkml_ops.models import compare, evaluate, evaluate_all, judge_class_slices
 from sparkml_ops.models.evaluation import evaluate_counts
 from sparkml_ops.models.tasks import TASKS, Task, find_task
 
@@ -161,7 +160,9 @@ def test_slices_of_one_model_are_told_with_corrected_p_values(spark: SparkSessio
     p[right] = p[right][::-1]
     scored = lay(spark, labels, {"p": p}, days)
     for metric in ("log_loss", "accuracy"):
-        found = judge_slices(scored, by=["side", "label"], prediction="p", block="day", metric=metric, least=(150, 1))
+        found = judge_class_slices(
+            scored, by=["side", "label"], prediction="p", block="day", metric=metric, least=(150, 1)
+        )
         by_name = {one.name: one for one in found}
         assert {name for name, one in by_name.items() if one.is_worse and name.startswith("side")} == {"side=right"}
         assert {"side=left", "side=right", "label=apple", "label=fig"} <= set(by_name)

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import log_loss, roc_auc_score
 
 from sparkml_ops.models import Figure, SliceFigure, judge_slices
-from sparkml_ops.models.slice_figures import MAX_VALUES, correct_slices
+from sparkml_ops.models.slice_figures import correct_slices
+from sparkml_ops.models.slices import MAX_VALUES
 
 
 @pytest.fixture(scope="module")

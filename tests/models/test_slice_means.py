@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from sklearn.metrics import root_mean_squared_error
 
 from sparkml_ops.models import Figure, SliceFigure, judge_error_slices
-from sparkml_ops.models.slice_figures import MAX_VALUES
+from sparkml_ops.models.slices import MAX_VALUES
 
 
 @pytest.fixture(scope="module")
