@@ -1,7 +1,7 @@
 """What a search costs beside its fits, and what a second trial at a time brings.
 
 The same parameters are fitted and scored three ways: in a bare loop over the rows in memory, by the search with one trial at a time, and with two.
-The rows are mapped into memory; each trial takes about five seconds. Hyperopt's own SparkTrials runs an objective that does the same. Run as
+The rows are mapped into memory; each of the twelve trials takes about five seconds. Hyperopt's own SparkTrials runs an objective that does the same. Run as
 `python -m tests.benchmarks.bench_tuning [--rows N] [--repeat K]`.
 """
 
@@ -23,7 +23,7 @@ from sparkml_ops.training.search import run_search
 from sparkml_ops.training.trial_store import TrialStore
 from tests.benchmarks.compare import Goal, open_bench, print_result, ratio_of, read_arguments, time_in_turn
 
-COLUMNS, TRIALS = 30, 6
+COLUMNS, TRIALS = 30, 12
 SETTINGS = FitSettings(
     "lightgbm", {"num_iterations": 220, "num_leaves": 31, "learning_rate": 0.05}, "log_loss", 0, 1000, []
 )
@@ -80,7 +80,7 @@ def search_by_spark_trials(task: TrialTask, spark: SparkSession, parallelism: in
 
 
 def main() -> None:
-    arguments = read_arguments("bench_tuning", rows=200_000, repeat=2)
+    arguments = read_arguments("bench_tuning", rows=200_000, repeat=1)
     with open_bench("tuning", memory="2g") as (spark, _, root):
         write_rows(root / "rows", arguments.rows)
         task = TrialTask(str(root / "rows"), replace(SETTINGS))
