@@ -34,7 +34,7 @@ POINTS = [
     f"after {COMMIT} predictions_current",
     "before sparkml_ops.monitoring.monitor.raise_alerts",
 ]
-KILLS = min(int(os.environ.get("SPARKML_OPS_TEST_KILLS", "4")), len(POINTS))
+KILLS = min(int(os.environ.get("SPARKML_OPS_TEST_KILLS", "2")), len(POINTS))
 SOURCES = frozenset({"flights", "weather", "planes", "airports"})
 MADE_ANEW = (
     "run_id", "scored_at", "published_at", "_ingested_at", "created_at", "as_of", "labels_until", "decision_id", "decided_at", "evidence",

@@ -17,7 +17,7 @@ from tests.training.conftest import make_use_case
 
 pytestmark = pytest.mark.slow
 
-KILLS = int(os.environ.get("SPARKML_OPS_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("SPARKML_OPS_TEST_KILLS", "2"))
 TRIALS = 4 * KILLS
 SEARCH = {
     "max_trials": TRIALS,
