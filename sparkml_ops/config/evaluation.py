@@ -14,7 +14,8 @@ class Kpi(Section):
     """
 
     value: SqlText = Field(
-        description="SQL over a judged row, which is summed: its columns, label (0 or 1), prediction and predicted_class"
+        description="SQL over a judged row, which is summed: its columns, label (0 or 1), prediction and predicted_class; of several classes "
+        "label is a name, and there are predicted_label and probabilities['name'] in place of predicted_class"
     )
     per: SqlText = Field(
         default="1", description="SQL over a judged row whose sum the first is divided by; 1 counts the rows"

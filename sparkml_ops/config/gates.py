@@ -34,7 +34,10 @@ class LatencyGate(Section):
 
 
 class KpiGate(Section):
-    """A business figure: an aggregate over the judged rows, with `prediction` (a probability, of a regression the value) and `label`."""
+    """A business figure: an aggregate over the judged rows, with `prediction` (a probability, of a regression the value) and `label`.
+
+    Of several classes `prediction` is the probability of `predicted_label`, `label` is a name, and `probabilities['name']` has them all.
+    """
 
     sql: SqlText
     at_least: Number

@@ -145,6 +145,27 @@ def forgive_zero(text: str) -> str:
     return tree.sql("spark") if divisions else text
 
 
+def list_map_keys(text: str, column: str) -> tuple[str, ...]:
+    """Texts that a map is asked for by name: `column['a']`, `column.a`, `element_at(column, 'a')`; in their order.
+
+    Raises:
+        SqlError: the text is no single expression.
+    """
+    from sqlglot import exp
+
+    found: list[str] = []
+    for node in _parse(text, into=exp.Condition).find_all(exp.Column, bfs=False):
+        if node.parts[0].name.lower() != column.lower():
+            continue
+        if len(node.parts) > 1:
+            found.append(node.parts[1].name)
+        elif isinstance(node.parent, exp.Bracket | exp.Func):
+            found += [
+                one.name for one in node.parent.iter_expressions() if isinstance(one, exp.Literal) and one.is_string
+            ]
+    return tuple(dict.fromkeys(found))
+
+
 def quote_sql(text: str) -> str:
     """SQL for a message: on one line, cut when long."""
     flat = " ".join(text.split())

@@ -16,6 +16,10 @@ NEAR_ZERO_IS_BETTER = frozenset({"bias"})
 """Of metrics with a sign: the better one is the nearer to zero."""
 
 
+CLASS_ANSWERS = ("predicted_label", "probabilities")
+"""What an answer of several classes has beside `prediction`, the probability of the predicted one; there is no `predicted_class`."""
+
+
 def sort_classes(names: Collection[str]) -> tuple[str, ...]:
     """The order of classes: by number where all are whole numbers, else by the code points of their names."""
     return tuple(sorted(names, key=int) if all(_is_whole(name) for name in names) else sorted(names))

@@ -55,7 +55,15 @@ from sparkml_ops.models.explanation import (
     explain_model,
 )
 from sparkml_ops.models.kept_card import keep_card, shorten_card
-from sparkml_ops.models.kpis import KpiFigure, add_kpi_terms, list_kpi_terms, measure_kpis
+from sparkml_ops.models.kpis import (
+    BY_CLASS,
+    PREDICTED_CLASS,
+    KpiFigure,
+    add_kpi_terms,
+    lay_answer,
+    list_kpi_terms,
+    measure_kpis,
+)
 from sparkml_ops.models.operating_point import (
     DEFAULT_THRESHOLD,
     OperatingPoint,
@@ -103,11 +111,13 @@ from sparkml_ops.models.trivial import tell_answer
 
 __all__ = [
     "ANSWERS",
+    "BY_CLASS",
     "CLASSES_SLICED_BY",
     "DEFAULT_THRESHOLD",
     "HIGHER_IS_BETTER",
     "LINEAR",
     "MOST_LISTED",
+    "PREDICTED_CLASS",
     "PREDICTED_LABEL",
     "PREDICTION",
     "REASONS",
@@ -171,6 +181,7 @@ __all__ = [
     "judge_error_slices",
     "judge_slices",
     "keep_card",
+    "lay_answer",
     "list_aliases",
     "list_kpi_terms",
     "list_nested",

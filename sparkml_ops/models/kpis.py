@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import MapType
 
 from sparkml_ops.config.evaluation import Kpi
-from sparkml_ops.config.sql import forgive_zero
-from sparkml_ops.models.bulk import PREDICTION
+from sparkml_ops.config.sql import forgive_zero, list_map_keys
+from sparkml_ops.models.bulk import PREDICTED_LABEL, PREDICTION, summarise_answer
+from sparkml_ops.models.class_counts import name_most_probable
 from sparkml_ops.models.evaluation import Figure, draw_weights, find_interval
 from sparkml_ops.models.score_counts import find_block
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PREDICTED_CLASS = "predicted_class"
+BY_CLASS = "probabilities"
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,14 @@ def add_kpi_terms(scored: DataFrame, kpis: Mapping[str, Kpi], *, thresholds: Map
     A division by zero is null, and not the end of the training.
 
     Args:
-        scored: Rows with a column of probabilities for each model, `label`, and what the expressions read.
+        scored: Rows with a column of answers for each model, `label`, and what the expressions read.
         kpis: By name.
-        thresholds: From which probability on the class is 1, by model; None where there are no classes.
+        thresholds: From which probability on the class is 1, by model; None where there are no classes, or several.
     """
     columns = list(scored.columns)
+    expressions = [sql for kpi in kpis.values() for sql in (kpi.value, kpi.per)]
     for model, threshold in thresholds.items():
-        is_positive = F.lit(None) if threshold is None else F.col(model) >= threshold
-        asked = scored.withColumns({PREDICTION: F.col(model), PREDICTED_CLASS: is_positive.cast("int")})
+        asked = scored.withColumns(lay_answer(scored, model, threshold=threshold, expressions=expressions))
         terms: dict[str, Column] = {}
         for name, kpi in kpis.items():
             value, per = (F.expr(forgive_zero(sql)).cast("double") for sql in (kpi.value, kpi.per))
@@ -60,6 +63,36 @@ def add_kpi_terms(scored: DataFrame, kpis: Mapping[str, Kpi], *, thresholds: Map
         columns += terms
         scored = asked.withColumns(terms).select(*(f"`{one}`" for one in columns))
     return scored
+
+
+def lay_answer(
+    scored: DataFrame, model: str, *, threshold: float | None = None, expressions: Sequence[str] = ()
+) -> dict[str, Column]:
+    """What a business figure reads of one model's answer, by name: as the columns of the ledger have it.
+
+    Of several classes it has the predicted one in `predicted_label`, its probability in `prediction`, and those of all in `probabilities`.
+    There a class that the model does not know has the probability 0 where it is the label or named in an expression, as in all other
+    figures: a map has null for it, and rows with null would be left out.
+
+    Args:
+        scored: Rows with the model's column, and `label`.
+        model: The column: probabilities, numbers, or maps of probabilities by class.
+        threshold: From which probability on `predicted_class` is 1; it is null without one.
+        expressions: What will be asked.
+    """
+    answer = F.col(f"`{model}`")
+    if not isinstance(scored.schema[model].dataType, MapType):
+        is_positive = F.lit(None) if threshold is None else answer >= threshold
+        return {PREDICTION: answer, PREDICTED_CLASS: is_positive.cast("int")}
+    named = dict.fromkeys(name for sql in expressions for name in list_map_keys(sql, BY_CLASS))
+    wanted = F.array_compact(F.array(*(F.lit(name) for name in named), F.col("label").cast("string")))
+    unknown = F.array_except(wanted, F.map_keys(answer))
+    zeros = F.map_from_arrays(unknown, F.array_repeat(F.lit(0.0), F.size(unknown)))
+    return {
+        PREDICTION: summarise_answer(scored, model),
+        PREDICTED_LABEL: name_most_probable(answer),
+        BY_CLASS: F.map_concat(answer, zeros),
+    }
 
 
 def list_kpi_terms(kpis: Mapping[str, Kpi], models: Sequence[str]) -> list[str]:
@@ -75,7 +108,7 @@ def measure_kpis(
     Args:
         termed: What `add_kpi_terms` gave.
         kpis: By name.
-        models: The columns of probabilities.
+        models: The columns of answers.
         block: What dependent rows have in common: a date or timestamp means its day.
         seed: Fixes the resamples.
     """

@@ -33,7 +33,7 @@ class Alert:
 
 
 def find_alerts(figures: Sequence[Metric], *, run_id: str) -> list[Alert]:
-    """An alert for each figure with that verdict."""
+    """An alert for each figure with that verdict; one without a value is told by its details."""
     return [_to_alert(figure, run_id=run_id) for figure in figures if figure.verdict == "alert"]
 
 
@@ -48,8 +48,10 @@ def raise_alerts(lake: Lake, alerts: Sequence[Alert], *, write_id: str) -> Commi
 
 
 def _to_alert(figure: Metric, *, run_id: str) -> Alert:
-    value = "missing" if figure.value is None else f"{figure.value:.3f}"
     limit = "" if figure.threshold is None else f", the limit is {figure.threshold:g}"
+    told = figure.details or f"{figure.name} is missing{limit}"
+    if figure.value is not None:
+        told = f"{figure.name} is {figure.value:.3f}{limit}"
     about = f"batch {figure.batch_id}, model version {figure.model_version}"
     return Alert(
         alert_id=f"{figure.scope}:{figure.subject}:{figure.name}:{figure.batch_id}:{figure.model_version}",
@@ -58,7 +60,7 @@ def _to_alert(figure: Metric, *, run_id: str) -> Alert:
         subject=figure.subject,
         batch_id=figure.batch_id or "",
         model_version=figure.model_version,
-        message=f"{figure.scope} of {figure.subject}: {figure.name} is {value}{limit} ({about})",
+        message=f"{figure.scope} of {figure.subject}: {told} ({about})",
         figure=figure.value,
         threshold=figure.threshold,
         run_id=run_id,

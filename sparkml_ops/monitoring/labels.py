@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SEED = 20130101
 LABEL, STATE = "_label", "_label_state"
 NO_DECISION, AMBIGUOUS = "no_decision", "ambiguous"
+SWITCHED = "task_switched"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def measure_performance(
         ContractError: a label is none of the task.
     """
     counts = count_labels(labelled, task=task)
-    # Of several classes `prediction` is the probability of the most probable one; a table from before has no others.
+    # Of several classes `prediction` is the probability of the most probable one alone.
     prediction = "probabilities" if task == "multiclass" else "prediction"
     evaluation = evaluate(labelled, label=LABEL, prediction=prediction, block="as_of", seed=SEED, task=task)
     about: dict[str, Any] = {"batch_id": batch.batch_id, "model_version": batch.model_version}
@@ -161,6 +162,35 @@ def measure_performance(
             )
         )
     return figures
+
+
+def find_switch(scored_for: str, task: str, *, batch: "PublishedBatch") -> Metric | None:
+    """An alert where a batch was scored for another task than the labels are told for; None where it was not.
+
+    Its answers are no answers to these labels: a probability of the class 1 beside the name of a class, or a null where probabilities would
+    be. A figure of them would be wrong, or worse, look right.
+
+    Args:
+        scored_for: the task of the model that scored the batch.
+        task: the task of the use case.
+        batch: the batch.
+    """
+    if scored_for == task:
+        return None
+    told = (
+        f"the batch was scored for the task {scored_for}, and model.task is {task}: its predictions are no answers to these labels, and are not "
+        f"judged. The first batch that a {task} version publishes will be."
+    )
+    return Metric(
+        "performance",
+        "labels",
+        SWITCHED,
+        None,
+        verdict="alert",
+        batch_id=batch.batch_id,
+        model_version=batch.model_version,
+        details=told,
+    )
 
 
 def judge_performance(name: str, value: float | None, limit: float | None) -> str:

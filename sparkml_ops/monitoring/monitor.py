@@ -11,7 +11,7 @@ from sparkml_ops.models import ANSWERS, PackagedModel, Reference, find_version, 
 from sparkml_ops.monitoring.alerts import Alert, find_alerts, raise_alerts
 from sparkml_ops.monitoring.batch import PREDICTIONS, PublishedBatch, find_published, read_batch
 from sparkml_ops.monitoring.drift import measure_drift
-from sparkml_ops.monitoring.labels import join_labels, measure_performance
+from sparkml_ops.monitoring.labels import find_switch, join_labels, measure_performance
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -57,7 +57,10 @@ def monitor(
         record.note("batch_id", found.batch_id)
         record.model(use_case.name, found.model_version)
         record.read(PREDICTIONS, found.predictions_version, found.rows)
-        figures = [*_measure_drift(use_case, lake, found), *_measure_performance(use_case, lake, found, as_of, record)]
+        model = _load_model(use_case, found)
+        figures = _measure_drift(use_case, lake, found, model)
+        switch = find_switch(model.task, use_case.model.task, batch=found)
+        figures += [switch] if switch else _measure_performance(use_case, lake, found, as_of, record)
         figures += _measure_freshness(use_case, found, as_of)
         alerts = find_alerts(figures, run_id=run_id)
         write_id = f"monitor:{run_id}:{found.batch_id}"
@@ -82,10 +85,14 @@ def hash_monitoring(use_case: UseCase) -> str:
     return hash_config(use_case.monitoring, *told_by, dataset.derived)
 
 
-def _measure_drift(use_case: UseCase, lake: Lake, batch: PublishedBatch) -> list[Metric]:
-    """Look the features up again, at the versions that the batch was scored with."""
+def _load_model(use_case: UseCase, batch: PublishedBatch) -> PackagedModel:
+    """The model that scored the batch."""
     tracking = prepare_tracking(use_case.environment)
-    model = load_version(tracking, find_version(tracking, use_case.name, version=batch.model_version))
+    return load_version(tracking, find_version(tracking, use_case.name, version=batch.model_version))
+
+
+def _measure_drift(use_case: UseCase, lake: Lake, batch: PublishedBatch, model: PackagedModel) -> list[Metric]:
+    """Look the features up again, at the versions that the batch was scored with."""
     predictions = read_batch(lake, batch)
     first = predictions.select("feature_versions").first()
     answers = [name for name in ANSWERS if name in predictions.columns and name in model.metadata["reference"]]

@@ -5,9 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
+from sparkml_ops.config.sql import forgive_zero
+from sparkml_ops.errors import ConfigError
 from sparkml_ops.models import (
+    PREDICTED_CLASS,
     PREDICTION,
     Comparison,
     Evaluation,
@@ -15,6 +19,7 @@ from sparkml_ops.models import (
     compare,
     evaluate_all,
     find_task,
+    lay_answer,
     predict_rows,
     tell_answer,
 )
@@ -136,5 +141,14 @@ def _compare_slices(scored: "DataFrame", use_case: "UseCase") -> list[SliceResul
 
 
 def _compute_kpi(scored: "DataFrame", sql: str) -> float | None:
-    value = scored.withColumn("prediction", F.col(CANDIDATE)).agg(F.expr(sql).cast("double")).first()[0]  # type: ignore[index]
+    """The figure of the candidate; a division by zero is null."""
+    answer = lay_answer(scored, CANDIDATE, expressions=[sql])
+    answer.pop(PREDICTED_CLASS, None)  # which needs a threshold
+    try:
+        value = scored.withColumns(answer).agg(F.expr(forgive_zero(sql)).cast("double")).first()[0]  # type: ignore[index]
+    except PySparkException as error:
+        raise ConfigError(
+            f"gates.kpi.sql: `{sql}` cannot be computed on the judged rows ({error.getCondition() or type(error).__name__}). "
+            "Say what holds there: try_divide(…), try_cast(…), coalesce(…)."
+        ) from error
     return None if value is None else float(value)

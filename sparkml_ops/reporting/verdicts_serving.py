@@ -57,7 +57,10 @@ def judge_monitoring(facts: Facts) -> StageVerdict:
         worst = enumerate_names(features[:SHOWN]) or "what the model is given"
         text = f"Find out whether {worst} changed in the world or at the source. If in the world, train on newer rows."
         advice.append(Advice(text, make_command(facts, "run {} --from dataset")))
-    late = [figure for figure in seen.alarming if figure.scope == "performance"]
+    late = [figure for figure in seen.alarming if figure.scope == "performance" and figure.value is not None]
+    if _find_switch(facts):
+        text = "Publish a batch by a version of the task that is asked for now."
+        advice.append(Advice(text, make_command(facts, "run {} --from dataset")))
     if late:
         named = enumerate_names([figure.name for figure in late])
         advice.append(
@@ -80,6 +83,12 @@ def _tell_drift(drifted: int, measured: int) -> str:
     return f"{drifted} of {format_number_of(measured, 'distribution')} drifted."
 
 
+def _find_switch(facts: Facts) -> str | None:
+    """Why the batch is no answer to the labels, where it was scored for another task; told by an alert without a value."""
+    alarming = (one for one in facts.monitoring.alarming if one.scope == "performance" and one.value is None)
+    return next((one.details for one in alarming if one.details), None)
+
+
 def _tell_performance(facts: Facts) -> str:
     found = next(
         (
@@ -90,6 +99,10 @@ def _tell_performance(facts: Facts) -> str:
         None,
     )
     if found is None:
-        return " Its labels are not known yet."
+        return (
+            f" Its labels cannot be used: {_find_switch(facts)}"
+            if _find_switch(facts)
+            else " Its labels are not known yet."
+        )
     limit = "" if found.threshold is None else f" (limit {format_figure(found.threshold)})"
     return f" {METRIC_NAMES[facts.headline]} {format_interval(found.value, found.lower, found.upper)}{limit} on its labels."

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
 
 from sparkml_ops.config.dataset import Dataset, TimeSplit
 from sparkml_ops.config.types import format_duration
@@ -127,12 +128,15 @@ def _place_window(
 
 
 class PartCount(NamedTuple):
-    """Rows of one part of a window, those whose label is 1, and the lowest and highest label; None where there is none."""
+    """Rows of one part of a window, those whose label is 1, and the lowest and highest label; None where there is none.
+
+    Labels that are names of classes are ordered as texts, and none of them is 1.
+    """
 
     rows: int
     positives: int
-    lowest: float | None
-    highest: float | None
+    lowest: float | str | None
+    highest: float | str | None
 
 
 def deal_window(window: Window, timestamp: str) -> "Column":
@@ -156,12 +160,14 @@ def find_range(rows: "DataFrame", timestamp: str) -> tuple[datetime, datetime]:
 
 def count_windows(rows: "DataFrame", windows: Sequence[Window], timestamp: str) -> list[dict[str, PartCount]]:
     """What each part of each window has, in one pass."""
-    counts = []
+    counts, is_named = [], isinstance(rows.schema["label"].dataType, StringType)
+    of_row = F.col("label") if is_named else F.col("label").cast("double")
     for window in windows:
         part = deal_window(window, timestamp)
         for name in MINIMUM_ROWS:
-            label = F.when(part == name, F.col("label").cast("double"))
-            counts += [F.count_if(part == name), F.count_if(label == 1), F.min(label), F.max(label)]
+            is_of, label = part == name, F.when(part == name, of_row)
+            positives = F.lit(0) if is_named else F.count_if(label == 1)
+            counts += [F.count_if(is_of), positives, F.min(label), F.max(label)]
     found = iter(rows.agg(*counts).collect()[0])
     return [{name: PartCount(*(next(found) for _ in range(4))) for name in MINIMUM_ROWS} for _ in windows]
 
@@ -174,7 +180,8 @@ def find_shortage(counts: Mapping[str, PartCount]) -> str | None:
         if found.rows < least:
             wrong.append(f"{part} has {found.rows} rows {PURPOSES[part]}, at least {least} are needed")
         elif found.lowest is None or found.lowest == found.highest:
-            wrong.append(f"all {found.rows} labels of {part} are {found.lowest or 0:g}, labels that differ are needed")
+            told = repr(found.lowest) if isinstance(found.lowest, str) else f"{found.lowest or 0:g}"
+            wrong.append(f"all {found.rows} labels of {part} are {told}, labels that differ are needed")
     return "; ".join(wrong) or None
 
 

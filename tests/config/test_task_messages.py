@@ -103,16 +103,21 @@ CASES = [
         MULTICLASS
         | {
             "metric: roc_auc": "metric: log_loss\n  segment_by: channel\n  monotone: {customer__age: increasing}\n"
-            "  evaluation: {kpi: {share: {value: label, better: higher}}}",
-            KPI: KPI,
+            "  evaluation: {kpi: {share: {value: predicted_class, better: higher}}}",
+            KPI: KPI.replace("> 0.5 then label", "> 0.5 then predicted_clas"),
         },
         [
             "65: model.segment_by: models per segment are judged by the log loss of two classes; allowed: task: binary, or the columns as features",
             "66: model.monotone: a direction is that of one probability, and each class has one of its own; allowed: task: binary or regression, or no directions",
-            "67: model.evaluation.kpi: a business figure is SQL over `prediction`, a number, and of several classes there is a probability for each; allowed: task: binary or regression, or no kpi",
-            "71: gates.kpi: a business figure is SQL over `prediction`, a number, and of several classes there is a probability for each; allowed: task: binary or regression, or no kpi",
+            "67: model.evaluation.kpi.share.value: no column 'predicted_class' in a judged row; allowed: prediction, predicted_label, probabilities, order_id, customer_id, channel, ordered_on, label, split, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d, … (16 in all); did you mean 'predicted_label'?",
+            "71: gates.kpi.sql: no column 'predicted_clas' in a judged row; allowed: prediction, predicted_label, probabilities, label, ordered_on, order_id, customer_id, channel, weekday, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d; did you mean 'predicted_label'?",
         ],
         id="what asks for one number",
+    ),
+    pytest.param(
+        {KPI: KPI.replace("prediction > 0.5", "probabilities['1'] > 0.5")},
+        ["68: gates.kpi.sql: no column 'probabilities' in a judged row; allowed: prediction, label, ordered_on, order_id, customer_id, channel, weekday, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d"],
+        id="a business figure of several classes, of two",
     ),
     pytest.param(
         MULTICLASS | {"freshness: 2d}": "freshness: 2d, performance: {roc_auc_below: 0.7, rmse_over: 3, accuracy_below: 1.5}}"},
@@ -149,3 +154,20 @@ def test_a_regression_is_loaded(project: Path) -> None:
     assert loaded.model.metric not in HIGHER_IS_BETTER
     classes = loaded.model_copy(update={"model": loaded.model.model_copy(update={"task": "binary"})})
     assert hash_training(loaded) != hash_training(classes)
+
+
+def test_business_figures_of_several_classes_are_loaded(project: Path) -> None:
+    figure = (
+        """  evaluation: {kpi: {share: {value: "probabilities['1'] * (predicted_label = label)", better: higher}}}"""
+    )
+    edits = MULTICLASS | {
+        "metric: roc_auc": f"metric: log_loss\n{figure}",
+        KPI: KPI.replace("prediction > 0.5", "probabilities['1'] > prediction / 2"),
+    }
+    text = USE_CASE
+    for old, new in edits.items():
+        text = text.replace(old, new, 1)
+    (project / "conf" / "shop.yml").write_text(text)
+    loaded = load_use_case("shop")
+    assert loaded.model.evaluation.kpi["share"].value.startswith("probabilities")
+    assert loaded.gates.kpi is not None

@@ -19,10 +19,11 @@ from sparkml_ops.errors import ConfigError, ContractError, TrainingError
 from sparkml_ops.features import audit_training_set, create_training_set, describe_training_set, read_training_set
 from sparkml_ops.lake import Lake, open_lake, read_table
 from sparkml_ops.models import find_version, load_version, predict_rows, prepare_tracking, read_training, write_card
+from sparkml_ops.monitoring import monitor
 from sparkml_ops.pipeline import RunResult, run
 from sparkml_ops.promotion import promote
 from sparkml_ops.reporting import report
-from sparkml_ops.training import train
+from sparkml_ops.training import BacktestPlan, backtest, train
 from sparkml_ops.training.compare import compare_trainings
 from sparkml_ops.training.reproduce import reproduce
 
@@ -74,8 +75,13 @@ model:
   params: {num_leaves: 3, num_iterations: 8, min_child_samples: 10}
   early_stopping_rounds: 10
   search: {max_trials: 2, parallelism: 1, seed: 1, space: {learning_rate: {loguniform: [0.05, 0.3]}}}
+  evaluation:
+    kpi:
+      right: {value: "CASE WHEN predicted_label = label THEN 1 ELSE 0 END", better: higher, description: as accuracy}
+      plum_weight: {value: "probabilities['plum'] * fruit__weight", per: "CASE WHEN label = 'plum' THEN fruit__weight END", better: lower}
 gates:
   slices: {by: [fruit__belt], minimum_rows: 50, maximum_loss: 0.05}
+  kpi: {sql: "avg(if(predicted_label = label, probabilities[label] / prediction, 0))", at_least: 0.3}
 scoring:
   from: SELECT fruit_id, seen_at FROM fruits WHERE seen_at >= TIMESTAMP '2024-03-01'
   as_of: seen_at
@@ -314,3 +320,51 @@ def test_the_lines_of_a_version_show_the_classes_of_each_part(fruits: Fruits) ->
     assert "quince" in told
     assert "mango" in told
     assert "positives" not in told
+
+
+def test_business_figures_have_the_intervals_of_all_figures_and_are_on_the_card(
+    fruits: Fruits, second: dict[str, Any]
+) -> None:
+    tracking = prepare_tracking(fruits.use_case().environment)
+    version = find_version(tracking, "fruits", version=2)
+    model = load_version(tracking, version)
+    figures, right = model.metadata["figures"], model.metadata["kpis"]["right"]["figures"]
+    assert list(right) == ["candidate", "champion", "linear", "trivial"]
+    for name, figure in right.items():
+        assert figure == pytest.approx(figures[name]["accuracy"]), name
+    test = read_training_set(fruits.lake, version.training_set_version).where("split = 'test'").toPandas()
+    p, weight = model.predict(test)[:, CLASSES.index("plum")], test["fruit__weight"].astype(float)
+    found = model.metadata["kpis"]["plum_weight"]["figures"]["candidate"]["value"]
+    assert found == pytest.approx((p * weight).sum() / weight[test["label"] == "plum"].sum())
+    card = write_card(version, model)
+    assert "| `right` | higher |" in card
+    assert "as accuracy" in card
+    gate = next(gate for gate in second["promoted"].gates if gate.gate == "kpi")
+    assert (gate.verdict, gate.figure) == ("passed", pytest.approx(figures["candidate"]["accuracy"]["value"]))
+
+
+def test_a_backtest_judges_each_window_by_the_classes_of_the_rows_before_it(fruits: Fruits) -> None:
+    result = backtest(fruits.use_case(), fruits.lake, version=1, plan=BacktestPlan(windows=2))
+    assert [one.status for one in result.windows] == ["judged", "judged"]
+    assert [one.positives for one in result.windows] == [{}, {}]
+    for one in result.windows:
+        value = {model: figures["log_loss"]["value"] for model, figures in one.figures.items()}
+        assert value["candidate"] < value["trivial"]
+        assert one.figures["candidate"]["kpi_right"] == pytest.approx(one.figures["candidate"]["accuracy"])
+    assert list(result.windows[1].figures) == ["candidate", "first", "linear", "trivial"]
+    assert result.metric == "log_loss"
+    assert result.summary["candidate"].windows == 2
+
+
+def test_a_batch_of_several_classes_is_not_judged_by_labels_of_two(fruits: Fruits) -> None:
+    """The ledger has the probability of the predicted class in `prediction`, which would pass for that of the label 1."""
+    asked = fruits.use_case()
+    model = asked.model.model_copy(update={"task": "binary", "metric": "roc_auc"})
+    dataset = asked.dataset.model_copy(update={"label": "kind = 'plum'"})
+    switched = asked.model_copy(update={"model": model, "dataset": dataset})
+    found = monitor(switched, fruits.lake)
+    assert [figure.name for figure in found.figures if figure.scope == "performance"] == ["task_switched"]
+    assert "the batch was scored for the task multiclass, and model.task is binary" in found.alerts[-1].message
+    assert {"prediction", "predicted_label", "fruit__weight"} <= {figure.subject for figure in found.figures}
+    page = report(switched, fruits.lake).path.read_text()
+    assert "Its labels cannot be used: the batch was scored for the task multiclass" in page

@@ -19,6 +19,7 @@ from sparkml_ops.errors import ConfigError, ContractError, TrainingError
 from sparkml_ops.features import audit_training_set, create_training_set, describe_training_set, read_training_set
 from sparkml_ops.lake import Lake, open_lake, read_table
 from sparkml_ops.models import find_version, load_version, predict_rows, prepare_tracking, read_training, write_card
+from sparkml_ops.monitoring import monitor
 from sparkml_ops.pipeline import RunResult, run
 from sparkml_ops.promotion import promote
 from sparkml_ops.reporting import report
@@ -290,6 +291,18 @@ def test_a_task_needs_labels_of_its_own(parcels: Parcels) -> None:
         train(binary, parcels.lake)
     with pytest.raises(ConfigError, match="was trained for the task regression, and model.task is binary"):
         promote(binary, parcels.lake, version=1)
+
+
+def test_a_batch_that_was_scored_before_the_task_was_switched_is_told_and_not_judged(parcels: Parcels) -> None:
+    """Its rows have no probabilities of classes and no predicted label."""
+    asked = parcels.use_case()
+    model = asked.model.model_copy(update={"task": "multiclass", "metric": "log_loss"})
+    dataset = asked.dataset.model_copy(update={"label": "if(minutes > 30, 'late', 'early')"})
+    found = monitor(asked.model_copy(update={"model": model, "dataset": dataset}), parcels.lake)
+    (figure,) = [one for one in found.figures if one.scope == "performance"]
+    assert (figure.name, figure.value, figure.verdict) == ("task_switched", None, "alert")
+    assert "the batch was scored for the task regression, and model.task is multiclass" in found.alerts[-1].message
+    assert any(one.scope == "drift" and one.value is not None for one in found.figures)
 
 
 def test_the_command_line_shows_the_labels(parcels: Parcels) -> None:

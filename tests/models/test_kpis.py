@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.evaluation import Kpi
+from sparkml_ops.config.sql import list_map_keys
 from sparkml_ops.models import Figure, Threshold, add_kpi_terms, measure_kpis, measure_operating_point
 
 COSTS = {"false_positive": 1.0, "false_negative": 5.0}
@@ -55,3 +56,59 @@ def test_the_interval_is_that_of_the_same_figure_elsewhere(spark: SparkSession, 
         rows, Threshold(0.6, COSTS), label="label", prediction="p", block="at", seed=3
     ).figures["cost_per_row"]
     assert (found.value, found.lower, found.upper) == pytest.approx((point.value, point.lower, point.upper))
+
+
+def test_of_several_classes_a_figure_reads_names_and_the_probability_of_each(spark: SparkSession) -> None:
+    """`narrow` does not know the class pear, whose probability is 0 there and not null: its rows are not left out."""
+    names = ["apple", "fig", "pear"]
+    random = np.random.default_rng(1)
+    p = random.dirichlet([1, 1, 1], 600)
+    labels, amounts = random.choice(3, 600), random.exponential(10, 600)
+    narrow = p[:, :2] / p[:, :2].sum(axis=1, keepdims=True)
+    rows = spark.createDataFrame(
+        [
+            (datetime(2024, 1, 1) + timedelta(minutes=24 * i), names[labels[i]], float(amounts[i]), dict(zip(names, map(float, p[i]), strict=True)),
+             dict(zip(names[:2], map(float, narrow[i]), strict=True)))
+            for i in range(600)
+        ],
+        "at timestamp, label string, amount double, p map<string,double>, narrow map<string,double>",
+    )  # fmt: skip
+    kpis = {
+        "right": Kpi(value="CASE WHEN predicted_label = label THEN amount ELSE 0 END", per="amount", better="higher"),
+        "pear": Kpi(value="probabilities['pear']", better="higher"),
+        "of_label": Kpi(value="probabilities[label]", better="higher"),
+        "doubt": Kpi(value="1 - prediction", better="lower"),
+    }
+    termed = add_kpi_terms(rows, kpis, thresholds={"p": None, "narrow": None})
+    assert termed.columns[:5] == rows.columns
+    found = measure_kpis(termed, kpis, models=["p", "narrow"], block="at", seed=3)
+    hits = p.argmax(axis=1) == labels
+    of_label = np.where(labels < 2, narrow[np.arange(600), np.minimum(labels, 1)], 0.0)
+    expected = {
+        ("right", "p"): amounts[hits].sum() / amounts.sum(),
+        ("pear", "p"): p[:, 2].mean(),
+        ("pear", "narrow"): 0.0,
+        ("of_label", "p"): p[np.arange(600), labels].mean(),
+        ("of_label", "narrow"): of_label.mean(),
+        ("doubt", "narrow"): 1 - narrow.max(axis=1).mean(),
+    }
+    for (name, model), value in expected.items():
+        figure = found[name].figures[model]
+        assert figure.value == pytest.approx(value), (name, model)
+        assert figure.lower is not None
+        assert figure.upper is not None
+        assert figure.lower <= figure.value <= figure.upper
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("probabilities['a'] + PROBABILITIES['it\\'s'] - probabilities['a']", ("a", "it's")),
+        ("CASE WHEN label = 'b' THEN probabilities.a ELSE 0 END", ("a",)),
+        ("element_at(probabilities, 'a') * try_element_at(probabilities, 'c')", ("a", "c")),
+        ("probabilities[label] * (predicted_label = 'b')", ()),
+        ("coalesce(town['a'], 0)", ()),
+    ],
+)
+def test_the_classes_that_are_asked_for_by_name_are_found(sql: str, names: tuple[str, ...]) -> None:
+    assert list_map_keys(sql, "probabilities") == names

@@ -11,7 +11,7 @@ from sparkml_ops.config.monitoring import DriftAlert, PerformanceAlert
 from sparkml_ops.monitoring.alerts import find_alerts
 from sparkml_ops.monitoring.batch import PublishedBatch
 from sparkml_ops.monitoring.drift import judge_drift
-from sparkml_ops.monitoring.labels import join_labels, judge_performance, measure_performance
+from sparkml_ops.monitoring.labels import find_switch, join_labels, judge_performance, measure_performance
 
 BATCH = PublishedBatch("b", 3, "champion", 10, 0, datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -40,6 +40,19 @@ def test_an_alert_says_what_by_how_much_and_where() -> None:
     alert = find_alerts([judge_drift("temp", 2.863, DriftAlert(), batch=BATCH)], run_id="r")[0]
     assert alert.message == "drift of temp: psi is 2.863, the limit is 0.2 (batch b, model version 3)"
     assert alert.alert_id == "drift:temp:psi:b:3"
+
+
+@pytest.mark.parametrize("tasks", [("binary", "multiclass"), ("multiclass", "binary"), ("regression", "multiclass")])
+def test_a_batch_of_another_task_is_an_alert_that_says_so(tasks: tuple[str, str]) -> None:
+    scored_for, task = tasks
+    figure = find_switch(scored_for, task, batch=BATCH)
+    assert figure is not None
+    assert (figure.value, figure.verdict, figure.batch_id, figure.model_version) == (None, "alert", "b", 3)
+    assert find_alerts([figure], run_id="r")[0].message == (
+        f"performance of labels: the batch was scored for the task {scored_for}, and model.task is {task}: its predictions are no answers to "
+        f"these labels, and are not judged. The first batch that a {task} version publishes will be. (batch b, model version 3)"
+    )
+    assert find_switch(task, task, batch=BATCH) is None
 
 
 def test_labels_that_are_not_mature_or_not_there_are_null(spark: SparkSession) -> None:

@@ -161,6 +161,16 @@ def test_a_batch_that_nobody_looked_at() -> None:
     assert "Batch 2024-02 was published since." in since.sentence
 
 
+def test_a_batch_of_another_task_is_told_with_what_makes_one_of_this() -> None:
+    told = "the batch was scored for the task binary, and model.task is multiclass."
+    switched = make_metric("performance", "labels", "task_switched", None, verdict="alert", details=told)
+    verdict = judge(make_facts(monitoring=make_monitoring(performance=(switched,))), "monitoring")
+    assert verdict.status == "attention"
+    assert verdict.sentence.endswith(f"Its labels cannot be used: {told}")
+    assert verdict.advice[-1].text == "Publish a batch by a version of the task that is asked for now."
+    assert not any("past its limit" in one.text for one in verdict.advice)
+
+
 def test_labels_that_are_not_known_yet() -> None:
     verdict = judge(make_facts(monitoring=make_monitoring(performance=())), "monitoring")
     assert verdict.status == "ok"

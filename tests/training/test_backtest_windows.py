@@ -80,6 +80,20 @@ def test_each_row_is_in_one_part_or_in_none(spark: SparkSession) -> None:
     )
 
 
+def test_names_of_classes_are_counted_and_one_alone_is_told(spark: SparkSession) -> None:
+    rows = spark.createDataFrame(
+        [(START + i * DAY, "plum" if i > 49 else ("1", "fig")[i % 2]) for i in range(60)], "at timestamp, label string"
+    )
+    windows = plan_windows(START, START + 60 * DAY, BacktestPlan(windows=1, every=10 * DAY), make_dataset())
+    (counts,) = count_windows(rows, windows, "at")
+    assert counts == {"train": (45, 0, "1", "fig"), "valid": (4, 0, "1", "fig"), "test": (9, 0, "plum", "plum")}
+    enough = {"train": PartCount(60, 0, "1", "fig"), "valid": PartCount(30, 0, "1", "fig")}
+    assert find_shortage(enough | {"test": PartCount(30, 0, "fig", "plum")}) is None
+    assert find_shortage(enough | {"test": PartCount(30, 0, "plum", "plum")}) == (
+        "all 30 labels of test are 'plum', labels that differ are needed"
+    )
+
+
 def make_figures(*pairs: tuple[float | None, float | None]) -> list[dict[str, Any]]:
     return [{"candidate": {"roc_auc": {"value": fresh}}, "first": {"roc_auc": {"value": old}}} for fresh, old in pairs]
 

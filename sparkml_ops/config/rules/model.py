@@ -8,6 +8,7 @@ from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.rules.scope import Scope, check_row_expression
 from sparkml_ops.config.search import list_params
 from sparkml_ops.config.sql import find_lone_column
+from sparkml_ops.config.tasks import CLASS_ANSWERS
 
 _WEIGHT = ("model", "sample_weight")
 
@@ -69,7 +70,8 @@ def _check_segments(model: Model, parts: Parts) -> Iterator[Finding]:
 def _check_kpis(model: Model, parts: Parts) -> Iterator[Finding]:
     """Business figures are made of rows of the training set and of what a model says of them."""
     columns = _all_columns(parts)
-    scope = Scope("a judged row", None if columns is None else ["prediction", "predicted_class", *columns])
+    answers = CLASS_ANSWERS if model.task == "multiclass" else ("predicted_class",)
+    scope = Scope("a judged row", None if columns is None else ["prediction", *answers, *columns])
     for name, kpi in model.evaluation.kpi.items():
         for key, sql in (("value", kpi.value), ("per", kpi.per)):
             yield from check_row_expression(("model", "evaluation", "kpi", name, key), sql, scope)

@@ -12,6 +12,7 @@ from sparkml_ops.config.rules.scope import (
     check_relation,
     find_scope,
 )
+from sparkml_ops.config.tasks import CLASS_ANSWERS
 
 
 def check_gates(parts: Parts) -> Iterator[Finding]:
@@ -25,7 +26,8 @@ def check_gates(parts: Parts) -> Iterator[Finding]:
     if parts.gates.slices is not None:
         yield from check_names(("gates", "slices", "by"), parts.gates.slices.by, Scope("a judged row", slices))
     if parts.gates.kpi is not None:
-        columns = None if slices is None else ["prediction", "label", dataset.timestamp, *slices]
+        answers = CLASS_ANSWERS if parts.model is None or parts.model.task == "multiclass" else ()
+        columns = None if slices is None else ["prediction", *answers, "label", dataset.timestamp, *slices]
         yield from check_aggregate_expression(
             ("gates", "kpi", "sql"), parts.gates.kpi.sql, Scope("a judged row", columns)
         )

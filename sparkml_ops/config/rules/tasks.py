@@ -24,7 +24,6 @@ _OF_TWO_CLASSES = {
     "directions",
     "segment_by": "models per segment are judged by the log loss of two classes; allowed: task: binary, or the columns as features",
 }
-_KPI = "SQL over `prediction`, a number, and of several classes there is a probability for each"
 
 
 def check_task(parts: Parts) -> Iterator[Finding]:
@@ -61,12 +60,6 @@ def _refuse_two_classes(model: Model, parts: Parts) -> Iterator[Finding]:
     if isinstance(model.class_weight, ClassWeights):
         found = "weights of 0 and 1 are those of two classes, and there are more"
         yield Finding(("model", "class_weight"), found, "balanced, or model.sample_weight, which weighs rows")
-    if model.evaluation.kpi:
-        yield Finding(
-            ("model", "evaluation", "kpi"), f"a business figure is {_KPI}", "task: binary or regression, or no kpi"
-        )
-    if parts.gates is not None and parts.gates.kpi is not None:
-        yield Finding(("gates", "kpi"), f"a business figure is {_KPI}", "task: binary or regression, or no kpi")
     if parts.scoring is not None and parts.scoring.threshold is not None:
         found = "a threshold parts two classes, and the answer is the most probable of several"
         yield Finding(("scoring", "threshold"), found, "no threshold; predicted_label is the most probable class")
