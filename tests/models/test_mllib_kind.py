@@ -57,6 +57,31 @@ def test_a_number_is_a_sum_and_no_probability() -> None:
         np.testing.assert_array_equal(kind.predict_values(again, matrix, task="regression"), expected)
 
 
+def test_of_several_classes_each_has_a_score_and_the_softmax_makes_them_shares() -> None:
+    filling = Filling(np.array([2.0, 0.0]), np.array([-1, 1]))
+    scores = np.array([[0.5, 0.0, -0.5], [1.0, 0.0, 800.0], [0.0, 0.25, 0.0]])
+    line = kind.SoftmaxModel(filling, scores, np.array([0.0, 0.5, 1.0]))
+    again = kind.load_estimator(kind.dump_estimator(line))
+    found = kind.predict_values(again, np.array([[np.nan, np.nan], [0.0, 0.0], [4.0, 9.0]]), task="multiclass")
+    first, last = np.exp([1.0, 0.75, 0.0]), np.exp([2.0, 0.75, -1.0])
+    np.testing.assert_allclose(found, [first / first.sum(), [0, 0, 1], last / last.sum()], rtol=1e-15)
+    assert kind.predict_values(again, np.zeros((0, 2)), task="multiclass").shape == (0, 3)
+    assert not kind.has_contributions(again)
+
+
+def test_leaves_that_know_nothing_hold_all_of_several_classes_alike() -> None:
+    forest = Forest(
+        roots=np.array([0]), depths=np.array([1]), weights=np.array([1.0]),
+        features=np.zeros(3, np.int32), thresholds=np.array([0.5, np.inf, np.inf]),
+        lefts=np.array([1, 1, 2], np.int32), rights=np.array([2, 1, 2], np.int32),
+        subset_of=np.full(3, -1, np.int32), gains=np.zeros(3),
+        values=np.array([[0, 0, 0], [0.25, 0.75, 0], [0, 0, 0]], float), subsets=np.zeros((0, 0), np.bool_),
+    )  # fmt: skip
+    model = kind.TreeModel(Filling(np.zeros(1), np.array([-1])), forest, is_boosted=False)
+    found = kind.predict_values(model, np.array([[0.0], [1.0]]), task="multiclass")
+    np.testing.assert_allclose(found, [[0.25, 0.75, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-15)
+
+
 def test_a_damaged_file_is_said_to_be_one() -> None:
     line = kind.LinearModel(Filling(np.zeros(1), np.array([-1])), np.ones(1), 0.0)
     content = kind.dump_estimator(line)

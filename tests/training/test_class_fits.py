@@ -1,6 +1,6 @@
 """Each kind of estimator learns a probability for each of several classes; what does not fit is said before anything starts."""
 
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,10 @@ from sparkml_ops.models.package import dump_package, parse_package
 from sparkml_ops.training.attempts import TrialTask, try_params
 from sparkml_ops.training.baseline import fit_baselines
 from sparkml_ops.training.estimators import FitSettings, find_estimator
-from sparkml_ops.training.estimators import lightgbm as lightgbm_estimator
 from sparkml_ops.training.matrix import Matrix, Part
 from sparkml_ops.training.weights import weigh_part
-from tests.training import own_trainers
+from tests.training import laid_rows, own_trainers
+from tests.training.laid_rows import lay_rows
 
 OWN = "tests.training.own_trainers.ClassShares"
 FOREST, HIST = "sklearn.ensemble.RandomForestClassifier", "sklearn.ensemble.HistGradientBoostingClassifier"
@@ -29,6 +29,7 @@ CLASSES = ("high", "low", "middle")
 SETTINGS = FitSettings(
     "lightgbm", {"num_leaves": 7, "n_estimators": 60}, "log_loss", 3, 10, [1], task="multiclass", classes=CLASSES
 )
+settle = partial(laid_rows.settle, SETTINGS)
 ENCODER = FeatureEncoder(
     (EncodedColumn("x", "numeric"), EncodedColumn("town", "categorical", levels=("a", "b", "c", "d", "e"))), CLASSES
 )
@@ -52,16 +53,7 @@ def lay_matrix(monkeypatch: pytest.MonkeyPatch, *, unknown: int = 0) -> Matrix:
     score = features[:, 0] + (features[:, 1] == 2) + random.normal(0, 0.3, 3000)
     labels = np.where(score > 0.8, 0.0, np.where(score < -0.5, 1.0, 2.0))
     labels[3000 - unknown :] = 3.0
-    made = Matrix(Part(features, labels), 2000)
-    lightgbm_estimator._load_binned.cache_clear()
-    for name in ("lightgbm.map_matrix", "own.map_matrix", "sklearn._load_matrix"):
-        monkeypatch.setattr(f"sparkml_ops.training.estimators.{name}", lambda _: made)
-    return made
-
-
-def settle(estimator: str, **others: Any) -> FitSettings:
-    params = SETTINGS.params if estimator == "lightgbm" else {}
-    return replace(SETTINGS, **{"estimator": estimator, "params": params} | others)
+    return lay_rows(monkeypatch, Matrix(Part(features, labels), 2000))
 
 
 def package(estimator: str, fitted: Any) -> PackagedModel:
@@ -193,8 +185,6 @@ def test_rows_of_one_class_are_refused_as_the_cause_of_the_trial(
         ("lightgbm", ["objective"], "The LightGBM parameter 'objective' is set by the framework"),
         ("sklearn.linear_model.Ridge", [], "sklearn.linear_model.Ridge has no predict_proba"),
         ("sklearn.svm.LinearSVC", [], "sklearn.svm.LinearSVC has no predict_proba"),
-        ("pyspark.ml.classification.GBTClassifier", [], "model.task: multiclass is not trained by pyspark.ml.classification.GBTClassifier"),
-        ("xgboost.spark.SparkXGBClassifier", [], "model.task: multiclass is not trained by xgboost.spark.SparkXGBClassifier"),
     ],
 )  # fmt: skip
 def test_what_cannot_learn_several_classes_is_refused_before_anything_starts(

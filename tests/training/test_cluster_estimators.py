@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from sparkml_ops.config.model import ClassWeights
 from sparkml_ops.features import read_training_set
 from sparkml_ops.lake import open_lake, read_table
-from sparkml_ops.models import FeatureEncoder, find_version, load_version, predict_rows, prepare_tracking, save_package
-from sparkml_ops.models.encoder import EncodedColumn
+from sparkml_ops.models import find_version, load_version, predict_rows, prepare_tracking, save_package
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.kinds import mllib as kind
 from sparkml_ops.training import train
@@ -35,9 +32,10 @@ from sparkml_ops.training.estimators.figures import measure_answers
 from sparkml_ops.training.estimators.mllib_nodes import convert_line, convert_trees
 from sparkml_ops.training.estimators.mllib_rows import learn_filling, make_codes, make_spread
 from sparkml_ops.training.estimators.stored import open_stored
-from sparkml_ops.training.matrix import map_matrix, unmap_matrix, write_matrix
+from sparkml_ops.training.matrix import map_matrix, unmap_matrix
 from sparkml_ops.training.runner import TrialRunner
 from sparkml_ops.training.sampled import keep_sample
+from tests.training.cluster_rows import ENCODER, draw_rows, settle, write_rows
 from tests.training.conftest import make_decisions, make_use_case, write_training_set
 
 MLLIB = "pyspark.ml.classification"
@@ -49,45 +47,21 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     f"{MLLIB}.LogisticRegression": {"regParam": 0.01, "maxIter": 8},
 }
 EVERY = pytest.mark.parametrize("name", ESTIMATORS)
-LEVELS = tuple(f"l{number:02d}" for number in range(40))
-ENCODER = FeatureEncoder((
-    EncodedColumn("x", "numeric"),
-    EncodedColumn("level", "categorical", LEVELS),
-    EncodedColumn("never", "numeric"),
-    EncodedColumn("two", "categorical", ("a", "b")),
-))  # fmt: skip
 SETTINGS = FitSettings(BOOSTED, {}, "roc_auc", 3, 5, [1, 3])
+make_settings = partial(settle, SETTINGS, ESTIMATORS)
 
 
-def make_rows(rows: int = 600, seed: int = 0) -> pd.DataFrame:
-    """The last quarter is to tune on, and has levels that the others have not; values are missing here and there."""
-    random = np.random.default_rng(seed)
-    is_valid = np.arange(rows) >= rows * 3 // 4
-    x, level = random.normal(size=rows), random.integers(0, np.where(is_valid, 40, 36))
-    label = random.random(rows) < 1 / (1 + np.exp(-1.5 * x - np.where(level % 3 == 0, 1.5, -1)))
-    missing = random.random((3, rows)) < 0.1
-    return pd.DataFrame({
-        "at": [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=int(n)) for n in range(rows)],
-        "split": np.where(is_valid, "valid", "train"), "label": label.astype(int),
-        "x": np.where(missing[0], np.nan, x), "level": np.where(missing[1], None, np.array(LEVELS, object)[level]),
-        "never": np.nan, "two": np.where(missing[2], None, "a"), "weight": np.where(label, 4.0, 1.0),
-    })  # fmt: skip
-
-
-def write_rows(spark: SparkSession, folder: Path, frame: pd.DataFrame, *, weight: str | None = None) -> str:
-    schema = "at timestamp, split string, label int, x double, level string, never double, two string, weight double"
-    rows = spark.createDataFrame(frame, schema).repartition(3)
-    write_matrix(rows, ENCODER, str(folder), timestamp="at", weight=None if weight is None else F.col(weight))
-    return str(folder)
+def make_rows(rows: int = 600) -> pd.DataFrame:
+    return draw_rows(
+        lambda random, x, level: random.random(rows) < 1 / (1 + np.exp(-1.5 * x - np.where(level % 3 == 0, 1.5, -1))),
+        rows,
+        heavy=0.5,
+    )
 
 
 @pytest.fixture(scope="module")
 def folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_rows(spark, tmp_path_factory.mktemp("cluster") / "rows", make_rows())
-
-
-def make_settings(name: str, **params: Any) -> FitSettings:
-    return replace(SETTINGS, estimator=name, params=ESTIMATORS.get(name, {}) | params)
 
 
 @EVERY
@@ -128,11 +102,11 @@ def test_a_trial_finds_the_signal_and_the_final_fit_is_the_same_each_time(folder
 
 
 def test_weights_and_directions_are_heeded(spark: SparkSession, tmp_path: Path) -> None:
-    """A row's weight of 4 and one of its class of 4 are the same; so the two trials differ in nothing but rounding."""
+    """A row's weight of 9 and one of its class of 9 are the same; so the two trials differ in nothing but rounding."""
     plain = write_rows(spark, tmp_path / "plain", make_rows(300))
     heavy = write_rows(spark, tmp_path / "heavy", make_rows(300), weight="weight")
     settings = make_settings(f"{MLLIB}.LogisticRegression")
-    by_class = replace(settings, class_weight=ClassWeights.model_validate({"0": 1, "1": 4}))
+    by_class = replace(settings, class_weight=ClassWeights.model_validate({"0": 1, "1": 9}))
     lines = [
         mllib.fit_stored(folder, wished, 0, with_valid=True)
         for folder, wished in ((plain, settings), (plain, by_class), (heavy, settings))

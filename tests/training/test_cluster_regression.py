@@ -1,7 +1,6 @@
 """Numbers that the whole cluster learns: Spark MLlib's regressors and xgboost.spark's, packaged without a JVM."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from sparkml_ops.errors import TrainingError
-from sparkml_ops.models import FeatureEncoder
-from sparkml_ops.models.encoder import EncodedColumn
 from sparkml_ops.models.kinds import find_estimator_kind
 from sparkml_ops.models.kinds import mllib as kind
 from sparkml_ops.training.attempts import TrialTask, try_params
@@ -23,7 +19,8 @@ from sparkml_ops.training.estimators.figures import measure_answers
 from sparkml_ops.training.estimators.mllib_nodes import convert_line, convert_trees
 from sparkml_ops.training.estimators.mllib_rows import learn_filling, make_codes, make_spread
 from sparkml_ops.training.estimators.stored import measure_stored, open_stored
-from sparkml_ops.training.matrix import Part, map_matrix, write_matrix
+from sparkml_ops.training.matrix import Part, map_matrix
+from tests.training.cluster_rows import ENCODER, draw_rows, settle, write_rows
 
 MLLIB = "pyspark.ml.regression"
 BOOSTED, XGBOOST, LINE = f"{MLLIB}.GBTRegressor", "xgboost.spark.SparkXGBRegressor", f"{MLLIB}.LinearRegression"
@@ -33,45 +30,19 @@ ESTIMATORS: dict[str, dict[str, Any]] = {
     f"{MLLIB}:DecisionTreeRegressor": {"maxDepth": 4},
     LINE: {"regParam": 0.01, "maxIter": 20},
 }
-LEVELS = tuple(f"l{number:02d}" for number in range(40))
-ENCODER = FeatureEncoder((
-    EncodedColumn("x", "numeric"),
-    EncodedColumn("level", "categorical", LEVELS),
-    EncodedColumn("never", "numeric"),
-    EncodedColumn("two", "categorical", ("a", "b")),
-))  # fmt: skip
 SETTINGS = FitSettings(BOOSTED, {}, "rmse", 3, 5, [1, 3], task="regression")
+make_settings = partial(settle, SETTINGS, ESTIMATORS)
 
 
-def make_rows(rows: int = 600, seed: int = 0) -> pd.DataFrame:
-    """The last quarter is to tune on, and has levels that the others have not; values are missing here and there."""
-    random = np.random.default_rng(seed)
-    is_valid = np.arange(rows) >= rows * 3 // 4
-    x, level = random.normal(size=rows), random.integers(0, np.where(is_valid, 40, 36))
-    label = 500 + 40 * x + 60 * (level % 3 == 0) + random.normal(0, 10, rows)
-    missing = random.random((3, rows)) < 0.1
-    return pd.DataFrame({
-        "at": [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=int(n)) for n in range(rows)],
-        "split": np.where(is_valid, "valid", "train"), "label": label,
-        "x": np.where(missing[0], np.nan, x), "level": np.where(missing[1], None, np.array(LEVELS, object)[level]),
-        "never": np.nan, "two": np.where(missing[2], None, "a"), "weight": np.where(label > 520, 9.0, 1.0),
-    })  # fmt: skip
-
-
-def write_rows(spark: SparkSession, folder: Path, frame: pd.DataFrame, *, weight: str | None = None) -> str:
-    schema = "at timestamp, split string, label double, x double, level string, never double, two string, weight double"
-    rows = spark.createDataFrame(frame, schema).repartition(3)
-    write_matrix(rows, ENCODER, str(folder), timestamp="at", weight=None if weight is None else F.col(weight))
-    return str(folder)
+def make_rows(rows: int = 600) -> pd.DataFrame:
+    return draw_rows(
+        lambda random, x, level: 500 + 40 * x + 60 * (level % 3 == 0) + random.normal(0, 10, rows), rows, heavy=520
+    )
 
 
 @pytest.fixture(scope="module")
 def folder(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_rows(spark, tmp_path_factory.mktemp("numbers") / "rows", make_rows())
-
-
-def make_settings(name: str, **params: Any) -> FitSettings:
-    return replace(SETTINGS, estimator=name, params=ESTIMATORS.get(name, {}) | params)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

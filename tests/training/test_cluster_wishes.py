@@ -128,6 +128,50 @@ def test_what_cannot_learn_a_number_is_said_before_anything_starts(
     assert told in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "told"),
+    [
+        (
+            BOOSTED,
+            {},
+            "GBTClassifier learns two classes and no more, and model.task is multiclass: take pyspark.ml.classification.Logis",
+        ),
+        (f"{MLLIB}:LinearSVC", {}, "LinearSVC is not supported. It gives no probabilities. Of Spark MLlib these are"),
+        (f"{MLLIB}.FMClassifier", {}, "FMClassifier is not supported. Of Spark MLlib these are: pyspark.ml.classif"),
+        (f"{REGRESSION}.LinearRegression", {}, "is a regressor, and model.task is multiclass: take pyspark.ml.class"),
+        (
+            f"{MLLIB}.RandomForestClassifier",
+            {"probabilityCol": "p"},
+            "The parameter 'probabilityCol' of pyspark.ml.class",
+        ),
+        (f"{MLLIB}.LogisticRegression", {"family": "binomial"}, "The parameter 'family' of pyspark.ml.class"),
+        ("xgboost.spark.SparkXGBRegressor", {}, "is a regressor, and model.task is multiclass: take xgboost.spark.Sp"),
+        (
+            "xgboost.spark.SparkXGBRanker",
+            {},
+            "is not supported: it gives no probabilities of several classes. Take xgb",
+        ),
+        (
+            XGBOOST,
+            {"scale_pos_weight": 2},
+            "weighs one of two classes, and there are more: take model.class_weight: bal",
+        ),
+        (XGBOOST, {"num_class": 3}, "SparkXGBClassifier has no parameter 'num_class'"),
+    ],
+)
+def test_what_cannot_learn_several_classes_is_said_before_anything_starts(
+    name: str, params: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check(task="multiclass", estimator=name, params=params)
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != BOOSTED])
+def test_nothing_is_refused_that_learns_several_classes(name: str) -> None:
+    assert check(task="multiclass", estimator=name, params=ESTIMATORS[name], class_weight="balanced") is None
+
+
 def test_a_direction_that_mllib_cannot_keep_names_regressors_for_a_regression() -> None:
     with pytest.raises(ConfigError, match="SparkXGBRegressor, sklearn.ensemble.HistGradientBoostingRegressor"):
         check(task="regression", estimator=f"{REGRESSION}.GBTRegressor", monotone={"x": "increasing"})

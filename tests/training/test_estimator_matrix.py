@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ from sparkml_ops.training.trials import find_best
 from sparkml_ops.training.winner import Winner, fit_winner
 from tests.training.conftest import shop_config
 
-BINARY, REGRESSION = "binary", "regression"
+METRICS = {"binary": "roc_auc", "regression": "rmse", "multiclass": "log_loss"}
+BINARY, REGRESSION, MULTICLASS = METRICS
 SEARCHES: dict[str, dict[str, str]] = {
     "tpe": {"algorithm": "tpe"}, "random": {"algorithm": "random"}, "optuna": {"backend": "optuna"},
 }  # fmt: skip
@@ -55,11 +56,14 @@ ESTIMATORS: dict[tuple[str, str], tuple[str, dict[str, Any], dict[str, Any]]] = 
     ("own", REGRESSION): ("tests.training.own_trainers.Mean", {}, {"answer": {"choice": ["mean", "column"]}}),
     ("mllib", BINARY): ("pyspark.ml.classification.GBTClassifier", {"maxIter": 2}, {"maxDepth": DEPTH}),
     ("mllib", REGRESSION): ("pyspark.ml.regression.GBTRegressor", {"maxIter": 2}, {"maxDepth": DEPTH}),
+    ("mllib", MULTICLASS): ("pyspark.ml.classification.RandomForestClassifier", {"numTrees": 3}, {"maxDepth": DEPTH}),
     ("xgboost", BINARY): ("xgboost.spark.SparkXGBClassifier", {"n_estimators": 8}, {"max_depth": DEPTH}),
     ("xgboost", REGRESSION): ("xgboost.spark.SparkXGBRegressor", {"n_estimators": 8}, {"max_depth": DEPTH}),
+    ("xgboost", MULTICLASS): ("xgboost.spark.SparkXGBClassifier", {"n_estimators": 8}, {"max_depth": DEPTH}),
 }  # fmt: skip
 OF_CLUSTER = {
-    ("mllib", BINARY, "tpe"), ("mllib", REGRESSION, "optuna"), ("xgboost", BINARY, "optuna"), ("xgboost", REGRESSION, "random"),
+    ("mllib", BINARY, "tpe"), ("mllib", REGRESSION, "optuna"), ("mllib", MULTICLASS, "random"),
+    ("xgboost", BINARY, "optuna"), ("xgboost", REGRESSION, "random"), ("xgboost", MULTICLASS, "tpe"),
 }  # fmt: skip
 """Fits of the whole cluster take seconds: of these each estimator has two searches, and each search one of them at least."""
 CASES = [
@@ -68,18 +72,18 @@ CASES = [
     for search in SEARCHES
     if name not in {"mllib", "xgboost"} or (name, task, search) in OF_CLUSTER
 ]
-LEVELS = ("Bonn", "Kiel", "Ulm")
+LEVELS, CLASSES = ("Bonn", "Kiel", "Ulm"), ("high", "low", "middle")
 ENCODER = FeatureEncoder((
     EncodedColumn("x", "numeric"), EncodedColumn("gap", "numeric"), EncodedColumn("town", "categorical", LEVELS),
 ))  # fmt: skip
-SCHEMA = "id long, at timestamp, split string, label double, x double, gap double, town string"
+SCHEMA = "id long, at timestamp, split string, label {label}, x double, gap double, town string"
 PROGRAM = """
 import json, sys
-import mlflow, pandas as pd
+import mlflow, numpy as np, pandas as pd
 mlflow.set_tracking_uri(sys.argv[1])
 rows, answers = pd.read_parquet(sys.argv[2]), {}
 for version in range(1, int(sys.argv[3]) + 1):
-    answers[version] = mlflow.pyfunc.load_model(f"models:/shop/{version}").predict(rows).tolist()
+    answers[version] = np.asarray(mlflow.pyfunc.load_model(f"models:/shop/{version}").predict(rows)).tolist()
 print(json.dumps([answers, sorted(name for name in sys.modules if name.startswith("pyspark.ml"))]))
 """
 
@@ -100,20 +104,27 @@ def make_rows(task: str, rows: int = 420) -> pd.DataFrame:
     x, gap, town = random.normal(size=rows), random.normal(size=rows), random.integers(0, 3, rows)
     signal = 2 * x + np.where(town == 2, 2.0, -1.0) + random.normal(0, 0.5, rows)
     is_valid = np.arange(rows) % 3 == 2
+    labels = {
+        BINARY: (signal > 0).astype(float), REGRESSION: 50 + signal,
+        MULTICLASS: np.array(CLASSES, object)[np.select([signal > 1, signal < -1], [0, 1], 2)],
+    }  # fmt: skip
     towns = np.array([*LEVELS, "Trier"], object)[np.where(is_valid & (random.random(rows) < 0.1), 3, town)]
     return pd.DataFrame({
         "id": np.arange(rows), "at": pd.date_range("2024-01-01", periods=rows, freq="h", tz="UTC"),
-        "split": np.where(is_valid, "valid", "train"), "label": (signal > 0).astype(float) if task == BINARY else 50 + signal,
+        "split": np.where(is_valid, "valid", "train"), "label": labels[task],
         "x": x, "gap": np.where(random.random(rows) < 0.2, np.nan, gap), "town": np.where(random.random(rows) < 0.1, None, towns),
     })  # fmt: skip
+
+
+def make_encoder(task: str) -> FeatureEncoder:
+    return replace(ENCODER, classes=CLASSES) if task == MULTICLASS else ENCODER
 
 
 def make_use_case(root: Path, name: str, task: str, search: str) -> UseCase:
     estimator, params, space = ESTIMATORS[name, task]
     trials = 1 if name in {"mllib", "xgboost"} else 2
     asked = {"max_trials": trials, "parallelism": 1, "seed": 7, "space": space, **SEARCHES[search]}
-    metric = "roc_auc" if task == BINARY else "rmse"
-    config = shop_config(root, estimator=estimator, task=task, params=params, search=asked, metric=metric)
+    config = shop_config(root, estimator=estimator, task=task, params=params, search=asked, metric=METRICS[task])
     return UseCase.model_validate(config, strict=False)
 
 
@@ -138,12 +149,12 @@ def made(
     (root / "mlflow.db").write_bytes(mlflow_template.read_bytes())
     tracking = prepare_tracking(make_use_case(root, *CASES[0]).environment)
     folders, rows = {}, {}
-    for task in (BINARY, REGRESSION):
-        frame = make_rows(task)
-        rows[task] = spark.createDataFrame(frame.astype({"town": object}), SCHEMA).persist()
+    for task in METRICS:
+        frame, schema = make_rows(task), SCHEMA.format(label="string" if task == MULTICLASS else "double")
+        rows[task] = spark.createDataFrame(frame.astype({"town": object}), schema).persist()
         folders[task] = str(root / task)
-        write_matrix(rows[task], ENCODER, folders[task], timestamp="at")
-        frame.drop(columns=["at", "split", "label"]).to_parquet(root / "rows.parquet")  # the same features for both
+        write_matrix(rows[task], make_encoder(task), folders[task], timestamp="at")
+        frame.drop(columns=["at", "split", "label"]).to_parquet(root / "rows.parquet")  # the same features for all
     found = {}
     for case in CASES:
         use_case, folder = make_use_case(root, *case), folders[case[1]]
@@ -158,15 +169,17 @@ def make_case(
 ) -> Made:
     """Search, fit the winner, ask it, register it, and ask the registered version on Spark."""
     check_model(use_case)
-    trials = run_search(TrialTask(folder, make_settings(use_case, ENCODER)), use_case.model.search, spark)
+    encoder = make_encoder(use_case.model.task)
+    trials = run_search(TrialTask(folder, make_settings(use_case, encoder)), use_case.model.search, spark)
     best = find_best(trials)
-    model, _, _ = fit_winner(use_case, rows, ENCODER, Winner(best.params, best.rounds), folder=folder)
+    model, _, _ = fit_winner(use_case, rows, encoder, Winner(best.params, best.rounds), folder=folder)
     own = ask_itself(model, rows, caught)
     run = start_run(tracking, open_experiment(tracking, "shop"), name="matrix")
     version = register_model(tracking, model, run_id=run)
     finish_run(tracking, run, "FINISHED")
     scored = predict_rows(rows.select("id", "x", "gap", "town"), load_version(tracking, version))
-    bulk = scored.select("id", "prediction").toPandas().sort_values("id")["prediction"].to_numpy()
+    told = scored.select("id", "prediction").toPandas().sort_values("id")["prediction"]
+    bulk = np.array([[one[name] for name in CLASSES] if model.classes else one for one in told])
     return Made(version.version, own, bulk, [trial.loss for trial in trials if trial.loss is not None])
 
 
@@ -178,9 +191,13 @@ def ask_itself(model: PackagedModel, rows: DataFrame, caught: list[Any]) -> "np.
         filled = pd.DataFrame({"id": frame["id"], "x": model.estimator.filling.fill(matrix).tolist()})
         asked = rows.sparkSession.createDataFrame(filled).withColumn("features", array_to_vector(F.col("x")))
         answers = caught[-1].transform(asked).orderBy("id").select("*").collect()
-        return np.array([row["probability"][1] if model.task == BINARY else row["prediction"] for row in answers])
-    if model.kind == "sklearn" and model.task == BINARY:
-        return np.asarray(model.estimator.predict_proba(matrix)[:, 1], dtype=np.float64)
+        if model.task == REGRESSION:
+            return np.array([row["prediction"] for row in answers])
+        shares = np.array([row["probability"].toArray() for row in answers])
+        return shares if model.task == MULTICLASS else shares[:, 1]
+    if model.kind == "sklearn" and model.task != REGRESSION:
+        shares = np.asarray(model.estimator.predict_proba(matrix), dtype=np.float64)
+        return shares if model.task == MULTICLASS else shares[:, 1]
     return np.asarray(model.estimator.predict(matrix), dtype=np.float64).reshape(len(matrix))
 
 
@@ -212,11 +229,11 @@ def test_a_registered_model_answers_everywhere_as_it_did_where_it_was_fitted(
     assert len(found.losses) == (1 if case in OF_CLUSTER else 2)
     np.testing.assert_array_equal(found.bulk, elsewhere[found.version])
     np.testing.assert_allclose(found.bulk, found.own, rtol=1e-9)
-    assert np.std(found.own) > (0.1 if case[1] == BINARY else 0.5)
+    assert (np.std(found.own, axis=0) > (0.5 if case[1] == REGRESSION else 0.1)).all()
 
 
 def test_no_case_is_left_out() -> None:
-    """Each estimator has both tasks and at least two searches; those of one process have all."""
+    """Each estimator has a number and two classes, those of the cluster several too; each at least two searches, those of one process all."""
     assert {(name, task) for name, task, _ in CASES} == set(ESTIMATORS)
     searched = {name: {search for one, _, search in CASES if one == name} for name, _ in ESTIMATORS}
     assert all(len(found) >= 2 for found in searched.values())

@@ -1,6 +1,7 @@
 """Each kind of estimator learns a number; what does not fit a regression is said before anything starts."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,14 @@ from sparkml_ops.training.baseline import fit_baselines
 from sparkml_ops.training.estimators import FitSettings, find_estimator
 from sparkml_ops.training.estimators import lightgbm as lightgbm_estimator
 from sparkml_ops.training.matrix import Matrix, Part
-from tests.training import own_trainers
+from tests.training import laid_rows, own_trainers
+from tests.training.laid_rows import lay_rows
 
 OWN = "tests.training.own_trainers.Mean"
 FOREST, HIST = "sklearn.ensemble.RandomForestRegressor", "sklearn.ensemble.HistGradientBoostingRegressor"
 RIDGE = "sklearn.linear_model.Ridge"
 SETTINGS = FitSettings("lightgbm", {"num_leaves": 7, "n_estimators": 200}, "rmse", 3, 10, [1], task="regression")
+settle = partial(laid_rows.settle, SETTINGS)
 ENCODER = FeatureEncoder(
     (EncodedColumn("x", "numeric"), EncodedColumn("town", "categorical", levels=("a", "b", "c", "d", "e")))
 )
@@ -39,16 +42,7 @@ def matrix(monkeypatch: pytest.MonkeyPatch) -> Matrix:
     random = np.random.default_rng(0)
     features = np.column_stack([random.normal(size=3000), random.integers(0, 5, 3000)])
     labels = 500 + 40 * features[:, 0] + 20 * (features[:, 1] == 2) + random.normal(0, 5, 3000)
-    made = Matrix(Part(features, labels), 2000)
-    lightgbm_estimator._load_binned.cache_clear()
-    for name in ("lightgbm.map_matrix", "own.map_matrix", "sklearn._load_matrix"):
-        monkeypatch.setattr(f"sparkml_ops.training.estimators.{name}", lambda _: made)
-    return made
-
-
-def settle(estimator: str, **others: Any) -> FitSettings:
-    params = SETTINGS.params if estimator == "lightgbm" else {}
-    return replace(SETTINGS, **{"estimator": estimator, "params": params} | others)
+    return lay_rows(monkeypatch, Matrix(Part(features, labels), 2000))
 
 
 def package(estimator: str, fitted: Any) -> PackagedModel:

@@ -27,7 +27,7 @@ class Forest:
         rights: Position of the right child.
         subset_of: Row of `subsets`; -1 where the column is one of numbers.
         gains: What a node's split gained, times the weight of the rows that came to it.
-        values: Of the two classes, shape (nodes, 2); of a regression the number, shape (nodes, 1).
+        values: Of the classes, shape (nodes, classes); of a regression the number, shape (nodes, 1).
         subsets: Shape (nodes that look at levels, most levels).
     """
 
@@ -44,7 +44,7 @@ class Forest:
     subsets: "NDArray[np.bool_]"
 
     def add_values(self, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
-        """Weighted values of the leaves that each row comes to, summed over the trees in their order, shape (rows, 2), or (rows, 1).
+        """Weighted values of the leaves that each row comes to, summed over the trees in their order, shape (rows, classes), or (rows, 1).
 
         Args:
             matrix: Without missing values; codes are those of `subsets`.

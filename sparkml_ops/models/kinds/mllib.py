@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE_NAME = "model.npz"
-FORMS = ("linear", "votes", "boosted", "line", "sum")
-"""The last two answer with numbers; what knows the first three alone refuses their files, and takes no number for a probability."""
+FORMS = ("linear", "votes", "boosted", "line", "sum", "softmax")
+"""`line` and `sum` answer with numbers; what knows the first three alone refuses the files of the others, and takes no number for a probability."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,20 @@ class LinearModel:
     coefficients: "NDArray[np.float64]"
     intercept: float
     gives_numbers: bool = False
+
+
+@dataclass(frozen=True)
+class SoftmaxModel:
+    """The score of each class is a sum over columns, of which levels have one each; probabilities are the softmax of the scores.
+
+    Attributes:
+        coefficients: Shape (spread columns, classes).
+        intercepts: Shape (classes,).
+    """
+
+    filling: Filling
+    coefficients: "NDArray[np.float64]"
+    intercepts: "NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,7 @@ class TreeModel:
         return bool(self.forest.values.shape[1] == 1)
 
 
-MllibModel = LinearModel | TreeModel
+MllibModel = LinearModel | SoftmaxModel | TreeModel
 
 
 def dump_estimator(estimator: MllibModel) -> bytes:
@@ -55,6 +69,9 @@ def dump_estimator(estimator: MllibModel) -> bytes:
     if isinstance(estimator, LinearModel):
         form = FORMS.index("line" if estimator.gives_numbers else "linear")
         arrays |= {"form": form, "coefficients": estimator.coefficients, "intercept": estimator.intercept}
+    elif isinstance(estimator, SoftmaxModel):
+        form = FORMS.index("softmax")
+        arrays |= {"form": form, "coefficients": estimator.coefficients, "intercept": estimator.intercepts}
     else:
         found = {field.name: getattr(estimator.forest, field.name) for field in fields(Forest)}
         form = FORMS.index("sum" if estimator.gives_numbers else "boosted" if estimator.is_boosted else "votes")
@@ -76,16 +93,23 @@ def load_estimator(content: bytes) -> MllibModel:
         filling, form = Filling(arrays["fills"], arrays["levels"]), FORMS[int(arrays["form"])]
         if form in ("linear", "line"):
             return LinearModel(filling, arrays["coefficients"], float(arrays["intercept"]), form == "line")
+        if form == "softmax":
+            return SoftmaxModel(filling, arrays["coefficients"], arrays["intercept"])
         forest = Forest(**{field.name: arrays[field.name] for field in fields(Forest)})
     except (KeyError, ValueError, IndexError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"The file {FILE_NAME} is damaged: {error}") from error
     return TreeModel(filling, forest, is_boosted=form != "votes")
 
 
-def predict_values(estimator: MllibModel, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":  # noqa: ARG001  # the arrays say it
-    """Probability of the class 1, or the number, as MLlib's `transform` gives it up to the order of sums; with one thread."""
+def predict_values(estimator: MllibModel, matrix: "NDArray[np.float64]", *, task: str) -> "NDArray[np.float64]":
+    """Probability of the class 1, or the number, as MLlib's `transform` gives it up to the order of sums; with one thread.
+
+    Of several classes the probabilities of all, shape (rows, classes).
+    """
     from scipy.special import expit
 
+    if isinstance(estimator, SoftmaxModel):
+        return _take_softmax(estimator, matrix)
     if isinstance(estimator, LinearModel):
         positions, values = estimator.filling.spread(matrix)
         margins = (estimator.coefficients[positions] * values).sum(axis=1) + estimator.intercept
@@ -95,13 +119,33 @@ def predict_values(estimator: MllibModel, matrix: "NDArray[np.float64]", *, task
         return np.asarray(sums[:, 0], dtype=np.float64)
     if estimator.is_boosted:
         return np.asarray(expit(2 * sums[:, 1]), dtype=np.float64)  # Friedman 1999: F is half the log odds
-    votes = sums.sum(axis=1)
-    share: NDArray[np.float64] = np.divide(sums[:, 1], votes, out=np.zeros(len(votes)), where=votes > 0)
-    return share
+    return _share_votes(sums, task)
+
+
+def _share_votes(sums: "NDArray[np.float64]", task: str) -> "NDArray[np.float64]":
+    """Of two classes the share of the class 1, of several that of each.
+
+    Leaves whose rows have no weight know nothing. MLlib answers with zeros, which of several classes are no probabilities: all are alike then.
+    """
+    votes, is_several = sums.sum(axis=1, keepdims=True), task == "multiclass"
+    unknown = np.full_like(sums, 1 / sums.shape[1] if is_several else 0.0)
+    shares: NDArray[np.float64] = np.divide(sums, votes, out=unknown, where=votes > 0)
+    return shares if is_several else shares[:, 1]
+
+
+def _take_softmax(estimator: SoftmaxModel, matrix: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    """Column by column, since the products of all columns and classes at once would be many times the rows."""
+    positions, values = estimator.filling.spread(matrix)
+    scores = np.tile(estimator.intercepts, (len(matrix), 1))
+    for at in range(positions.shape[1]):
+        scores += estimator.coefficients[positions[:, at]] * values[:, at, None]
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))  # none above 1, so that none is infinite
+    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def has_contributions(estimator: MllibModel) -> bool:
-    """Only a linear model says what each column adds."""
+    """Only a linear model of one score says what each column adds; of several classes each would have a sum of its own."""
     return isinstance(estimator, LinearModel)
 
 
@@ -112,7 +156,7 @@ def find_contributions(estimator: MllibModel, matrix: "NDArray[np.float64]") -> 
         ModelError: It is not linear.
     """
     if not isinstance(estimator, LinearModel):
-        raise ModelError("Trees of Spark MLlib do not say what their columns add.")
+        raise ModelError("Trees of Spark MLlib, and its lines of several classes, do not say what their columns add.")
     filling = estimator.filling
     positions, values = filling.spread(matrix)
     above = values - np.where(filling.levels < 0, filling.fills, 0.0)

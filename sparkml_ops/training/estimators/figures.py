@@ -22,10 +22,7 @@ def require_learnable(labels: "NDArray[np.float64]", purpose: str, *, task: str)
     """
     if can_learn(labels):
         return
-    found = f"all {len(labels)} rows have the label {labels[0]:g}" if len(labels) else "there are none"
-    if task == "multiclass" and len(labels):  # a label is the position of a class here, which says nothing to a reader
-        found = f"all {len(labels)} rows are of one class"
-    raise TrainingError(_tell_alone(purpose, found, task))
+    raise TrainingError(_tell_alone(purpose, len(labels), label=labels[0] if len(labels) else 0.0, task=task))
 
 
 def require_span(rows: float, span: tuple[float, float], purpose: str, *, task: str) -> None:
@@ -35,8 +32,7 @@ def require_span(rows: float, span: tuple[float, float], purpose: str, *, task: 
         TrainingError: Says which label is there alone.
     """
     if not rows or span[0] == span[1]:
-        found = f"all {int(rows)} rows have the label {span[0]:g}" if rows else "there are none"
-        raise TrainingError(_tell_alone(purpose, found, task))
+        raise TrainingError(_tell_alone(purpose, int(rows), label=span[0], task=task))
 
 
 def can_learn(labels: "NDArray[np.float64]") -> bool:
@@ -86,6 +82,9 @@ def _measure_classes(labels: "NDArray[np.float64]", answers: "NDArray[np.float64
     return {name: float(found[name][0]) for name in METRICS["multiclass"]}
 
 
-def _tell_alone(purpose: str, found: str, task: str) -> str:
+def _tell_alone(purpose: str, rows: int, *, label: float, task: str) -> str:
+    found = f"all {rows} rows have the label {label:g}" if rows else "there are none"
+    if task == "multiclass" and rows:  # a label is the position of a class here, which says nothing to a reader
+        found = f"all {rows} rows are of one class"
     wanted = "both classes" if task == "binary" else "labels that differ"
     return f"The rows {purpose} need {wanted}; {found}. Change dataset.split or dataset.label."

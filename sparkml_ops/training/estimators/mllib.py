@@ -9,6 +9,7 @@ from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models.kinds.mllib import MllibModel, TreeModel
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import keep_known
 from sparkml_ops.training.estimators.mllib_nodes import convert_line, convert_trees
 from sparkml_ops.training.estimators.mllib_rows import FEATURES, learn_filling, make_codes, make_spread
 from sparkml_ops.training.estimators.named import refuse_unknown
@@ -25,11 +26,10 @@ from sparkml_ops.training.mapped_files import LABEL
 from sparkml_ops.training.matrix import Part
 
 KIND = "mllib"
+_CLASSIFIERS = ("LogisticRegression", "DecisionTreeClassifier", "RandomForestClassifier")
 SUPPORTED = {
-    "binary": tuple(
-        f"pyspark.ml.classification.{name}"
-        for name in ("LogisticRegression", "DecisionTreeClassifier", "RandomForestClassifier", "GBTClassifier")
-    ),
+    "binary": tuple(f"pyspark.ml.classification.{name}" for name in (*_CLASSIFIERS, "GBTClassifier")),
+    "multiclass": tuple(f"pyspark.ml.classification.{name}" for name in _CLASSIFIERS),
     "regression": tuple(
         f"pyspark.ml.regression.{name}"
         for name in ("LinearRegression", "DecisionTreeRegressor", "RandomForestRegressor", "GBTRegressor")
@@ -88,7 +88,7 @@ def check_wishes(model: Model, names: Sequence[str]) -> None:  # noqa: ARG001  #
 def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     """Fit on the weighted training rows, judge on the tuning rows; both on Spark."""
     with tell_failures(settings.estimator):
-        _, train, valid = open_stored(folder, task=settings.task)
+        _, train, valid = open_stored(folder, task=settings.task, classes=len(settings.classes))
         valid.require_learnable("to tune on")
         fitted = _fit(train, settings)
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=0)
@@ -96,13 +96,14 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
 
 def fit_stored(folder: str, settings: FitSettings, rounds: int, *, with_valid: bool) -> MllibModel:  # noqa: ARG001
     """Fit on the rows of a matrix folder, with or without those to tune on."""
-    every, train, _ = open_stored(folder, task=settings.task)
+    every, train, _ = open_stored(folder, task=settings.task, classes=len(settings.classes))
     return _fit(every if with_valid else train, settings)
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> MllibModel:  # noqa: ARG001
     """Fit on a few rows of the driver."""
-    return _fit(store_part(rows, task=settings.task), settings)
+    known, task, classes = keep_known(rows, settings.classes), settings.task, len(settings.classes)
+    return _fit(store_part(known, task=task, classes=classes), settings)
 
 
 def weigh_columns(fitted: MllibModel, names: Sequence[str]) -> dict[str, float]:
@@ -115,6 +116,7 @@ def weigh_columns(fitted: MllibModel, names: Sequence[str]) -> dict[str, float]:
 
 def _fit(rows: StoredRows, settings: FitSettings) -> MllibModel:
     with tell_failures(settings.estimator):
+        rows = rows.keep_known()
         weighed = rows.weigh(settings.class_weight)
         filling, is_line = learn_filling(rows, settings.categorical_positions), _name_class(settings.estimator) in LINES
         most = max(2, int(filling.levels.max(initial=-1)) + 1)
@@ -135,7 +137,7 @@ def _make(settings: FitSettings, *, is_weighed: bool, most_levels: int) -> Any:
         "labelCol": LABEL,
         "seed": settings.seed,
         "weightCol": ROW_WEIGHT if is_weighed else None,
-        "family": "binomial",
+        "family": "multinomial" if settings.task == "multiclass" else "binomial",
         MOST_BINS: max(32, most_levels),  # MLlib's own default, unless some column has more levels
     }
     kept = {name: value for name, value in ours.items() if name in known and value is not None}

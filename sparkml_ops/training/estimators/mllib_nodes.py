@@ -8,14 +8,17 @@ import numpy as np
 
 from sparkml_ops.models.kinds.filled import Filling
 from sparkml_ops.models.kinds.forest import Forest
-from sparkml_ops.models.kinds.mllib import LinearModel, TreeModel
+from sparkml_ops.models.kinds.mllib import LinearModel, SoftmaxModel, TreeModel
 
 Node = dict[str, Any]
 
 
-def convert_line(fitted: Any, filling: Filling) -> LinearModel:
+def convert_line(fitted: Any, filling: Filling) -> LinearModel | SoftmaxModel:
     """Coefficients of a `LogisticRegressionModel` or a `LinearRegressionModel`, by the columns that levels were spread to."""
     is_number = type(fitted).__name__.startswith("Linear")
+    if not is_number and fitted.coefficientMatrix.numRows > 1:  # a row for each class: the family is multinomial
+        of_classes = np.ascontiguousarray(fitted.coefficientMatrix.toArray().T)
+        return SoftmaxModel(filling, of_classes, np.array(fitted.interceptVector.toArray()))
     return LinearModel(filling, np.array(fitted.coefficients.toArray()), float(fitted.intercept), is_number)
 
 
@@ -84,11 +87,11 @@ def _boosted_values(node: Node) -> tuple[float, float]:
     return 0.0, float(node["prediction"])
 
 
-def _vote_values(node: Node) -> tuple[float, float]:
+def _vote_values(node: Node) -> tuple[float, ...]:
     """The shares of the classes; a leaf whose rows have no weight has no vote."""
-    negative, positive = (float(weight) for weight in node["impurityStats"])
-    total = negative + positive
-    return (negative / total, positive / total) if total else (0.0, 0.0)
+    weights = [float(weight) for weight in node["impurityStats"]]
+    total = sum(weights)
+    return tuple(weight / total if total else 0.0 for weight in weights)
 
 
 def _gain(node: Node) -> float:

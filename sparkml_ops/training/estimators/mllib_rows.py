@@ -75,7 +75,11 @@ def _make_vectors(rows: StoredRows, pack: "Callable[[NDArray[np.float64]], pa.Ar
             yield pa.RecordBatch.from_arrays(arrays, names=[FEATURES, *beside])
 
     made = [StructField(FEATURES, VectorUDT()), *(StructField(name, DoubleType()) for name in beside)]
-    return rows.deal(rows.count_partitions()).mapInArrow(make, StructType(made))
+    vectors = rows.deal(rows.count_partitions()).mapInArrow(make, StructType(made))
+    if not rows.classes:
+        return vectors
+    # MLlib would count the classes by the highest label, and a sample may have no row of the last one.
+    return vectors.withMetadata(LABEL, {"ml_attr": {"type": "nominal", "num_vals": rows.classes}})
 
 
 def _pack_dense(matrix: "NDArray[np.float64]") -> "pa.Array":

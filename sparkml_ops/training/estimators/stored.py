@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparkml_ops.config.model import ClassWeight
@@ -32,7 +32,8 @@ VALUES_PER_PARTITION = (
 MOST_PARTITIONS = 10_000
 EXACT_ROWS = 200_000
 """Tuning rows whose figures are exact: label and answer of so many are 3 MB on the driver. Those of more are counted on Spark by bins of
-the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other; errors are summed exactly."""
+the answers (`score_counts.py`), which rank rows alike whose log odds are within 0.012 of each other; errors are summed exactly. Of several classes
+all are counted on Spark: a hundred probabilities a row would be too much, and nothing but roc_auc is of bins (`class_counts.py`)."""
 _CAUSES = ("Error: ", "Check failed", "Caused by: ")
 _UID = re.compile(r"_[0-9a-f]{12}\b")  # MLlib gives each estimator a name of its own, by which nobody knows it
 _CLASSES = 2
@@ -45,9 +46,11 @@ class StoredRows:
     Attributes:
         rows: The rows.
         width: Encoded columns.
-        counts: Rows whose label is not 1, and those with label 1, shape (2,); of a regression only their sum means something.
+        counts: Rows whose label is not 1, and those with label 1, shape (2,); of a regression only their sum means something. Of several
+            classes the rows of each, and behind them those of any other class, shape (classes + 1,).
         span: The lowest and the highest label.
         task: What is to be predicted.
+        classes: How many of several classes train has: labels are their positions, and one past the last is any other class.
     """
 
     rows: DataFrame
@@ -55,6 +58,7 @@ class StoredRows:
     counts: "NDArray[np.float64]"
     span: tuple[float, float]
     task: str = "binary"
+    classes: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -68,6 +72,13 @@ class StoredRows:
             TrainingError: They have one label only, or there are none.
         """
         require_span(self.counts.sum(), self.span, purpose, task=self.task)
+
+    def keep_known(self) -> "StoredRows":
+        """The rows to fit on: those of a class that train does not have are left out, since no model could answer with it."""
+        if not self.classes or not self.counts[self.classes]:
+            return self
+        counts = np.append(self.counts[: self.classes], 0.0)
+        return replace(self, rows=self.rows.where(F.col(LABEL) < self.classes), counts=counts)
 
     def count_partitions(self) -> int:
         """Into how many they are dealt: by their number alone, so that another cluster gives the same model."""
@@ -83,38 +94,46 @@ class StoredRows:
         """With a column of what each row counts, where rows or classes have weights; rows to tune on count once if they are among them."""
         if class_weight is None and WEIGHT not in self.rows.columns:
             return self
-        of_class = np.ones(_CLASSES)
+        weight = F.col(WEIGHT) if WEIGHT in self.rows.columns else F.lit(1.0)
         if class_weight is not None:
-            of_class = balance_classes(self.counts) if class_weight == "balanced" else list_weights(class_weight)
-        weight = F.when(F.col(LABEL) == 1, float(of_class[1])).otherwise(float(of_class[0]))
-        if WEIGHT in self.rows.columns:
-            weight = weight * F.col(WEIGHT)
+            counts = self.counts[: self.classes or _CLASSES]
+            of_class = balance_classes(counts) if class_weight == "balanced" else list_weights(class_weight)
+            weight = weight * F.get(F.array(*map(F.lit, of_class.tolist())), F.col(LABEL).cast("int"))
         if tuned:
             weight = F.when(F.col(IS_VALID), 1.0).otherwise(weight)
         return replace(self, rows=self.rows.withColumn(ROW_WEIGHT, weight))
 
 
-def open_stored(folder: str, *, task: str = "binary") -> tuple[StoredRows, StoredRows, StoredRows]:
-    """All rows of a matrix folder, those to fit on, and those to tune on.
+def open_stored(folder: str, *, task: str = "binary", classes: int = 0) -> tuple[StoredRows, StoredRows, StoredRows]:
+    """All rows of a matrix folder, those to fit on, and those to tune on; of several classes it is said how many there are.
 
     Raises:
         TrainingError: The rows to fit on have one label only.
     """
     rows = find_session().read.parquet(folder)
     width = sum(name.startswith("x") for name in rows.columns)
-    label = F.col(LABEL)
-    looked = rows.groupBy(IS_VALID).agg(F.count_if(label != 1), F.count_if(label == 1), F.min(label), F.max(label))
-    found = {bool(row[0]): (np.array(row[1:3], dtype=np.float64), (row[3], row[4])) for row in looked.collect()}
-    none = (np.zeros(_CLASSES), (0.0, 0.0))
+    counted = _count_labels(classes)
+    looked = rows.groupBy(IS_VALID).agg(*counted, F.min(LABEL), F.max(LABEL))
+    found = {bool(row[0]): (np.array(row[1:-2], dtype=np.float64), (row[-2], row[-1])) for row in looked.collect()}
+    none = (np.zeros(len(counted)), (0.0, 0.0))
     train, valid = (
-        StoredRows(rows.where(F.col(IS_VALID) == part), width, *found.get(part, none), task) for part in (False, True)
+        StoredRows(rows.where(F.col(IS_VALID) == part), width, *found.get(part, none), task, classes)
+        for part in (False, True)
     )
     train.require_learnable("to fit on")
     ends = [end for part in (train, valid) if part.counts.any() for end in part.span]
-    return StoredRows(rows, width, train.counts + valid.counts, (min(ends), max(ends)), task), train, valid
+    return StoredRows(rows, width, train.counts + valid.counts, (min(ends), max(ends)), task, classes), train, valid
 
 
-def store_part(part: Part, *, task: str = "binary") -> StoredRows:
+def _count_labels(classes: int) -> list[Column]:
+    """What `StoredRows.counts` holds."""
+    label = F.col(LABEL)
+    if not classes:
+        return [F.count_if(label != 1), F.count_if(label == 1)]
+    return [F.count_if(label == at) for at in range(classes + 1)]
+
+
+def store_part(part: Part, *, task: str = "binary", classes: int = 0) -> StoredRows:
     """Some rows of this machine as rows of Spark; for a look at a sample, not for training.
 
     Raises:
@@ -123,21 +142,23 @@ def store_part(part: Part, *, task: str = "binary") -> StoredRows:
     import pyarrow as pa
 
     require_learnable(part.labels, "to fit on", task=task)
-    positives = int(np.count_nonzero(part.labels == 1))
-    counts = np.array([len(part.labels) - positives, positives], dtype=np.float64)
+    codes = (part.labels if classes else part.labels == 1).astype(np.int64)
+    counts = np.bincount(codes, minlength=classes + 1 if classes else _CLASSES).astype(np.float64)
     order, width = np.arange(len(part.labels)), part.features.shape[1]
     columns: dict[str, Any] = {f"x{at}": np.asarray(part.features[:, at]) for at in range(width)}
     columns |= {LABEL: part.labels, IS_VALID: np.zeros(len(order), bool), TIME: order, TIE: order}
     columns |= {} if part.weights is None else {WEIGHT: part.weights}
     span = (float(np.min(part.labels)), float(np.max(part.labels)))
-    return StoredRows(find_session().createDataFrame(pa.table(columns)), width, counts, span, task)
+    return StoredRows(find_session().createDataFrame(pa.table(columns)), width, counts, span, task, classes)
 
 
 def measure_stored(valid: StoredRows, kind: str, fitted: Any) -> dict[str, float]:
     """The figures of tuning rows whose labels differ, asked on Spark in the packaged form; each row counts once."""
-    encoder, task = FeatureEncoder(tuple(EncodedColumn(name, "numeric") for name in valid.names)), valid.task
+    task, classes = valid.task, tuple(map(str, range(valid.classes)))  # named as labels are: by their positions
+    encoder = FeatureEncoder(tuple(EncodedColumn(name, "numeric") for name in valid.names), classes)
     asked = predict_rows(valid.rows, PackagedModel("trial", task, kind, encoder, fitted))
-    if valid.counts.sum() > EXACT_ROWS:
+    if classes or valid.counts.sum() > EXACT_ROWS:
+        asked = asked.withColumn(LABEL, F.col(LABEL).cast("int")) if classes else asked
         (counts,) = find_task(task).count_scores(asked, label=LABEL, predictions=[PREDICTION], block=F.lit(0))
         figures = {name: figure.value for name, figure in evaluate_counts(counts, seed=0, task=task).metrics.items()}
         return {name: float(figures[name] or 0.0) for name in METRICS[task]}

@@ -8,6 +8,7 @@ from sparkml_ops.errors import ConfigError
 KEYS = ("class_weight", "sample_weight", "monotone")
 """Keys of `model`, which are no parameters."""
 _NAMES = {"binary": "classifier", "regression": "regressor"}
+_TOO_FEW = ("binary", "multiclass")
 
 
 def check_cluster_wishes(model: Model) -> None:
@@ -24,7 +25,7 @@ def check_cluster_wishes(model: Model) -> None:
 
 
 def refuse_task(estimator: str, task: str, supported: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a task that the whole cluster does not train, and a class that is of another task.
+    """Refuse a class that is of another task.
 
     Args:
         estimator: As it is named.
@@ -34,16 +35,11 @@ def refuse_task(estimator: str, task: str, supported: Mapping[str, Sequence[str]
     Raises:
         ConfigError: Says which estimators there are for it.
     """
-    if task not in supported:
-        raise ConfigError(
-            f"model.task: {task} is not trained by {estimator}: what the whole cluster trains is {' or '.join(supported)}. "
-            "Take lightgbm, a class of scikit-learn's kind or a trainer of your own."
-        )
     found = [other for other, names in supported.items() if estimator.replace(":", ".") in names]
     if found and task not in found:
+        told = "learns two classes and no more" if (found[0], task) == _TOO_FEW else f"is a {_NAMES[found[0]]}"
         raise ConfigError(
-            f"model.estimator: {estimator} is a {_NAMES[found[0]]}, and model.task is {task}: take "
-            f"{' or '.join(supported[task])}."
+            f"model.estimator: {estimator} {told}, and model.task is {task}: take {' or '.join(supported[task])}."
         )
 
 

@@ -4,9 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sparkml_ops.config.model import Model
 from sparkml_ops.errors import ConfigError, TrainingError
 from sparkml_ops.training.estimators._base import FitSettings, TrialFit
+from sparkml_ops.training.estimators.figures import keep_known, require_learnable
 from sparkml_ops.training.estimators.named import find_named, list_known, refuse_unknown
 from sparkml_ops.training.estimators.stored import (
     ROW_WEIGHT,
@@ -23,10 +26,16 @@ from sparkml_ops.training.matrix import Part
 
 KIND = "sklearn"
 MODULE = "xgboost.spark"
-SUPPORTED = {"binary": (f"{MODULE}.SparkXGBClassifier",), "regression": (f"{MODULE}.SparkXGBRegressor",)}
-PLAIN = {"binary": "xgboost.XGBClassifier", "regression": "xgboost.XGBRegressor"}
-STOPS = {"roc_auc": "logloss", "pr_auc": "logloss", "log_loss": "logloss", "rmse": "rmse", "mae": "mae", "r2": "rmse"}
-"""What boosting is stopped by, by the metric that is optimised: ranks settle before probabilities do, and r2 rises as rmse falls."""
+_CLASSIFIER, _REGRESSOR = "SparkXGBClassifier", "SparkXGBRegressor"
+SUPPORTED = {
+    "binary": (f"{MODULE}.{_CLASSIFIER}",),
+    "regression": (f"{MODULE}.{_REGRESSOR}",),
+    "multiclass": (f"{MODULE}.{_CLASSIFIER}",),
+}
+PLAIN = {task: names[0].replace(f"{MODULE}.Spark", "xgboost.") for task, names in SUPPORTED.items()}
+STOPS = {"rmse": "rmse", "mae": "mae", "r2": "rmse"}
+"""What boosting is stopped by, by the metric that is optimised: r2 rises as rmse falls. All others are stopped by the log loss, since ranks
+settle before probabilities do."""
 MAX_ROUNDS = 2000  # as for LightGBM: early stopping ends nearly every fit long before
 WORKERS, ROUNDS = "num_workers", "n_estimators"
 OF_SPARK = (WORKERS, "launch_tracker_on_driver")
@@ -35,6 +44,12 @@ OURS = frozenset({
     "monotone_constraints", "missing", "callbacks", "feature_weights", "importance_type",
 })  # fmt: skip
 OF_CLASSES = "scale_pos_weight"
+TWO = 2  # classes: of more, XGBoost has another objective
+_LACKING = {"binary": "no probabilities of two classes", "regression": "no numbers that are learned by their error"}
+_WHY_NOT = {
+    "regression": "weighs classes, and a regression has none: take it out",
+    "multiclass": "weighs one of two classes, and there are more: take model.class_weight: balanced, or model.sample_weight",
+}
 _LOGGER = "XGBoost-PySpark"
 
 
@@ -52,17 +67,13 @@ def check_params(estimator: str, names: Sequence[str], *, task: str = "binary") 
     find_named(estimator)
     refuse_task(estimator, task, SUPPORTED)
     if estimator.replace(":", ".") not in SUPPORTED[task]:
-        lacking = (
-            "no probabilities of two classes" if task == "binary" else "no numbers that are learned by their error"
-        )
+        lacking = _LACKING.get(task, "no probabilities of several classes")
         raise ConfigError(
             f"model.estimator: {estimator} is not supported: it gives {lacking}. Take {SUPPORTED[task][0]}."
         )
     refuse_ours(estimator, names, OURS)
-    if task == "regression" and OF_CLASSES in names:
-        raise ConfigError(
-            f"{estimator}: the parameter {OF_CLASSES!r} weighs classes, and a regression has none: take it out."
-        )
+    if task in _WHY_NOT and OF_CLASSES in names:
+        raise ConfigError(f"{estimator}: the parameter {OF_CLASSES!r} {_WHY_NOT[task]}.")
     refuse_unknown(estimator, names, [*(name for name in list_known(PLAIN[task]) if name not in OURS), *OF_SPARK])
 
 
@@ -89,21 +100,33 @@ def fit_trial(folder: str, settings: FitSettings) -> TrialFit:
     measured = {"validation_indicator_col": IS_VALID, "early_stopping_rounds": settings.early_stopping_rounds}
     rounds = settings.params.get(ROUNDS, MAX_ROUNDS)
     with tell_failures(settings.estimator):
-        every, _, valid = open_stored(folder, task=settings.task)
+        every, _, valid = open_stored(folder, task=settings.task, classes=len(settings.classes))
         valid.require_learnable("to tune on")
-        fitted = _fit(every, settings, {**measured, "eval_metric": STOPS[settings.metric], ROUNDS: rounds})
+        fitted = _fit(every, settings, {**measured, "eval_metric": _name_stop(settings), ROUNDS: rounds})
         return TrialFit(metrics=measure_stored(valid, KIND, fitted), rounds=int(fitted.best_iteration) + 1)
 
 
 def fit_stored(folder: str, settings: FitSettings, rounds: int, *, with_valid: bool) -> Any:
     """Boost for as many rounds as given, on the rows of a matrix folder with or without those to tune on."""
-    every, train, _ = open_stored(folder, task=settings.task)
+    every, train, _ = open_stored(folder, task=settings.task, classes=len(settings.classes))
     return _fit(every if with_valid else train, settings, {ROUNDS: rounds})
 
 
 def fit_final(rows: Part, settings: FitSettings, rounds: int) -> Any:
     """Boost for as many rounds as given, on a few rows of the driver."""
-    return _fit(store_part(rows, task=settings.task), settings, {ROUNDS: rounds})
+    known, task, classes = keep_known(rows, settings.classes), settings.task, len(settings.classes)
+    require_learnable(known.labels, "to fit on", task=task)
+    return _fit(store_part(_add_absent(known, classes), task=task, classes=classes), settings, {ROUNDS: rounds})
+
+
+def _add_absent(rows: Part, classes: int) -> Part:
+    """With a row of no weight for each class that a sample has no row of: XGBoost takes as many classes as there are different labels."""
+    absent = np.setdiff1d(np.arange(classes), rows.labels)
+    if not len(absent):
+        return rows
+    features = np.vstack([rows.features, np.full((len(absent), rows.features.shape[1]), np.nan)])
+    weights = np.ones(len(rows.labels)) if rows.weights is None else rows.weights
+    return Part(features, np.append(rows.labels, absent), np.append(weights, np.zeros(len(absent))))
 
 
 def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
@@ -114,7 +137,13 @@ def weigh_columns(fitted: Any, names: Sequence[str]) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
+def _name_stop(settings: FitSettings) -> str:
+    stop = STOPS.get(settings.metric, "logloss")
+    return f"m{stop}" if len(settings.classes) > TWO else stop
+
+
 def _fit(rows: StoredRows, settings: FitSettings, asked: Mapping[str, Any]) -> Any:
+    rows = rows.keep_known()
     weighed = rows.weigh(settings.class_weight, tuned="early_stopping_rounds" in asked)
     given = {
         "verbosity": 0,
