@@ -91,6 +91,10 @@ class Gates(Section):
         default="enforce",
         description="report: decide and record, but never move an alias; off: ask no gate, and let the version serve",
     )
+    approval: Literal["none", "required"] = Field(
+        default="none",
+        description="required: a version that passes every gate serves once a person has approved it by name",
+    )
     baseline: BaselineGate | None = BaselineGate()
     champion: ChampionGate | None = ChampionGate()
     slices: SlicesGate | None = None

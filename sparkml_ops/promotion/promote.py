@@ -22,7 +22,7 @@ from sparkml_ops.models import (
     prepare_tracking,
     set_alias,
 )
-from sparkml_ops.promotion.decisions import Decision, last_switch, make_decision, record_decision
+from sparkml_ops.promotion.decisions import AWAITING, Decision, last_switch, make_decision, record_decision
 from sparkml_ops.promotion.evidence import find_obstacle, gather_evidence
 from sparkml_ops.promotion.gates import GateResult
 from sparkml_ops.promotion.recorded_figures import record_figures
@@ -54,7 +54,7 @@ class PromoteResult:
 
     Attributes:
         run_id: the run.
-        decision: promoted, refused, reported, rolled_back, or no_change when the version is champion already.
+        decision: promoted, refused, reported, rolled_back, awaiting_approval, or no_change when the version is champion already.
         version: the version decided about.
         champion: the champion's version now; None when there is none.
         is_opposed: whether there was a champion to be better than.
@@ -63,7 +63,7 @@ class PromoteResult:
     """
 
     run_id: str
-    decision: Literal["promoted", "refused", "reported", "rolled_back", "no_change"]
+    decision: Literal["promoted", "refused", "reported", "rolled_back", "awaiting_approval", "no_change"]
     version: int
     champion: int | None
     is_opposed: bool
@@ -74,7 +74,8 @@ class PromoteResult:
 def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_id: str | None = None) -> PromoteResult:
     """Decide whether a version may serve; move the aliases if every gate passes.
 
-    A version that is refused becomes the challenger. With `gates.mode: off` no gate is asked. The decision is written before the alias moves: a run that is killed
+    A version that is refused becomes the challenger. With `gates.mode: off` no gate is asked, and no approval
+    needed; with `gates.approval: required` a version that passes waits as the challenger for `approve`. The decision is written before the alias moves: a run that is killed
     in between is completed by the next.
 
     Args:
@@ -103,7 +104,7 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
             contest = _Contest(tracking, candidate, champion)
             decision = _decide(use_case, lake, contest, record=record, run_id=run_id)
             record.wrote(record_decision(lake, decision))
-            _move_aliases(tracking, candidate, decision)
+            move_aliases(tracking, candidate, decision)
     after = candidate.version if decision.decision == "promoted" else before
     return PromoteResult(
         run_id, decision.decision, candidate.version, after, decision.is_opposed, decision.reason, decision.gates
@@ -161,7 +162,7 @@ def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepR
     evidence = gather_evidence(rows, use_case, candidate=packaged, champion=None if obstacle else opponent)
     answers = _ask_fresh_process(contest.tracking, candidate, evidence.answered)
     gates = judge_evidence(use_case, evidence, champion=number, obstacle=obstacle, answers=answers)
-    kind, reason = conclude(use_case, gates)
+    kind, reason = conclude(use_case, gates, version=candidate.version)
     record.note("decision", kind)
     if kind != "promoted":
         record.refuse(reason)
@@ -188,12 +189,13 @@ def _ask_fresh_process(
         return str(error)
 
 
-def _move_aliases(tracking: Tracking, candidate: ModelVersion, decision: Decision) -> None:
+def move_aliases(tracking: Tracking, candidate: ModelVersion, decision: Decision) -> None:
+    """What a decision means for the aliases: who serves, and who is scored beside."""
     if decision.decision == "promoted":
         set_alias(tracking, candidate, CHAMPION_ALIAS)
         if list_aliases(tracking, candidate.name).get(CHALLENGER_ALIAS) == candidate.version:
             delete_alias(tracking, candidate.name, CHALLENGER_ALIAS)
-    elif decision.decision == "refused":
+    elif decision.decision in {"refused", AWAITING}:
         set_alias(tracking, candidate, CHALLENGER_ALIAS)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sparkml_ops.config.column_reads import list_personal_features
 from sparkml_ops.models import find_task
-from sparkml_ops.promotion.decisions import DecisionKind
+from sparkml_ops.promotion.decisions import AWAITING, DecisionKind
 from sparkml_ops.promotion.evidence import CANDIDATE, TRIVIAL, Evidence
 from sparkml_ops.promotion.fairness import judge_fairness
 from sparkml_ops.promotion.gates import (
@@ -50,7 +50,7 @@ def judge_evidence(
     ]
 
 
-def conclude(use_case: "UseCase", gates: list[GateResult]) -> tuple[DecisionKind, str]:
+def conclude(use_case: "UseCase", gates: list[GateResult], *, version: int) -> tuple[DecisionKind, str]:
     """The decision, and its reason in one sentence."""
     failed = [gate for gate in gates if gate.verdict == "failed"]
     if use_case.gates.mode == "report":
@@ -60,6 +60,9 @@ def conclude(use_case: "UseCase", gates: list[GateResult]) -> tuple[DecisionKind
         )
     if failed:
         return "refused", "; ".join(f"gate {gate.gate}: {gate.reason}" for gate in failed)
+    if use_case.gates.approval == "required":
+        command = f"sparkml-ops promote {use_case.name} --version {version} --approve --by NAME --reason WHY"
+        return AWAITING, f"none of {len(gates)} gates failed; it serves once somebody has approved it: {command}"
     if any(gate.verdict == "unopposed" for gate in gates):
         return "promoted", "unopposed: there was no champion to be better than; the other gates passed"
     return "promoted", f"all {len(gates)} gates passed"

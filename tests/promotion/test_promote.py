@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.use_case import UseCase
-from sparkml_ops.errors import ModelError
+from sparkml_ops.errors import ConfigError, GateError, ModelError
 from sparkml_ops.lake import Lake, open_lake, read_table
 from sparkml_ops.models import (
     FeatureEncoder,
@@ -28,7 +28,7 @@ from sparkml_ops.models import (
     start_run,
 )
 from sparkml_ops.models.encoder import EncodedColumn
-from sparkml_ops.promotion import PromoteResult, promote
+from sparkml_ops.promotion import PromoteResult, approve, promote
 from tests.training.conftest import make_decisions, shop_config, write_training_set
 
 VERSION = "ts-0123456789ab"
@@ -153,10 +153,32 @@ def test_a_version_whose_files_are_others_is_told_by_the_fresh_process(shop: Sho
         answer_in_fresh_process(tracking, dataclasses.replace(version, digest="0" * 64), rows)
 
 
+def test_a_version_that_passes_waits_for_a_person(shop: Shop) -> None:
+    none = dict.fromkeys(("baseline", "champion", "slices", "fairness", "loads"))
+    with pytest.raises(GateError, match=r"version 2 does not await approval: the last decision about it is refused"):
+        approve(shop.use_case(), shop.lake, version=2, by="Ann Lee", reason="reviewed")
+    found, gates = shop.promote(approval="required", **none)
+    assert (found.decision, found.champion, set(gates)) == ("awaiting_approval", 1, {"calibration"})
+    assert "sparkml-ops promote shop --version 2 --approve --by NAME --reason WHY" in found.reason
+    tracking = prepare_tracking(shop.use_case().environment)
+    assert list_aliases(tracking, "shop") == {"champion": 1, "challenger": 2}
+    with pytest.raises(ConfigError, match="--by has no text"):
+        approve(shop.use_case(), shop.lake, version=2, by=" \n", reason="reviewed")
+    done = approve(shop.use_case(), shop.lake, version=2, by="Ann  Lee", reason="reviewed")
+    assert (done.decision, done.champion, done.gates) == ("promoted", 2, found.gates)
+    assert list_aliases(tracking, "shop") == {"champion": 2}
+    last = read_table(shop.lake, "promotions").where("decided_by = 'Ann Lee'").collect()
+    assert [(row.decision, row.from_version, row.to_version) for row in last] == [("promoted", 1, 2)]
+    assert last[0].reason == f"approved by Ann Lee: reviewed; the gates were asked in run {found.run_id}"
+    assert "calibration" in {gate.gate for gate in last[0].gates}
+    with pytest.raises(GateError, match="the last decision about it is promoted"):
+        approve(shop.use_case(), shop.lake, version=2, by="Ann Lee", reason="reviewed")
+
+
 def test_with_the_gates_off_any_version_serves(shop: Shop) -> None:
-    found, gates = shop.promote(mode=False)  # how YAML reads the bare word off
-    assert (found.decision, found.champion, gates) == ("promoted", 2, {})
+    found = promote(shop.use_case(mode=False), shop.lake, version=1)  # how YAML reads the bare word off
+    assert (found.decision, found.champion, found.gates) == ("promoted", 1, ())
     assert found.reason == "gates.mode is off: no gate was asked"
-    assert list_aliases(prepare_tracking(shop.use_case().environment), "shop") == {"champion": 2}
+    assert list_aliases(prepare_tracking(shop.use_case().environment), "shop") == {"champion": 1}
     last = read_table(shop.lake, "promotions").where("decision = 'promoted'").orderBy("decided_at").collect()[-1]
-    assert (last.from_version, last.to_version, last.gates) == (1, 2, [])
+    assert (last.from_version, last.to_version, last.gates) == (2, 1, [])
