@@ -47,7 +47,7 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
     "promotions": (
         "What was decided about a model version: by whom, when, on what evidence",
         {
-            "decision": "promoted, refused or rolled_back",
+            "decision": "promoted, refused, reported, rolled_back or awaiting_approval",
             "from_version": "the champion before",
             "to_version": "the version that was decided about",
             "evidence": "figures of candidate and champion on the same rows, as JSON",

@@ -8,6 +8,7 @@ from sparkml_ops.cli.dataset_lines import describe_left_out, describe_parts
 from sparkml_ops.cli.diagnosis_lines import describe_findings
 from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
 from sparkml_ops.cli.output import format_table, format_value, print_result, to_plain
+from sparkml_ops.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,25 +84,35 @@ def _show_figure(figure: "Mapping[str, float | None]") -> str:
     return f"{figure['value']:.4f} [{figure['lower']:.4f}, {figure['upper']:.4f}]"
 
 
-def promote(
+def promote(  # noqa: PLR0913  # an option is an argument
     context: typer.Context,
     use_case: UseCaseName,
     version: Annotated[int | None, typer.Option(help="The version to decide about; the newest by default.")] = None,
+    by: Annotated[str | None, typer.Option(help="With --approve: who approves; recorded in `promotions`.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With --approve: why; recorded in `promotions`.")] = None,
     run_id: RunId = None,
     *,
+    approve: Annotated[bool, typer.Option("--approve", help="Let a version serve that awaits approval.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Ask the gates whether a version may serve; exit 1 when they refuse.
+    """Ask the gates whether a version may serve; exit 1 when they refuse, or when it awaits approval.
 
     Examples:
         sparkml-ops promote flights
 
         sparkml-ops promote flights --version 3
+
+        sparkml-ops promote flights --version 3 --approve --by "Ann Lee" --reason "reviewed with operations"
     """
+    _check_approval(version, by, reason, approve=approve)
     loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.promotion import approve as let_serve
     from sparkml_ops.promotion import promote as decide
 
-    result = decide(loaded, lake, version=version, run_id=run_id)
+    if version is not None and by is not None and reason is not None:
+        result = let_serve(loaded, lake, version=version, by=by, reason=reason, run_id=run_id)
+    else:
+        result = decide(loaded, lake, version=version, run_id=run_id)
     gates = [(g.gate, g.verdict, g.reason) for g in result.gates]
     head = [
         f"version {result.version}: {result.decision}: {result.reason}",
@@ -111,8 +122,22 @@ def promote(
         result,
         as_json=as_json,
         lines=lambda: [*head, *format_table(("gate", "verdict", "reason"), gates)],
-        exit_code=int(result.decision == "refused"),
+        exit_code=int(result.decision in {"refused", "awaiting_approval"}),
     )
+
+
+def _check_approval(version: int | None, by: str | None, reason: str | None, *, approve: bool) -> None:
+    """An approval names the version, the person and the reason; without `--approve` nobody's name means anything."""
+    given = {"--version": version, "--by": by, "--reason": reason}
+    lacking = [option for option, value in given.items() if value is None]
+    if approve and lacking:
+        raise ConfigError(
+            f"--approve: {', '.join(lacking)} missing; expected --version N --approve --by NAME --reason WHY"
+        )
+    if not approve and (by is not None or reason is not None):
+        raise ConfigError(
+            "--by and --reason belong to an approval; expected --version N --approve --by NAME --reason WHY"
+        )
 
 
 def rollback(

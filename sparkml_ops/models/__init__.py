@@ -54,6 +54,8 @@ from sparkml_ops.models.explanation import (
     Explanation,
     explain_model,
 )
+from sparkml_ops.models.fresh_process import AnsweredRows, answer_in_fresh_process, take_answered_rows
+from sparkml_ops.models.group_rates import GroupCounts, count_groups
 from sparkml_ops.models.kept_card import keep_card, shorten_card
 from sparkml_ops.models.kpis import (
     BY_CLASS,
@@ -64,6 +66,7 @@ from sparkml_ops.models.kpis import (
     list_kpi_terms,
     measure_kpis,
 )
+from sparkml_ops.models.named_slices import NamedSlice, count_named_slices, find_largest_slice
 from sparkml_ops.models.operating_point import (
     DEFAULT_THRESHOLD,
     OperatingPoint,
@@ -123,6 +126,7 @@ __all__ = [
     "REASONS",
     "SEGMENT",
     "SHAP",
+    "AnsweredRows",
     "CalibrationGroup",
     "ColumnExplanation",
     "ColumnReference",
@@ -136,10 +140,12 @@ __all__ = [
     "Explanation",
     "FeatureEncoder",
     "Figure",
+    "GroupCounts",
     "InstalledEnvironment",
     "KpiFigure",
     "LearnedRows",
     "ModelVersion",
+    "NamedSlice",
     "OperatingPoint",
     "PackagedModel",
     "RecordedFigure",
@@ -154,6 +160,7 @@ __all__ = [
     "Tracking",
     "TrivialAnswer",
     "add_kpi_terms",
+    "answer_in_fresh_process",
     "check_rows",
     "choose_sample_size",
     "choose_threshold",
@@ -163,6 +170,8 @@ __all__ = [
     "compare_slices",
     "complete_run",
     "count_bins",
+    "count_groups",
+    "count_named_slices",
     "delete_alias",
     "derive_threshold",
     "describe_recorded",
@@ -172,6 +181,7 @@ __all__ = [
     "explain_model",
     "find_environment",
     "find_kind",
+    "find_largest_slice",
     "find_task",
     "find_version",
     "finish_run",
@@ -215,6 +225,7 @@ __all__ = [
     "shorten_card",
     "start_run",
     "summarise_answer",
+    "take_answered_rows",
     "tell_answer",
     "write_card",
 ]

@@ -14,7 +14,7 @@ from sparkml_ops.models.digests import digest_files, digest_package, find_damage
 from sparkml_ops.models.environment import ENVIRONMENT_FILE, InstalledEnvironment, parse_environment
 from sparkml_ops.models.package import (
     PackagedModel,
-    parse_package,
+    load_package,
     read_package_files,
     write_package,
 )
@@ -152,14 +152,29 @@ def delete_alias(tracking: Tracking, name: str, alias: str) -> None:
 def load_version(tracking: Tracking, version: ModelVersion) -> PackagedModel:
     """Load a registered version, if its files are still those that were registered.
 
+    Raises:
+        ModelError: Files are missing, were changed or added; says which.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        return load_package(fetch_package(tracking, version, into=scratch))
+
+
+def fetch_package(tracking: Tracking, version: ModelVersion, *, into: str) -> Path:
+    """The package of a registered version in a folder on this machine, if its files are still those that were registered.
+
     MLflow calls a version READY whether its files are there or not, and reads whatever it finds in their place.
+
+    Args:
+        tracking: Where it is.
+        version: The version.
+        into: A folder for it.
 
     Raises:
         ModelError: Files are missing, were changed or added; says which.
     """
     what, uri = f"Model {version.name} version {version.version}", f"{version.source.rstrip('/')}/{PACKAGE_PATH}"
-    with tempfile.TemporaryDirectory() as scratch:
-        files = read_package_files(fetch_files(tracking, uri, into=scratch, what=what))
+    folder = fetch_files(tracking, uri, into=into, what=what)
+    files = read_package_files(folder)
     found = digest_package(files)
     if found != version.digest:
         damage = "; ".join(find_damage(files, version.files)) if version.files else ""
@@ -168,7 +183,7 @@ def load_version(tracking: Tracking, version: ModelVersion) -> PackagedModel:
             f"{what}: the files at {uri} are not those that were registered: {shown}. It is not used. "
             "Restore the files, or train anew."
         )
-    return parse_package(files)
+    return folder
 
 
 def load_environment(tracking: Tracking, version: ModelVersion, *, expected_hash: str) -> InstalledEnvironment:

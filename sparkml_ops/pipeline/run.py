@@ -179,7 +179,7 @@ _VERBS: dict[str, Callable[["UseCase", Lake, Step, str], Any]] = {
 
 def _find_refusal(result: Any) -> str | None:
     """The reason, when a gate refused a model or a check held a batch."""
-    if getattr(result, "decision", None) == "refused":
+    if getattr(result, "decision", None) in {"refused", "awaiting_approval"}:
         return str(result.reason)
     if getattr(result, "is_held", False):
         return "; ".join(c.reason for batch in result.batches for c in batch.checks if c.verdict == "failed")

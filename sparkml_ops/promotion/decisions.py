@@ -4,9 +4,9 @@ import getpass
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pyspark.sql import functions as F
 
@@ -19,7 +19,8 @@ _SCHEMA = (
     "is_opposed boolean, reason string, gates array<struct<gate: string, verdict: string, figure: double, threshold: double, "
     "reason: string>>, evidence string, training_set_version string, decided_by string, run_id string"
 )
-DecisionKind = Literal["promoted", "refused", "reported", "rolled_back"]
+AWAITING: Final = "awaiting_approval"
+DecisionKind = Literal["promoted", "refused", "reported", "rolled_back", "awaiting_approval"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Decision:
         decision_id: unique.
         decided_at: when.
         model_name: the model.
-        decision: promoted, refused, reported (the gates only report) or rolled_back.
+        decision: promoted, refused, reported (the gates only report), rolled_back, or awaiting_approval by a person.
         from_version: the champion before; None when there was none.
         to_version: the version that was decided about.
         is_opposed: whether there was a champion to be better than.
@@ -38,7 +39,7 @@ class Decision:
         gates: what each gate said.
         evidence: figures as JSON.
         training_set_version: that of the candidate.
-        decided_by: the user.
+        decided_by: the user, or who approved it.
         run_id: the run.
     """
 
@@ -107,6 +108,18 @@ def last_switch(lake: Lake) -> tuple[int | None, int] | None:
     moves = read_table(lake, PROMOTIONS).where(F.col("decision").isin("promoted", "rolled_back"))
     newest = moves.orderBy(F.desc("decided_at")).select("from_version", "to_version").first()
     return None if newest is None else (newest["from_version"], newest["to_version"])
+
+
+def find_last_decision(lake: Lake, version: int) -> Decision | None:
+    """The newest decision about a version; None when nothing was decided about it."""
+    if not table_exists(lake, PROMOTIONS):
+        return None
+    about = read_table(lake, PROMOTIONS).where(F.col("to_version") == version)
+    newest = about.orderBy(F.desc("decided_at")).select(*(field.name for field in fields(Decision))).first()
+    if newest is None:
+        return None
+    plain = newest.asDict(recursive=True)
+    return Decision(**plain | {"gates": tuple(GateResult(**gate) for gate in plain["gates"] or ())})
 
 
 def find_champion(lake: Lake) -> int | None:

@@ -11,16 +11,25 @@ from pyspark.sql import functions as F
 from sparkml_ops.config.sql import forgive_zero
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.models import (
+    DEFAULT_THRESHOLD,
     PREDICTED_CLASS,
     PREDICTION,
+    AnsweredRows,
     Comparison,
     Evaluation,
+    GroupCounts,
+    NamedSlice,
     SliceResult,
     compare,
+    count_groups,
+    count_named_slices,
     evaluate_all,
+    find_largest_slice,
     find_task,
     lay_answer,
     predict_rows,
+    recorded_threshold,
+    take_answered_rows,
     tell_answer,
 )
 
@@ -47,6 +56,11 @@ class Evidence:
         rows_per_second: of the candidate on one core.
         kpi: the business figure; None when not declared or null.
         over_trivial: candidate against trivial model on the same days; None where the trivial model's figures do not vary.
+        named: rows of the slices that must be there.
+        largest: the slice with the most rows, where none has enough.
+        groups: counts of the groups that fairness is asked for between.
+        threshold: from which probability on these count a row as positive.
+        answered: some test rows and the candidate's answers, for a fresh process; None when not declared.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -55,6 +69,11 @@ class Evidence:
     rows_per_second: float | None
     kpi: float | None
     over_trivial: Comparison | None = None
+    named: Sequence[NamedSlice] = ()
+    largest: NamedSlice | None = None
+    groups: Sequence[GroupCounts] = ()
+    threshold: float = DEFAULT_THRESHOLD
+    answered: AnsweredRows | None = None
 
     def figures(self) -> dict[str, Any]:
         """Figures as plain values for JSON."""
@@ -79,13 +98,12 @@ def gather_evidence(
     trivial = tell_answer(find_task(task).learn_trivial(rows.where("split = 'train'"), "label"))
     scored = _score(rows.where("split = 'test'"), candidate, champion).withColumn(TRIVIAL, trivial).persist()
     try:
-        names = [CANDIDATE, TRIVIAL] + ([CHAMPION] if champion else [])
-        at = use_case.dataset.timestamp
-        comparison = slices = None
+        names, at = [CANDIDATE, TRIVIAL] + ([CHAMPION] if champion else []), use_case.dataset.timestamp
+        comparison = slices = largest = None
         if champion is not None:
             comparison = compare(scored, label="label", pair=(CANDIDATE, CHAMPION), block=at, seed=SEED, task=task)
-            if gates.slices is not None:
-                slices = _compare_slices(scored, use_case)
+            slices, largest = _compare_slices(scored, use_case)
+        threshold = _find_threshold(use_case, candidate)
         return Evidence(
             evaluate_all(scored, label="label", predictions=names, block=at, seed=SEED, task=task),
             comparison,
@@ -94,6 +112,13 @@ def gather_evidence(
             _compute_kpi(scored, gates.kpi.sql) if gates.kpi else None,
             compare(scored, label="label", pair=(CANDIDATE, TRIVIAL), block=at, seed=SEED, task=task)
             if find_task(task).TRIVIAL_VARIES
+            else None,
+            named=count_named_slices(scored, gates.slices.must_have, label="label") if gates.slices else (),
+            largest=largest,
+            groups=_count_groups(scored, use_case, threshold),
+            threshold=threshold,
+            answered=take_answered_rows(scored, candidate, prediction=CANDIDATE, rows=gates.loads.rows)
+            if gates.loads
             else None,
         )
     finally:
@@ -131,13 +156,28 @@ def _score(rows: "DataFrame", candidate: "PackagedModel", champion: "PackagedMod
     return scored if champion is None else predict_rows(scored, champion).withColumnRenamed(PREDICTION, CHAMPION)
 
 
-def _compare_slices(scored: "DataFrame", use_case: "UseCase") -> list[SliceResult]:
+def _compare_slices(scored: "DataFrame", use_case: "UseCase") -> tuple[list[SliceResult] | None, NamedSlice | None]:
+    """Both models on each slice that is large enough, and the largest slice where none is."""
     gate = use_case.gates.slices
     if gate is None:
-        return []
-    return find_task(use_case.model.task).compare_slices(
+        return None, None
+    slices = find_task(use_case.model.task).compare_slices(
         scored, by=gate.by, label="label", candidate=CANDIDATE, champion=CHAMPION, minimum_rows=gate.minimum_rows
     )
+    return slices, None if slices else find_largest_slice(scored, gate.by, label="label")
+
+
+def _find_threshold(use_case: "UseCase", candidate: "PackagedModel") -> float:
+    """By which scoring makes classes of the candidate's answers."""
+    declared = use_case.scoring.threshold
+    return recorded_threshold(candidate.metadata) if declared is None else declared
+
+
+def _count_groups(scored: "DataFrame", use_case: "UseCase", threshold: float) -> Sequence[GroupCounts]:
+    gate = use_case.gates.fairness
+    if gate is None:
+        return ()
+    return count_groups(scored, by=gate.by, label="label", prediction=CANDIDATE, threshold=threshold)
 
 
 def _compute_kpi(scored: "DataFrame", sql: str) -> float | None:

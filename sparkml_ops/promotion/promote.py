@@ -4,34 +4,34 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from sparkml_ops.config.gates import OFF
 from sparkml_ops.config.use_case import hash_config
-from sparkml_ops.errors import ConfigError, ModelNotFoundError
+from sparkml_ops.errors import ConfigError, ModelError, ModelNotFoundError
 from sparkml_ops.features import read_training_set
-from sparkml_ops.lake import Lake, Metric, StepRecord, new_run_id, record_metrics, record_step
+from sparkml_ops.lake import Lake, StepRecord, new_run_id, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
+    AnsweredRows,
     ModelVersion,
     Tracking,
+    answer_in_fresh_process,
     delete_alias,
-    find_task,
     find_version,
     list_aliases,
     load_version,
     prepare_tracking,
     set_alias,
 )
-from sparkml_ops.promotion.decisions import Decision, DecisionKind, last_switch, make_decision, record_decision
-from sparkml_ops.promotion.evidence import CANDIDATE, CHAMPION, TRIVIAL, Evidence, find_obstacle, gather_evidence
-from sparkml_ops.promotion.gates import (
-    GateResult,
-    judge_baseline,
-    judge_champion,
-    judge_kpi,
-    judge_latency,
-    judge_slices,
-)
+from sparkml_ops.promotion.decisions import AWAITING, Decision, last_switch, make_decision, record_decision
+from sparkml_ops.promotion.evidence import find_obstacle, gather_evidence
+from sparkml_ops.promotion.gates import GateResult
+from sparkml_ops.promotion.recorded_figures import record_figures
+from sparkml_ops.promotion.verdicts import conclude, judge_evidence
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sparkml_ops.config.use_case import UseCase
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class PromoteResult:
 
     Attributes:
         run_id: the run.
-        decision: promoted, refused, reported, rolled_back, or no_change when the version is champion already.
+        decision: promoted, refused, reported, rolled_back, awaiting_approval, or no_change when the version is champion already.
         version: the version decided about.
         champion: the champion's version now; None when there is none.
         is_opposed: whether there was a champion to be better than.
@@ -63,7 +63,7 @@ class PromoteResult:
     """
 
     run_id: str
-    decision: Literal["promoted", "refused", "reported", "rolled_back", "no_change"]
+    decision: Literal["promoted", "refused", "reported", "rolled_back", "awaiting_approval", "no_change"]
     version: int
     champion: int | None
     is_opposed: bool
@@ -74,7 +74,8 @@ class PromoteResult:
 def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_id: str | None = None) -> PromoteResult:
     """Decide whether a version may serve; move the aliases if every gate passes.
 
-    A version that is refused becomes the challenger. The decision is written before the alias moves: a run that is killed
+    A version that is refused becomes the challenger. With `gates.mode: off` no gate is asked, and no approval
+    needed; with `gates.approval: required` a version that passes waits as the challenger for `approve`. The decision is written before the alias moves: a run that is killed
     in between is completed by the next.
 
     Args:
@@ -103,7 +104,7 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
             contest = _Contest(tracking, candidate, champion)
             decision = _decide(use_case, lake, contest, record=record, run_id=run_id)
             record.wrote(record_decision(lake, decision))
-            _move_aliases(tracking, candidate, decision)
+            move_aliases(tracking, candidate, decision)
     after = candidate.version if decision.decision == "promoted" else before
     return PromoteResult(
         run_id, decision.decision, candidate.version, after, decision.is_opposed, decision.reason, decision.gates
@@ -143,74 +144,58 @@ def roll_back(
 
 def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepRecord, run_id: str) -> Decision:
     candidate, champion = contest.candidate, contest.champion
-    rows = read_training_set(lake, candidate.training_set_version)
     record.note("training_set", candidate.training_set_version)
-    opponent = load_version(contest.tracking, champion) if champion else None
     packaged = load_version(contest.tracking, candidate)
     if packaged.task != use_case.model.task:
         raise ConfigError(
             f"version {candidate.version} of {use_case.name} was trained for the task {packaged.task}, and model.task is "
             f"{use_case.model.task}. `sparkml-ops train {use_case.name}` makes a version of that task."
         )
-    number = champion.version if champion else None
+    number, origin = champion.version if champion else None, (candidate.training_set_version, run_id)
+    if use_case.gates.mode == OFF:
+        record.note("decision", "promoted")
+        model = (use_case.name, number, candidate.version)
+        return make_decision("promoted", model=model, reason="gates.mode is off: no gate was asked", origin=origin)
+    rows = read_training_set(lake, candidate.training_set_version)
+    opponent = load_version(contest.tracking, champion) if champion else None
     obstacle = find_obstacle(packaged, opponent, columns=rows.columns, champion=number)
     evidence = gather_evidence(rows, use_case, candidate=packaged, champion=None if obstacle else opponent)
-    gates = _judge(use_case, evidence, champion=number, obstacle=obstacle)
-    kind, reason = _conclude(use_case, gates)
+    answers = _ask_fresh_process(contest.tracking, candidate, evidence.answered)
+    gates = judge_evidence(use_case, evidence, champion=number, obstacle=obstacle, answers=answers)
+    kind, reason = conclude(use_case, gates, version=candidate.version)
     record.note("decision", kind)
     if kind != "promoted":
         record.refuse(reason)
-    _record_figures(lake, evidence, gates, version=candidate.version, run_id=run_id)
+    record_figures(lake, evidence, gates, use_case=use_case, version=candidate.version, run_id=run_id)
     return make_decision(
         kind,
         model=(use_case.name, number, candidate.version),
         reason=reason,
         gates=gates,
         evidence=evidence.figures(),
-        origin=(candidate.training_set_version, run_id),
+        origin=origin,
     )
 
 
-def _judge(use_case: "UseCase", evidence: Evidence, *, champion: int | None, obstacle: str | None) -> list[GateResult]:
-    declared, metric = use_case.gates, use_case.model.metric
-    found: list[GateResult] = []
-    if declared.baseline:
-        trivial = evidence.evaluations[TRIVIAL]
-        figures = (evidence.evaluations[CANDIDATE], trivial)
-        found.append(judge_baseline(*figures, declared.baseline, metric=metric, same_days=evidence.over_trivial))
-    if obstacle:
-        found.append(GateResult("champion", "failed", None, None, f"cannot be compared: {obstacle}"))
-    elif declared.champion:
-        found.append(judge_champion(evidence.comparison, declared.champion, metric=metric, champion=champion))
-    if declared.slices and not obstacle:
-        found.append(judge_slices(evidence.slices, declared.slices, sliced_by=find_task(use_case.model.task).SLICED_BY))
-    if declared.latency and evidence.rows_per_second is not None:
-        found.append(judge_latency(evidence.rows_per_second, declared.latency))
-    if declared.kpi:
-        found.append(judge_kpi(evidence.kpi, declared.kpi))
-    return found
+def _ask_fresh_process(
+    tracking: Tracking, candidate: ModelVersion, answered: AnsweredRows | None
+) -> "NDArray[np.float64] | str | None":
+    """What a fresh process answers, or why it does not; None where it is not asked."""
+    if answered is None:
+        return None
+    try:
+        return answer_in_fresh_process(tracking, candidate, answered.rows)
+    except ModelError as error:
+        return str(error)
 
 
-def _conclude(use_case: "UseCase", gates: list[GateResult]) -> tuple[DecisionKind, str]:
-    failed = [gate for gate in gates if gate.verdict == "failed"]
-    if use_case.gates.mode == "report":
-        return (
-            "reported",
-            f"gates.mode is report: {len(failed)} of {len(gates)} gates would refuse it; no alias was moved",
-        )
-    if failed:
-        return "refused", "; ".join(f"gate {gate.gate}: {gate.reason}" for gate in failed)
-    if any(gate.verdict == "unopposed" for gate in gates):
-        return "promoted", "unopposed: there was no champion to be better than; the other gates passed"
-    return "promoted", f"all {len(gates)} gates passed"
-
-
-def _move_aliases(tracking: Tracking, candidate: ModelVersion, decision: Decision) -> None:
+def move_aliases(tracking: Tracking, candidate: ModelVersion, decision: Decision) -> None:
+    """What a decision means for the aliases: who serves, and who is scored beside."""
     if decision.decision == "promoted":
         set_alias(tracking, candidate, CHAMPION_ALIAS)
         if list_aliases(tracking, candidate.name).get(CHALLENGER_ALIAS) == candidate.version:
             delete_alias(tracking, candidate.name, CHALLENGER_ALIAS)
-    elif decision.decision == "refused":
+    elif decision.decision in {"refused", AWAITING}:
         set_alias(tracking, candidate, CHALLENGER_ALIAS)
 
 
@@ -223,27 +208,3 @@ def _complete_switch(lake: Lake, tracking: Tracking, name: str) -> None:
         "model %s: completing the switch to version %d that was decided by a run that ended early", name, switch[1]
     )
     set_alias(tracking, find_version(tracking, name, version=switch[1]), CHAMPION_ALIAS)
-
-
-def _record_figures(lake: Lake, evidence: Evidence, gates: list[GateResult], *, version: int, run_id: str) -> None:
-    verdicts = {"passed": "ok", "failed": "alert", "unopposed": "info"}
-    figures = [
-        Metric(
-            "gate",
-            gate.gate,
-            "figure",
-            gate.figure,
-            threshold=gate.threshold,
-            verdict=verdicts[gate.verdict],
-            model_version=version,
-            details=gate.reason,
-        )
-        for gate in gates
-    ]
-    figures += [
-        Metric("gate", who.strip("_"), metric, f.value, lower=f.lower, upper=f.upper, model_version=version)
-        for who, evaluation in evidence.evaluations.items()
-        if who != CHAMPION
-        for metric, f in evaluation.metrics.items()
-    ]
-    record_metrics(lake, figures, run_id=run_id, step="promote", write_id=f"promote:{run_id}:{version}")

@@ -12,7 +12,7 @@ _STEPS = {
     "ingestion": ("ingest",),
     "training_set": ("features", "dataset"),
     "model": ("train",),
-    "promotion": ("promote", "rollback"),
+    "promotion": ("promote", "approve", "rollback"),
     "scoring": ("score",),
     "monitoring": ("monitor",),
 }

@@ -145,6 +145,9 @@ def judge_promotion(facts: Facts) -> StageVerdict:
                 make_command(facts, "run {} --from train"),
             )
         )
+    if last.decision == "awaiting_approval":
+        command = f"promote {{}} --version {last.to_version} --approve --by NAME --reason WHY"
+        advice.append(Advice("Read what the gates said below, and approve the version.", make_command(facts, command)))
     if newest is not None and newest > max(decision.to_version for decision in facts.decisions):
         sentence += f" Version {newest} is trained, and nothing was decided about it."
         advice.append(Advice(f"Ask the gates about version {newest}.", make_command(facts, "promote {}")))

@@ -257,6 +257,24 @@ CASES = [
         id="slices by an unknown column",
     ),
     pytest.param(
+        {
+            "by: [channel, weekday]": "by: [channel], must_have: {chanel: [web], weekday: [1], channel: [web, shop, web]}"
+        },
+        [
+            "67: gates.slices.must_have.chanel: no column that gates.slices.by slices by; allowed: channel; did you mean 'channel'?",
+            "67: gates.slices.must_have.channel[2]: 'web' a second time",
+            "67: gates.slices.must_have.weekday: no column that gates.slices.by slices by; allowed: channel",
+        ],
+        id="named slices of columns that do not slice",
+    ),
+    pytest.param(
+        {"slices: {by: [channel, weekday]}": "fairness: {by: [chanel]}"},
+        [
+            "67: gates.fairness.by[0]: no column 'chanel' in a judged row; allowed: order_id, customer_id, channel, weekday, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d; did you mean 'channel'?"
+        ],
+        id="fairness between groups of an unknown column",
+    ),
+    pytest.param(
         {'"avg(case when prediction > 0.5 then label end)"': '"predictions > 0.5"'},
         [
             "68: gates.kpi.sql: no column 'predictions' in a judged row; allowed: prediction, label, ordered_on, order_id, customer_id, channel, weekday, customer__age, customer__is_adult, customer_orders__amount_mean_7d, customer_orders__amount_mean_30d, customer_orders__amount_count_7d, customer_orders__amount_count_30d; did you mean 'prediction'?"

@@ -9,6 +9,25 @@ from config_sample import BreakSample
 CASES = [
     pytest.param(
         {
+            "gates:\n": "gates:\n  mode: on\n  calibration: {maximum_error: 0}\n  fairness: {by: [], measure: parity, maximum_gap: 2, minimum_row: 3}\n"
+            "  loads: {rows: 0, maximum_difference: -1}\n",
+            "by: [channel, weekday]": "by: [channel], must_have: {channel: []}",
+        },
+        [
+            "67: gates.mode: found true; allowed: enforce, report, off",
+            "68: gates.calibration.maximum_error: found 0; allowed: a number above 0",
+            "69: gates.fairness.by: found []; allowed: at least one entry",
+            "69: gates.fairness.maximum_gap: found 2; allowed: a number up to 1",
+            "69: gates.fairness.measure: found 'parity'; allowed: demographic_parity, equal_opportunity",
+            "69: gates.fairness.minimum_row: unknown key; allowed: by, measure, maximum_gap, minimum_rows; did you mean 'minimum_rows'?",
+            "70: gates.loads.maximum_difference: found -1; allowed: a number from 0 up",
+            "70: gates.loads.rows: found 0; allowed: a number from 1 up",
+            "71: gates.slices.must_have.channel: found []; allowed: at least one entry",
+        ],
+        id="gates with impossible limits",
+    ),
+    pytest.param(
+        {
             'label: "returned = 1"\n  label_matures_after: 14d': "label: {from: orders, entity: [], timestamp: ordered_on, "
             "within: 0d, valu: count(*) > 0}"
         },

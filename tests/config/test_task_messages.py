@@ -28,6 +28,15 @@ MULTICLASS = {
 
 CASES = [
     pytest.param(
+        REGRESSION
+        | {"slices: {by: [channel, weekday]}": "fairness: {by: [channel]}\n  calibration: {maximum_error: 0.1}"},
+        [
+            "67: gates.fairness: a gap is between rates of one class of two, and the answers of a regression are numbers; allowed: task: binary, or no fairness",
+            "68: gates.calibration: a calibration error is that of probabilities, and the answers of a regression are numbers; allowed: another task, or no calibration",
+        ],
+        id="gates of classes, of a regression",
+    ),
+    pytest.param(
         {"task: binary": "task: regression"},
         ["64: model.metric: 'roc_auc' is no metric of the task regression; allowed: rmse, mae, r2"],
         id="a metric of two classes",
@@ -80,6 +89,11 @@ CASES = [
             "75: monitoring.performance.rmse_over: rmse is no metric of the task binary; allowed: roc_auc_below, log_loss_over"
         ],
         id="a limit of numbers",
+    ),
+    pytest.param(
+        MULTICLASS | {"slices: {by: [channel, weekday]}": "fairness: {by: [channel]}\n  calibration: {maximum_error: 0.1}"},
+        ["67: gates.fairness: a gap is between rates of one class of two, and there are more; allowed: task: binary, or no fairness"],
+        id="a gap between groups, of several classes",
     ),
     pytest.param(
         MULTICLASS | {"metric: roc_auc": "metric: pr_auc"},

@@ -28,7 +28,7 @@ POINTS = [
     f"after {COMMIT} training_set_",
     "before sparkml_ops.training.train.register_model",
     "after sparkml_ops.training.train.register_model",
-    "before sparkml_ops.promotion.promote._move_aliases",
+    "before sparkml_ops.promotion.promote.move_aliases",
     f"after {COMMIT} predictions",
     f"before {COMMIT} predictions_current",
     f"after {COMMIT} predictions_current",

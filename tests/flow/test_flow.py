@@ -82,6 +82,7 @@ def test_the_first_champion_is_marked_as_unopposed(project: Project, spark: Spar
         "slices": "unopposed",
         "latency": "passed",
         "kpi": "passed",
+        "loads": "passed",
     }
 
 

@@ -1,8 +1,10 @@
 """Gates and scoring, held against the dataset."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from sparkml_ops.config.mistakes import Finding, list_names
+from sparkml_ops.config.gates import SlicesGate
+from sparkml_ops.config.mistakes import Finding, list_names, nearest_name, show_value
 from sparkml_ops.config.parts import Parts
 from sparkml_ops.config.rules.scope import (
     Scope,
@@ -14,6 +16,9 @@ from sparkml_ops.config.rules.scope import (
 )
 from sparkml_ops.config.tasks import CLASS_ANSWERS
 
+if TYPE_CHECKING:
+    from sparkml_ops.config.places import KeyPath
+
 
 def check_gates(parts: Parts) -> Iterator[Finding]:
     """Slices and the business figure are made of columns that a judged row has."""
@@ -23,14 +28,34 @@ def check_gates(parts: Parts) -> Iterator[Finding]:
     dataset = parts.dataset
     named = [*dataset.entity, *dataset.derived]
     slices = None if features is None else [*named, *features]
+    scope = Scope("a judged row", slices)
     if parts.gates.slices is not None:
-        yield from check_names(("gates", "slices", "by"), parts.gates.slices.by, Scope("a judged row", slices))
+        yield from check_names(("gates", "slices", "by"), parts.gates.slices.by, scope)
+        yield from _check_must_have(parts.gates.slices)
+    if parts.gates.fairness is not None:
+        yield from check_names(("gates", "fairness", "by"), parts.gates.fairness.by, scope)
     if parts.gates.kpi is not None:
         answers = CLASS_ANSWERS if parts.model is None or parts.model.task == "multiclass" else ()
         columns = None if slices is None else ["prediction", *answers, "label", dataset.timestamp, *slices]
         yield from check_aggregate_expression(
             ("gates", "kpi", "sql"), parts.gates.kpi.sql, Scope("a judged row", columns)
         )
+
+
+def _check_must_have(gate: SlicesGate) -> Iterator[Finding]:
+    """A slice can only be missed among those that are judged."""
+    for column, values in gate.must_have.items():
+        path: KeyPath = ("gates", "slices", "must_have", column)
+        if column not in gate.by:
+            yield Finding(
+                path,
+                "no column that gates.slices.by slices by",
+                list_names(gate.by),
+                nearest_name(column, gate.by),
+            )
+        for at, value in enumerate(values):
+            if value in values[:at]:
+                yield Finding((*path, at), f"{show_value(value)} a second time")
 
 
 def check_scoring(parts: Parts) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ _OF_TWO_CLASSES = {
     "directions",
     "segment_by": "models per segment are judged by the log loss of two classes; allowed: task: binary, or the columns as features",
 }
+_FAIRNESS = "a gap is between rates of one class of two"
 
 
 def check_task(parts: Parts) -> Iterator[Finding]:
@@ -49,6 +50,15 @@ def _refuse_classes(model: Model, parts: Parts) -> Iterator[Finding]:
     if parts.scoring is not None and parts.scoring.threshold is not None:
         found = "a threshold makes classes of probabilities, and the answers of a regression are numbers"
         yield Finding(("scoring", "threshold"), found, "no threshold; predicted_class is null")
+    if parts.gates is not None and parts.gates.calibration is not None:
+        found = "a calibration error is that of probabilities, and the answers of a regression are numbers"
+        yield Finding(("gates", "calibration"), found, "another task, or no calibration")
+    yield from _refuse_fairness(parts, "the answers of a regression are numbers")
+
+
+def _refuse_fairness(parts: Parts, why: str) -> Iterator[Finding]:
+    if parts.gates is not None and parts.gates.fairness is not None:
+        yield Finding(("gates", "fairness"), f"{_FAIRNESS}, and {why}", "task: binary, or no fairness")
 
 
 def _refuse_two_classes(model: Model, parts: Parts) -> Iterator[Finding]:
@@ -60,6 +70,7 @@ def _refuse_two_classes(model: Model, parts: Parts) -> Iterator[Finding]:
     if isinstance(model.class_weight, ClassWeights):
         found = "weights of 0 and 1 are those of two classes, and there are more"
         yield Finding(("model", "class_weight"), found, "balanced, or model.sample_weight, which weighs rows")
+    yield from _refuse_fairness(parts, "there are more")
     if parts.scoring is not None and parts.scoring.threshold is not None:
         found = "a threshold parts two classes, and the answer is the most probable of several"
         yield Finding(("scoring", "threshold"), found, "no threshold; predicted_label is the most probable class")
