@@ -154,8 +154,19 @@ def replace_table(
     return commit_once(lake, table, write, name=WriteName(write_id, fingerprint, replaces="table"))
 
 
-def merge_rows(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, write_id: str) -> Commit:
+def merge_rows(
+    lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, write_id: str, fingerprint: str | None = None
+) -> Commit:
     """Update the rows that have the same keys and insert the others; the same `write_id` again changes nothing.
+
+    Args:
+        lake: where the table is.
+        table: its name.
+        rows: the new rows.
+        rules: how they are merged.
+        write_id: names the write.
+        fingerprint: tells what the rows were made from. Then it is the newest write of this `write_id` that counts: nothing is done where
+            it has the same fingerprint, and what one write put in, the next with another takes the place of.
 
     Raises:
         ConflictError: another writer does not let go.
@@ -167,7 +178,8 @@ def merge_rows(lake: Lake, table: str, rows: "DataFrame", *, rules: MergeRules, 
         else:
             _save(lake, table, rows, options=marks.options())
 
-    return commit_once(lake, table, write, name=WriteName(write_id, ""))
+    name = WriteName(write_id, "") if fingerprint is None else WriteName(write_id, fingerprint, replaces="slice")
+    return commit_once(lake, table, write, name=name)
 
 
 def put_rows(lake: Lake, table: str, rows: "DataFrame", *, places: Places, rows_put: int, write_id: str) -> Commit:

@@ -169,8 +169,10 @@ def publish_predictions(lake: Lake, batch: PredictionBatch, *, key: list[str]) -
     has no more are taken away.
     """
     rules = MergeRules(key, newest_by="as_of", remove_missing={"batch_id": batch.batch_id})
-    write_id = f"publish:{batch.batch_id}:{batch.model_version}@{batch.predictions_version}"
-    return merge_rows(lake, CURRENT, read_predictions(lake, batch), rules=rules, write_id=write_id)
+    # Named by the batch alone: a version that comes back after another one published the batch has to publish it again.
+    content = f"{batch.model_version}@{batch.predictions_version}"
+    rows = read_predictions(lake, batch)
+    return merge_rows(lake, CURRENT, rows, rules=rules, write_id=f"publish:{batch.batch_id}", fingerprint=content)
 
 
 def _to_batch(row: dict[str, Any]) -> PredictionBatch:
