@@ -13,6 +13,8 @@ from sparkml_ops.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sparkml_ops.promotion import PromoteResult
+
 
 def dataset(context: typer.Context, use_case: UseCaseName, run_id: RunId = None, *, as_json: Json = False) -> int:
     """Create the version of the training set that the newest tables make.
@@ -117,6 +119,7 @@ def promote(  # noqa: PLR0913  # an option is an argument
     head = [
         f"version {result.version}: {result.decision}: {result.reason}",
         f"champion: version {format_value(result.champion)}",
+        *_tell_undo(result, use_case),
     ]
     return print_result(
         result,
@@ -159,8 +162,15 @@ def rollback(
 
     result = roll_back(loaded, lake, to_version=to_version, reason=reason, run_id=run_id)
     return print_result(
-        result, as_json=as_json, lines=lambda: [f"champion: version {result.champion} ({result.decision})"]
+        result,
+        as_json=as_json,
+        lines=lambda: [f"champion: version {result.champion} ({result.decision})", *_tell_undo(result, use_case)],
     )
+
+
+def _tell_undo(result: "PromoteResult", name: str) -> list[str]:
+    command = result.tell_undo(name)
+    return [] if command is None else [f"undo: {command}"]
 
 
 def score(

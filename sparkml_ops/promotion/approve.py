@@ -60,7 +60,14 @@ def approve(
             record.wrote(record_decision(lake, decision))
             move_aliases(tracking, candidate, decision)
     return PromoteResult(
-        run_id, decision.decision, version, version, decision.is_opposed, decision.reason, decision.gates
+        run_id,
+        decision.decision,
+        version,
+        version,
+        decision.is_opposed,
+        decision.reason,
+        decision.gates,
+        champion_before=before,
     )
 
 

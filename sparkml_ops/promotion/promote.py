@@ -57,6 +57,7 @@ class PromoteResult:
         decision: promoted, refused, reported, rolled_back, awaiting_approval, or no_change when the version is champion already.
         version: the version decided about.
         champion: the champion's version now; None when there is none.
+        champion_before: its version until then; None when there was none.
         is_opposed: whether there was a champion to be better than.
         reason: in one sentence.
         gates: what each gate said.
@@ -69,6 +70,17 @@ class PromoteResult:
     is_opposed: bool
     reason: str
     gates: tuple[GateResult, ...] = ()
+    champion_before: int | None = None
+
+    def tell_undo(self, name: str) -> str | None:
+        """The command that makes the champion before serve again; None where none was replaced.
+
+        Args:
+            name: of the use case.
+        """
+        if self.champion_before is None or self.champion_before == self.champion:
+            return None
+        return f"sparkml-ops rollback {name} --to {self.champion_before} --reason WHY"
 
 
 def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_id: str | None = None) -> PromoteResult:
@@ -107,7 +119,14 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
             move_aliases(tracking, candidate, decision)
     after = candidate.version if decision.decision == "promoted" else before
     return PromoteResult(
-        run_id, decision.decision, candidate.version, after, decision.is_opposed, decision.reason, decision.gates
+        run_id,
+        decision.decision,
+        candidate.version,
+        after,
+        decision.is_opposed,
+        decision.reason,
+        decision.gates,
+        champion_before=before,
     )
 
 
@@ -139,7 +158,9 @@ def roll_back(
             )
             record.wrote(record_decision(lake, decision))
             set_alias(tracking, target, CHAMPION_ALIAS)
-    return PromoteResult(run_id, "rolled_back", to_version, to_version, is_opposed=True, reason=reason)
+    return PromoteResult(
+        run_id, "rolled_back", to_version, to_version, is_opposed=True, reason=reason, champion_before=before
+    )
 
 
 def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepRecord, run_id: str) -> Decision:

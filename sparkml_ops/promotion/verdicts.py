@@ -76,7 +76,8 @@ def _judge_against_others(
         figures = evidence.evaluations[CANDIDATE], evidence.evaluations[TRIVIAL]
         yield judge_baseline(*figures, declared.baseline, metric=metric, same_days=evidence.over_trivial)
     if obstacle:
-        yield GateResult("champion", "failed", None, None, f"cannot be compared: {obstacle}")
+        way_on = f"`sparkml-ops rollback {use_case.name} --to VERSION --reason WHY` lets a version serve without a comparison"
+        yield GateResult("champion", "failed", None, None, f"cannot be compared: {obstacle}; {way_on}")
         return
     if declared.champion:
         yield judge_champion(evidence.comparison, declared.champion, metric=metric, champion=champion)

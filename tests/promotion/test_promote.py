@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from sparkml_ops.config.use_case import UseCase
-from sparkml_ops.errors import ConfigError, GateError, ModelError
+from sparkml_ops.errors import ConfigError, GateError, ModelError, ModelNotFoundError
 from sparkml_ops.lake import Lake, open_lake, read_table
 from sparkml_ops.models import (
     FeatureEncoder,
@@ -28,7 +28,7 @@ from sparkml_ops.models import (
     start_run,
 )
 from sparkml_ops.models.encoder import EncodedColumn
-from sparkml_ops.promotion import PromoteResult, approve, promote
+from sparkml_ops.promotion import PromoteResult, approve, promote, roll_back
 from tests.training.conftest import make_decisions, shop_config, write_training_set
 
 VERSION = "ts-0123456789ab"
@@ -182,3 +182,22 @@ def test_with_the_gates_off_any_version_serves(shop: Shop) -> None:
     assert list_aliases(prepare_tracking(shop.use_case().environment), "shop") == {"champion": 1}
     last = read_table(shop.lake, "promotions").where("decision = 'promoted'").orderBy("decided_at").collect()[-1]
     assert (last.from_version, last.to_version, last.gates) == (2, 1, [])
+
+
+def test_a_champion_goes_back_without_the_gates_and_the_way_back_is_told(shop: Shop) -> None:
+    use_case = shop.use_case(mode="off")
+    tracking = prepare_tracking(use_case.environment)
+    before = list_aliases(tracking, "shop")["champion"]
+    to = 3 - before
+    found = roll_back(use_case, shop.lake, to_version=to, reason="late alarms")
+    assert (found.decision, found.champion, found.champion_before) == ("rolled_back", to, before)
+    assert list_aliases(tracking, "shop")["champion"] == to
+    newest = read_table(shop.lake, "promotions").orderBy("decided_at").collect()[-1]
+    assert (newest.decision, newest.from_version, newest.to_version) == ("rolled_back", before, to)
+    assert newest.reason == "late alarms"
+    assert found.tell_undo("shop") == f"sparkml-ops rollback shop --to {before} --reason WHY"
+    again = roll_back(use_case, shop.lake, to_version=to, reason="once more")
+    assert (again.decision, again.tell_undo("shop")) == ("no_change", None)
+    with pytest.raises(ModelNotFoundError, match="99"):
+        roll_back(use_case, shop.lake, to_version=99, reason="a slip of the hand")
+    assert list_aliases(tracking, "shop")["champion"] == to
