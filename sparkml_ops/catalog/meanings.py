@@ -47,9 +47,9 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
     "promotions": (
         "What was decided about a model version: by whom, when, on what evidence",
         {
-            "decision": "promoted, refused, reported, rolled_back or awaiting_approval",
-            "from_version": "the champion before",
-            "to_version": "the version that was decided about",
+            "decision": "promoted, refused, reported, rolled_back, awaiting_approval, shadowed or unshadowed",
+            "from_version": "the champion before; of a shadow the shadow before",
+            "to_version": "the version that was decided about; null where there is no shadow any more",
             "evidence": "figures of candidate and champion on the same rows, as JSON",
         },
     ),
@@ -81,7 +81,10 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
         {
             "status": "scored, held, published, superseded or rolled_back",
             "predictions_version": "version of predictions that holds its rows",
-            "current_version": "version of predictions_current that published it",
+            "current_version": "version of predictions_current that published it last",
+            "rows_refused": "rows of the request beside these, which could not be scored; see prediction_quarantine",
+            "history": "every decision about it: when, what it became, by the rules or whom, why, and the version of predictions_current that "
+            "came of it",
             "segment_levels": "rows by whose model served them: segment, parent (the segment itself has none), or global, that of all rows; "
             "null of a version without models per segment",
         },
@@ -95,6 +98,7 @@ _LEDGERS: dict[str, tuple[str, dict[str, str]]] = {
 _PREDICTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "predictions": ("Every prediction: batch, model version and role", {}),
     "predictions_current": ("The champion's published prediction, one row per decision", {}),
+    "prediction_quarantine": ("Rows of a request that could not be scored, and why", {}),
 }
 """Their columns are described where the tables are made."""
 _FIXED = _LEDGERS | _PREDICTIONS

@@ -7,12 +7,16 @@ import typer
 
 from sparkml_ops import __version__
 from sparkml_ops.cli import (
+    aliases,
     audit,
     backtest,
+    batches,
     card,
     contract,
     datasets,
     experiments,
+    explain_row,
+    export,
     features,
     ingest,
     inspect,
@@ -20,8 +24,11 @@ from sparkml_ops.cli import (
     pipeline,
     quarantine,
     reproduce,
+    serve,
     stages,
     tables,
+    views,
+    wait_for,
 )
 from sparkml_ops.cli.options import Shared
 from sparkml_ops.cli.output import set_up_logging
@@ -103,8 +110,15 @@ for verb in (
     backtest.backtest,
     stages.promote,
     stages.rollback,
+    aliases.shadow,
+    aliases.champions,
     card.card,
     stages.score,
+    explain_row.explain_row,
+    export.export,
+    wait_for.wait_for,
+    views.views,
+    serve.serve,
     stages.monitor,
     stages.report,
     tables.maintain,
@@ -121,5 +135,6 @@ app.add_typer(features.app, name="features")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(batches.app, name="batches")
 app.add_typer(contract.app, name="contract")
 app.add_typer(online.app, name="online")

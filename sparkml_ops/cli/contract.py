@@ -25,17 +25,24 @@ def export(
     tables: Annotated[
         bool, typer.Option("--tables", help="Every table of the lake as it is, not only what the sources declare.")
     ] = False,
+    predictions: Annotated[
+        bool, typer.Option("--predictions", help="What predictions_current promises to those who read it.")
+    ] = False,
 ) -> int:
-    """Print the contract of the clean tables, or with --tables of every table that there is.
+    """Print the contract of the clean tables, or with --tables of every table that there is, or of the published predictions.
 
     Examples:
         sparkml-ops contract export flights > contracts/flights.odcs.yaml
 
         sparkml-ops contract export flights --tables
+
+        sparkml-ops contract export flights --predictions > contracts/predictions.odcs.yaml
     """
     from sparkml_ops.config.odcs import TableColumn, list_columns, write_contract
 
-    if not tables:
+    if tables and predictions:
+        raise ConfigError("expected --tables or --predictions, found both: --tables has the predictions too")
+    if not tables and not predictions:
         loaded = load(use_case, context.obj)
         declared = {f"clean_{name}": list_columns(source) for name, source in loaded.sources.items()}
         typer.echo(write_contract(loaded, declared), nl=False)
@@ -48,7 +55,7 @@ def export(
             TableColumn(field.name, field.dataType.simpleString(), field.nullable, field.metadata.get("comment"))
             for field in read_table(lake, table).schema
         ]
-        for table in list_tables(lake)
+        for table in (["predictions_current"] if predictions else list_tables(lake))
     }
     typer.echo(write_contract(loaded, found), nl=False)
     return 0

@@ -27,6 +27,32 @@ ModelName = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def read_instant(text: str) -> datetime:
+    """An instant of an option; UTC if it has no zone."""
+    from sparkml_ops.config.types import parse_instant
+
+    try:
+        instant = parse_instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}, found {text!r}") from error
+    assert isinstance(instant, datetime)  # what a text is parsed to
+    return instant
+
+
+Since = Annotated[
+    datetime | None,
+    typer.Option("--from", parser=read_instant, metavar="INSTANT", help="The first moment; UTC if it has no zone."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--to", parser=read_instant, metavar="INSTANT", help="The first moment after the span."),
+]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Where a batch is known with other rows, put the new ones in their place."),
+]
 RunId = Annotated[str | None, typer.Option(help="Name of this run in the ledger; made up by default.")]
 
 
@@ -126,18 +152,6 @@ def _silence_queries() -> None:
 
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def read_instant(text: str) -> datetime:
-    """An instant of an option; UTC if it has no zone."""
-    from sparkml_ops.config.types import parse_instant
-
-    try:
-        instant = parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"expected {error}, found {text!r}") from error
-    assert isinstance(instant, datetime)  # what a text is parsed to
-    return instant
 
 
 def split_overrides(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
+from sparkml_ops.cli.options import Json, Replace, RunId, UseCaseName, open_both
 from sparkml_ops.cli.output import mark, print_result
 
 if TYPE_CHECKING:
@@ -17,13 +17,14 @@ FromStage = Annotated[
 ToStage = Annotated[StageName | None, typer.Option("--to", help="Stop after this stage.")]
 
 
-def run(
+def run(  # noqa: PLR0913  # an option is an argument
     context: typer.Context,
     use_case: UseCaseName,
     from_stage: FromStage = None,
     to_stage: ToStage = None,
     run_id: RunId = None,
     *,
+    replace: Replace = False,
     as_json: Json = False,
 ) -> int:
     """Run every step that has something to do, in order.
@@ -38,7 +39,7 @@ def run(
     loaded, lake = open_both(use_case, context.obj)
     from sparkml_ops.pipeline import run as run_all
 
-    result = run_all(loaded, lake, from_stage=from_stage, to_stage=to_stage, run_id=run_id)
+    result = run_all(loaded, lake, from_stage=from_stage, to_stage=to_stage, replace=replace, run_id=run_id)
     return print_result(
         result, as_json=as_json, lines=lambda: describe_run(result), exit_code=int(bool(result.refused))
     )

@@ -6,8 +6,9 @@ import typer
 
 from sparkml_ops.cli.dataset_lines import describe_left_out, describe_parts
 from sparkml_ops.cli.diagnosis_lines import describe_findings
-from sparkml_ops.cli.options import Json, RunId, UseCaseName, open_both
+from sparkml_ops.cli.options import Json, Replace, RunId, Since, Until, UseCaseName, open_both
 from sparkml_ops.cli.output import format_table, format_value, print_result, to_plain
+from sparkml_ops.cli.scoring_lines import describe_calendar, describe_scoring
 from sparkml_ops.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -173,33 +174,41 @@ def _tell_undo(result: "PromoteResult", name: str) -> list[str]:
     return [] if command is None else [f"undo: {command}"]
 
 
-def score(
+def score(  # noqa: PLR0913  # an option is an argument
     context: typer.Context,
     use_case: UseCaseName,
     batch: Annotated[str | None, typer.Option(help="Name of the batch; by default its first and last day.")] = None,
+    since: Since = None,
+    until: Until = None,
     run_id: RunId = None,
     *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Score all rows, although `scoring.incremental` is set.")
+    ] = False,
+    replace: Replace = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell, day by day, what would be scored.")] = False,
     as_json: Json = False,
 ) -> int:
     """Score a batch with the champion and publish it; exit 1 when it is held.
 
+    A batch that was scored before keeps its rows: other rows under its name are refused, with exit 4, unless --replace is given.
+
     Examples:
         sparkml-ops score flights
+
+        sparkml-ops score flights --from 2013-12-01 --to 2014-01-01 --dry-run
 
         sparkml-ops score flights --batch 2013-12
     """
     loaded, lake = open_both(use_case, context.obj)
+    from sparkml_ops.scoring import plan_scoring
     from sparkml_ops.scoring import score as score_batch
 
-    result = score_batch(loaded, lake, batch=batch, run_id=run_id)
-    columns = ("batch", "role", "version", "status", "rows", "positives", "mean prediction")
-    rows = [
-        (b.batch_id, b.role, b.model_version, b.status, b.rows, b.positives, b.mean_prediction) for b in result.batches
-    ]
-    checks = [f"  {c.check}: {c.verdict}: {c.reason}" for b in result.batches for c in b.checks]
-    return print_result(
-        result, as_json=as_json, lines=lambda: [*format_table(columns, rows), *checks], exit_code=int(result.is_held)
-    )
+    if dry_run:
+        plan = plan_scoring(loaded, lake, since=since, until=until)
+        return print_result(plan, as_json=as_json, lines=lambda: describe_calendar(plan))
+    result = score_batch(loaded, lake, batch=batch, since=since, until=until, full=full, replace=replace, run_id=run_id)
+    return print_result(result, as_json=as_json, lines=lambda: describe_scoring(result), exit_code=int(result.is_held))
 
 
 def monitor(

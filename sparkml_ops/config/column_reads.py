@@ -39,6 +39,11 @@ def trace_view(use_case: "UseCase", name: str) -> dict[str, ColumnReads]:
     return _trace_view(use_case.features[name], take_apart(use_case))
 
 
+def trace_column(use_case: "UseCase", relation: "Relation", column: str) -> ColumnReads:
+    """What a column of a relation is made of."""
+    return _tracer(relation, take_apart(use_case))(column)
+
+
 def list_personal(use_case: "UseCase", name: str) -> frozenset[str]:
     """Feature columns of a view that hold, or may hold, personal data: made of a `pii` column, or of nobody knows what."""
     personal = {f"{source}.{column}" for source, each in use_case.sources.items() for column in each.personal_columns()}

@@ -4,6 +4,7 @@ from sparkml_ops.config.mistakes import Finding, first_per_path
 from sparkml_ops.config.parts import Parts, take_apart
 from sparkml_ops.config.rules.audit import check_audit
 from sparkml_ops.config.rules.decisions import check_dataset
+from sparkml_ops.config.rules.exports import check_exports
 from sparkml_ops.config.rules.model import check_model
 from sparkml_ops.config.rules.online import check_online
 from sparkml_ops.config.rules.references import check_references
@@ -25,6 +26,7 @@ _CHECKS = (
     check_gates,
     check_scoring,
     check_online,
+    check_exports,
     check_maintenance,
 )
 

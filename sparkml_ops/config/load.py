@@ -21,8 +21,9 @@ from sparkml_ops.config.mistakes import Finding, Mistake, first_per_path, locate
 from sparkml_ops.config.odcs_source import lay_contracts
 from sparkml_ops.config.overrides import Overrides, apply_overrides, read_overrides
 from sparkml_ops.config.parts import salvage_parts, take_apart
-from sparkml_ops.config.paths import resolve_environment, resolve_serving, resolve_sources
+from sparkml_ops.config.paths import resolve_environment, resolve_exports, resolve_serving, resolve_sources
 from sparkml_ops.config.places import Document, Place, merge_documents, set_value
+from sparkml_ops.config.rules.exports import find_plain_passwords
 from sparkml_ops.config.rules.online import find_plain_tokens
 from sparkml_ops.config.rules.source_kinds import find_plain_secrets
 from sparkml_ops.config.use_case import UseCase
@@ -151,12 +152,15 @@ def _read_use_case(
 ) -> tuple[UseCase | None, list[Mistake]]:
     filled = fill_variables(document, surroundings.variables, os.environ)
     laid = lay_contracts(filled.document, surroundings.project)
-    values = resolve_serving(resolve_sources(laid.document.values, surroundings.project), surroundings.project)
+    values: dict[str, Any] = laid.document.values
+    for resolve in (resolve_sources, resolve_serving, resolve_exports):
+        values = resolve(values, surroundings.project)
     findings = [*filled.findings, *laid.findings]
     if "environment" in values:
         findings.append(Finding(("environment",), "not part of a use case", "base.yml and its overlays"))
     if expected_name is not None:  # what Python code hands over stands in no file
         findings += [*find_plain_secrets(laid.document), *find_plain_tokens(laid.document)]
+        findings += find_plain_passwords(laid.document)
     environment = surroundings.environment or _NOWHERE
     use_case, refused = _validate(UseCase, {**values, "environment": environment})
     findings += refused

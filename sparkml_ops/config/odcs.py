@@ -26,6 +26,8 @@ try:
 except ImportError as error:
     raise ConfigError("data contracts need an extra: pip install 'sparkml-ops[contracts]'") from error
 
+from sparkml_ops.config.odcs_predictions import CURRENT, lay_promises  # needs the same extra
+
 if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
 
@@ -65,7 +67,8 @@ def write_contract(use_case: "UseCase", tables: Mapping[str, Sequence[TableColum
         use_case: gives name, owner and description, and the rules of its sources' clean tables.
         tables: columns of each table; for a clean table that is not there yet, `list_columns` gives those of the contract.
     """
-    objects = [_describe_table(use_case, name, columns) for name, columns in tables.items()]
+    described = [_describe_table(use_case, name, columns) for name, columns in tables.items()]
+    objects = [lay_promises(table, use_case) if table.name == CURRENT else table for table in described]
     members = [TeamMember(username=use_case.owner, role="owner")] if use_case.owner else []
     contract = OpenDataContractStandard(
         apiVersion=API_VERSION,
@@ -204,3 +207,8 @@ def _describe_freshness(use_case: "UseCase", tables: Iterable[str]) -> Iterable[
                 unit=within[-1],
                 element=f"clean_{name}.{source.freshness.of}",
             )
+    if use_case.monitoring.freshness is not None and CURRENT in tables:
+        within = format_duration(use_case.monitoring.freshness)
+        yield ServiceLevelAgreementProperty(
+            property="latency", value=int(within[:-1]), unit=within[-1], element=f"{CURRENT}.scored_at"
+        )

@@ -1,13 +1,14 @@
 """A use case taken apart, so that its sound parts can be judged while others are broken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sparkml_ops.config.audit import Audit
 from sparkml_ops.config.dataset import Dataset
+from sparkml_ops.config.exports import Export
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.maintenance import Maintenance
@@ -39,6 +40,7 @@ class Parts:
     serving: Serving | None = None
     audit: Audit | None = None
     monitoring: Monitoring | None = None
+    exports: Mapping[str, Export | None] = field(default_factory=dict)
 
     def table_columns(self, name: str) -> list[str] | None:
         """Columns of a source's clean table, or of a view's; None when they are not known."""
@@ -72,6 +74,7 @@ def take_apart(use_case: UseCase) -> Parts:
         use_case.serving,
         use_case.audit,
         use_case.monitoring,
+        use_case.exports,
     )
 
 
@@ -93,7 +96,19 @@ def salvage_parts(values: Mapping[str, Any]) -> Parts:
         _read(Serving, values.get("serving", {})),
         _read(Audit, values.get("audit", {})),
         _read(Monitoring, values.get("monitoring", {})),
+        _read_exports(values.get("exports", {})),
     )
+
+
+def _read_exports(values: object) -> dict[str, Export | None]:
+    one: TypeAdapter[Export] = TypeAdapter(Export)
+    found: dict[str, Export | None] = {}
+    for name, value in values.items() if isinstance(values, dict) else ():
+        try:
+            found[str(name)] = one.validate_python(value)
+        except ValidationError:
+            found[str(name)] = None
+    return found
 
 
 def _read(section: type[AnySection], value: object) -> AnySection | None:

@@ -59,6 +59,17 @@ def resolve_serving(values: Mapping[str, Any], project: Path | None) -> dict[str
     return {**values, "serving": {**serving, "store": _change(placed, ("path",), resolve_path, project)}}
 
 
+def resolve_exports(values: Mapping[str, Any], project: Path | None) -> dict[str, Any]:
+    """A use case's values with the folders of its exports resolved."""
+    exports = values.get("exports")
+    if project is None or not isinstance(exports, Mapping):
+        return dict(values)
+    return {
+        **values,
+        "exports": {name: _change(export, ("path",), resolve_path, project) for name, export in exports.items()},
+    }
+
+
 def _paths_of(source: Any) -> tuple[str, ...]:
     """The keys of a source that are paths: a function's name and a table's name in a catalog are none."""
     kind, path = (source.get("format"), source.get("path")) if isinstance(source, Mapping) else (None, None)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sparkml_ops.config.audit import Audit
 from sparkml_ops.config.dataset import Dataset
 from sparkml_ops.config.environment import Environment
+from sparkml_ops.config.exports import Export
 from sparkml_ops.config.features import FeatureView, feature_name
 from sparkml_ops.config.gates import Gates
 from sparkml_ops.config.maintenance import Maintenance
@@ -24,7 +25,7 @@ from sparkml_ops.errors import ConfigError
 
 
 class UseCase(Section):
-    """One use case: sources, features, dataset, audit, model, gates, scoring, serving, monitoring and maintenance."""
+    """One use case: sources, features, dataset, audit, model, gates, scoring, serving, exports, monitoring and maintenance."""
 
     name: Identifier
     description: str = ""
@@ -37,6 +38,7 @@ class UseCase(Section):
     gates: Gates = Gates()
     scoring: Scoring
     serving: Serving = Serving()
+    exports: dict[Identifier, Export] = Field(default={}, description="where published predictions go, by name")
     monitoring: Monitoring = Monitoring()
     maintenance: Maintenance = Maintenance()
     environment: Environment = Field(exclude=True)
@@ -54,6 +56,21 @@ class UseCase(Section):
         raise ConfigError(
             f"{self.name} has no feature view {show_value(name)}.{hint} There are: {list_names(self.features)}."
         )
+
+    def require_export(self, name: str) -> Export:
+        """The export of a name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if name in self.exports:
+            return self.exports[name]
+        nearest = nearest_name(name, self.exports)
+        hint = f" Did you mean {nearest}?" if nearest else ""
+        ways = (
+            f"There are: {list_names(self.exports)}." if self.exports else "It declares none, in the section `exports`."
+        )
+        raise ConfigError(f"{self.name} has no export {show_value(name)}.{hint} {ways}")
 
     def served_views(self) -> list[str]:
         """The views that are published for applications."""

@@ -131,9 +131,9 @@ def _missing(
     if _is_titled(forms, Relation):
         return Finding((*path, key), "missing", _RELATION)
     meaning = next((form["description"].splitlines()[0] for form in forms if "description" in form), None)
-    allowed = "; ".join(dict.fromkeys(list_names(form["enum"]) for form in forms if "enum" in form))
-    constants = list_names([str(form["const"]) for form in forms if "const" in form])
-    allowed = allowed or ("" if constants == "none" else constants)
+    words = [form.get("enum", [form["const"]] if "const" in form else []) for form in forms]
+    names = dict.fromkeys(str(word) for some in words for word in some)
+    allowed = list_names(names) if names else ""
     return Finding((*path, key), f"missing: {meaning}" if meaning and not allowed else "missing", allowed or None)
 
 

@@ -4,6 +4,7 @@ from sparkml_ops.features.audit import AuditResult, audit_training_set
 from sparkml_ops.features.audit_figures import AuditFigure
 from sparkml_ops.features.audit_history import HistoryCheck
 from sparkml_ops.features.build import FeaturesResult, backfill_features, build_features, plan_features
+from sparkml_ops.features.built import Built, read_built_at
 from sparkml_ops.features.compare import KeyChange, TrainingSetDiff, compare_definitions, compare_training_sets
 from sparkml_ops.features.create import create_training_set
 from sparkml_ops.features.definitions import (
@@ -42,6 +43,7 @@ __all__ = [
     "STATISTICS_SCOPE",
     "AuditFigure",
     "AuditResult",
+    "Built",
     "ExportResult",
     "FeaturesResult",
     "HistoryCheck",
@@ -74,6 +76,7 @@ __all__ = [
     "open_view",
     "order_views",
     "plan_features",
+    "read_built_at",
     "read_training_set",
     "recreate_into",
     "recreate_training_set",

@@ -1,12 +1,13 @@
 """What a view's table was built from: noted in the very commit that holds its rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sparkml_ops.features.definitions import features_table, hash_view
 from sparkml_ops.lake import commits_in_effect, find_change, read_history, table_exists, table_id
+from sparkml_ops.lake.history import WrittenBy
 
 if TYPE_CHECKING:
     from sparkml_ops.config.features import FeatureView
@@ -61,8 +62,10 @@ def read_built(lake: "Lake", view: str) -> Built | None:
         newest = next((commit for commit in commits_in_effect(history) if commit.write_id == name_write(view)), None)
         if newest is not None and not any(entry["operation"] == "RESTORE" for entry in history):
             break
-    if newest is None:
-        return None
+    return None if newest is None else _parse_note(newest, history)
+
+
+def _parse_note(newest: WrittenBy, history: Sequence[Mapping[str, Any]]) -> Built | None:
     try:
         told = json.loads(newest.fingerprint)
         inputs = {name: Input(*one) for name, one in told["inputs"].items()}
@@ -76,3 +79,14 @@ def read_built(lake: "Lake", view: str) -> Built | None:
 def note_inputs(lake: "Lake", view: "FeatureView", versions: Mapping[str, int]) -> Built:
     """What a table would be that is built now, from these versions."""
     return Built(hash_view(view), {table: Input(table_id(lake, table), version) for table, version in versions.items()})
+
+
+def read_built_at(lake: "Lake", view: str, version: int) -> Built | None:
+    """What a version of a view's table was built from; None where nobody noted it, or the history does not reach so far back.
+
+    Raises:
+        TableNotFoundError: there is no such table.
+    """
+    history = [entry for entry in read_history(lake, features_table(view)) if entry["version"] <= version]
+    newest = next((commit for commit in commits_in_effect(history) if commit.write_id == name_write(view)), None)
+    return None if newest is None else _parse_note(newest, history)

@@ -2,7 +2,7 @@
 
 from sparkml_ops.lake.commits import Commit
 from sparkml_ops.lake.differences import Difference, find_difference
-from sparkml_ops.lake.history import commits_in_effect, find_change, rows_changed
+from sparkml_ops.lake.history import WrittenBy, commits_in_effect, find_change, rows_changed
 from sparkml_ops.lake.location import Lake, open_lake, quote_identifier, resolve_table_name
 from sparkml_ops.lake.merges import DELETE, PATCH, UPSERT, MergeRules
 from sparkml_ops.lake.metrics import METRICS, Metric, record_metrics
@@ -15,6 +15,7 @@ from sparkml_ops.lake.plain_files import (
     read_row_groups,
 )
 from sparkml_ops.lake.relations import query_tables, relate_frames, resolve_relation
+from sparkml_ops.lake.restore import restore_table
 from sparkml_ops.lake.rewrites import Places, find_replaced
 from sparkml_ops.lake.runs import (
     StepRecord,
@@ -68,6 +69,7 @@ __all__ = [
     "RowGroup",
     "StepRecord",
     "StepRun",
+    "WrittenBy",
     "append_files",
     "append_once",
     "append_rows",
@@ -108,6 +110,7 @@ __all__ = [
     "replace_where",
     "resolve_relation",
     "resolve_table_name",
+    "restore_table",
     "rows_changed",
     "stage_files",
     "stage_folder",

@@ -86,6 +86,27 @@ class FolderDraft:
             out.close()
 
 
+def read_manifest(lake: Lake, folder: str) -> Mapping[str, Any] | None:
+    """What a folder's manifest says: None where there is none, and nothing where it cannot be read."""
+    files, path = open_storage(lake, f"{_make_absolute(folder)}/{MANIFEST}")
+    if not files.exists(path):
+        return None
+    jvm: Any = lake.spark._jvm  # noqa: SLF001  # Spark itself passes over files of such a name
+    stream = files.open(path)
+    try:
+        found = json.loads(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
+    except ValueError:
+        return {}
+    finally:
+        stream.close()
+    return found if isinstance(found, dict) else {}
+
+
+def read_back(lake: Lake, path: str, form: FileFormat) -> "DataFrame":
+    """The rows that `save` has written; of CSV every value is text."""
+    return lake.spark.read.options(**({**_CSV, "multiLine": "true"} if form == "csv" else {})).format(form).load(path)
+
+
 @contextmanager
 def draft_folder(lake: Lake, to: str, *, replace: bool = False) -> Iterator[FolderDraft]:
     """A folder to write to; it is moved to its place when the block ends well, and removed when it does not.

@@ -33,9 +33,10 @@ POSTGRESQL_DRIVER = ("org.postgresql.Driver", "org.postgresql:postgresql:42.7.8"
 
 
 def list_drivers(use_case: "UseCase") -> list[str]:
-    """Maven coordinates of the drivers that we know and the use case's sources need."""
-    needs = any(source.path.startswith("jdbc:postgresql:") for source in use_case.sources.values())
-    return [POSTGRESQL_DRIVER[1]] if needs else []
+    """Maven coordinates of the drivers that we know and the use case's sources and exports need."""
+    addresses = [source.path for source in use_case.sources.values()]
+    addresses += [export.url for export in use_case.exports.values() if export.to == "jdbc"]
+    return [POSTGRESQL_DRIVER[1]] if any(url.startswith("jdbc:postgresql:") for url in addresses) else []
 
 
 def require_driver(session: "SparkSession", driver: str, *, place: str) -> None:

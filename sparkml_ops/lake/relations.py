@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pyspark.errors import AnalysisException
+
 from sparkml_ops.config.sql import table_names
 from sparkml_ops.errors import ConfigError
 from sparkml_ops.lake.location import Lake, quote_identifier, resolve_table_name, sql_name
@@ -59,7 +61,7 @@ def query_tables(
 
     Raises:
         TableNotFoundError: a table is not there.
-        ConfigError: the text is no single SELECT.
+        ConfigError: the text is no single SELECT, or names a column that is not there.
     """
     names = {name: resolve_table_name(lake, name) for name in sorted(table_names(sql))}
     used = {table: _pin(lake, table, versions) for table in names.values()}
@@ -74,6 +76,9 @@ def query_tables(
         rows.createTempView(view)
     try:
         return lake.spark.sql(text), used
+    except AnalysisException as error:
+        reason = next(line for line in str(error).splitlines() if line.strip())
+        raise ConfigError(f"Spark refuses this query: {reason.strip()}\n  {query}") from error
     finally:
         for _, view in given.values():
             lake.spark.catalog.dropTempView(view)

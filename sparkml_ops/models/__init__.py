@@ -9,6 +9,7 @@ from sparkml_ops.models.bulk import (
     SEGMENT,
     check_rows,
     predict_rows,
+    score_batch,
     summarise_answer,
 )
 from sparkml_ops.models.card import write_card
@@ -221,6 +222,7 @@ __all__ = [
     "register_model",
     "reopen_run",
     "save_package",
+    "score_batch",
     "set_alias",
     "shorten_card",
     "start_run",

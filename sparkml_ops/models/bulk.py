@@ -123,7 +123,7 @@ def make_scorer(
     def score(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
         model = load()
         for batch in batches if model.family is None else _join_batches(batches):
-            yield _score_batch(batch, model, explain, segment=segment)
+            yield score_batch(batch, model, explain, segment=segment)
 
     return score
 
@@ -150,7 +150,20 @@ def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBat
         yield from pa.Table.from_batches(held).combine_chunks().to_batches()
 
 
-def _score_batch(batch: "pa.RecordBatch", model: PackagedModel, explain: int, *, segment: bool) -> "pa.RecordBatch":
+def score_batch(
+    batch: "pa.RecordBatch", model: PackagedModel, explain: int = 0, *, segment: bool = False
+) -> "pa.RecordBatch":
+    """Add `prediction`, and what else is asked for, to an Arrow batch: what a task does with its rows, and a server without Spark.
+
+    Args:
+        batch: Rows with the columns that the model needs.
+        model: The model.
+        explain: How many reasons to add per row; none with 0.
+        segment: Whether to add whose model served the row.
+
+    Raises:
+        ModelError: The model answers with what cannot be.
+    """
     import pyarrow as pa
 
     matrix = model.encoder.encode_batch(batch)

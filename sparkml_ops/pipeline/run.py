@@ -81,6 +81,7 @@ def run(
     *,
     from_stage: str | None = None,
     to_stage: str | None = None,
+    replace: bool = False,
     run_id: str | None = None,
 ) -> RunResult:
     """Run every step that has something to do; where nothing has changed, nothing is written at all.
@@ -93,24 +94,33 @@ def run(
         lake: where the tables are.
         from_stage: run this stage and those after it, changed or not.
         to_stage: stop after this stage.
+        replace: whether rows of a batch that differ from those it had may take their place; without it, scoring refuses.
         run_id: name of the run.
 
     Raises:
         ConflictError: the use case is being run by somebody else.
         SparkMLOpsError: whatever the first step that fails raises; what was done before stands.
     """
-    run_id = run_id or new_run_id()
+    call = _Call(run_id or new_run_id(), replace)
     with hold_lease(lake, "run", wait_seconds=STAGE_WAIT_SECONDS):
         steps = plan(use_case, lake, from_stage=from_stage, to_stage=to_stage).steps
         outcomes: list[StepOutcome] = []
         for alike in _find_layers(steps):
             ready = [_after(outcomes, planned) for planned in alike]
-            outcomes += _run_side_by_side(use_case, lake, ready, run_id=run_id)
+            outcomes += _run_side_by_side(use_case, lake, ready, call)
         summary = None
         if any(outcome.status != "skipped" for outcome in outcomes):
             describe_tables(use_case, lake)
-            summary = str(report(use_case, lake, run_id=run_id).path)
-    return RunResult(run_id, tuple(outcomes), summary)
+            summary = str(report(use_case, lake, run_id=call.run_id).path)
+    return RunResult(call.run_id, tuple(outcomes), summary)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What was asked of the run as a whole."""
+
+    run_id: str
+    replace: bool
 
 
 def _find_layers(steps: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
@@ -124,12 +134,12 @@ def _find_layers(steps: Sequence[PlannedStep]) -> list[list[PlannedStep]]:
 
 
 def _run_side_by_side(
-    use_case: "UseCase", lake: Lake, ready: Sequence[PlannedStep], *, run_id: str
+    use_case: "UseCase", lake: Lake, ready: Sequence[PlannedStep], call: "_Call"
 ) -> list[StepOutcome]:
     """Run steps of one stage that do not follow each other; the first error is raised when all have ended."""
     executor = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="step")
     try:
-        started = [executor.submit(_run_step, use_case, lake, planned, run_id=run_id) for planned in ready]
+        started = [executor.submit(_run_step, use_case, lake, planned, call) for planned in ready]
         wait(started)
         return [step.result() for step in started]
     except BaseException:
@@ -147,17 +157,17 @@ def _after(outcomes: Sequence[StepOutcome], planned: PlannedStep) -> PlannedStep
     return planned
 
 
-def _run_step(use_case: "UseCase", lake: Lake, planned: PlannedStep, *, run_id: str) -> StepOutcome:
+def _run_step(use_case: "UseCase", lake: Lake, planned: PlannedStep, call: "_Call") -> StepOutcome:
     name = planned.step.name
     if not planned.runs:
         return StepOutcome(name, "skipped", 0.0, planned.reason)
     logger.info("%s: %s", name, planned.reason)
     started = time.monotonic()
     try:
-        result = _VERBS[planned.step.stage](use_case, lake, planned.step, run_id)
+        result = _VERBS[planned.step.stage](use_case, lake, planned.step, call)
     except SparkMLOpsError as error:
         error.add_note(
-            f"Run {run_id} ended at step {name}. What was done before stands; run again to go on from there."
+            f"Run {call.run_id} ended at step {name}. What was done before stands; run again to go on from there."
         )
         raise
     seconds = time.monotonic() - started
@@ -166,14 +176,14 @@ def _run_step(use_case: "UseCase", lake: Lake, planned: PlannedStep, *, run_id: 
     return StepOutcome(name, "refused" if refusal else "succeeded", seconds, refusal or planned.reason, result)
 
 
-_VERBS: dict[str, Callable[["UseCase", Lake, Step, str], Any]] = {
-    "ingest": lambda u, lake, step, run_id: ingest(u, lake, sources=[str(step.subject)], run_id=run_id),
-    "features": lambda u, lake, step, run_id: build_features(u, lake, views=[str(step.subject)], run_id=run_id),
-    "dataset": lambda u, lake, _, run_id: create_training_set(u, lake, run_id=run_id),
-    "train": lambda u, lake, _, run_id: train(u, lake, run_id=run_id),
-    "promote": lambda u, lake, _, run_id: promote(u, lake, run_id=run_id),
-    "score": lambda u, lake, _, run_id: score(u, lake, run_id=run_id),
-    "monitor": lambda u, lake, _, run_id: monitor(u, lake, run_id=run_id),
+_VERBS: dict[str, Callable[["UseCase", Lake, Step, _Call], Any]] = {
+    "ingest": lambda u, lake, step, call: ingest(u, lake, sources=[str(step.subject)], run_id=call.run_id),
+    "features": lambda u, lake, step, call: build_features(u, lake, views=[str(step.subject)], run_id=call.run_id),
+    "dataset": lambda u, lake, _, call: create_training_set(u, lake, run_id=call.run_id),
+    "train": lambda u, lake, _, call: train(u, lake, run_id=call.run_id),
+    "promote": lambda u, lake, _, call: promote(u, lake, run_id=call.run_id),
+    "score": lambda u, lake, _, call: score(u, lake, replace=call.replace, run_id=call.run_id),
+    "monitor": lambda u, lake, _, call: monitor(u, lake, run_id=call.run_id),
 }
 
 
@@ -181,6 +191,5 @@ def _find_refusal(result: Any) -> str | None:
     """The reason, when a gate refused a model or a check held a batch."""
     if getattr(result, "decision", None) in {"refused", "awaiting_approval"}:
         return str(result.reason)
-    if getattr(result, "is_held", False):
-        return "; ".join(c.reason for batch in result.batches for c in batch.checks if c.verdict == "failed")
-    return None
+    refusal: str | None = getattr(result, "refusal", None)
+    return refusal

@@ -3,18 +3,25 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sparkml_ops.config.said import LONGEST_NAME, require_words
 from sparkml_ops.config.use_case import hash_config
-from sparkml_ops.errors import ConfigError, GateError
+from sparkml_ops.errors import GateError
 from sparkml_ops.lake import Lake, new_run_id, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import find_version, list_aliases, load_version, prepare_tracking
-from sparkml_ops.promotion.decisions import AWAITING, Decision, find_last_decision, make_decision, record_decision
-from sparkml_ops.promotion.promote import CHAMPION_ALIAS, PromoteResult, move_aliases
+from sparkml_ops.promotion.aliases import CHAMPION_ALIAS, complete_switch, move_aliases
+from sparkml_ops.promotion.decisions import (
+    AWAITING,
+    Decision,
+    find_last_decision,
+    last_switch,
+    make_decision,
+    record_decision,
+)
+from sparkml_ops.promotion.promote import PromoteResult
 
 if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
-
-LONGEST_NAME = 200  # of a person; more is a text in the wrong place
 
 
 def approve(
@@ -39,10 +46,16 @@ def approve(
         GateError: It does not await approval, or another version became champion since the gates were asked.
         ConflictError: Another promotion is under way.
     """
-    name, why, run_id = _check_text("--by", by), _check_text("--reason", reason), run_id or new_run_id()
+    name, why, run_id = (
+        require_words("--by", by, example="Ann Lee", longest=LONGEST_NAME),
+        require_words("--reason", reason, example="late alarms since Tuesday"),
+        run_id or new_run_id(),
+    )
     tracking = prepare_tracking(use_case.environment)
     with hold_lease(lake, "promote", wait_seconds=STAGE_WAIT_SECONDS):
         candidate = find_version(tracking, use_case.name, version=version)
+        switch = last_switch(lake)
+        complete_switch(tracking, use_case.name, switch)
         before = list_aliases(tracking, use_case.name).get(CHAMPION_ALIAS)
         waiting = _find_waiting(lake, version=version, champion=before)
         load_version(tracking, candidate)
@@ -57,7 +70,7 @@ def approve(
             )
             decision = replace(made, evidence=waiting.evidence, decided_by=name)
             record.note("decision", decision.decision)
-            record.wrote(record_decision(lake, decision))
+            record.wrote(record_decision(lake, decision, after=switch))
             move_aliases(tracking, candidate, decision)
     return PromoteResult(
         run_id,
@@ -89,12 +102,3 @@ def _find_waiting(lake: Lake, *, version: int, champion: int | None) -> Decision
 
 def _name(version: int | None) -> str:
     return "no champion" if version is None else f"version {version}"
-
-
-def _check_text(option: str, text: str) -> str:
-    whole = " ".join(text.split())
-    if not whole.isprintable() or not whole:
-        raise ConfigError(f"{option} has no text that could be recorded; expected words, such as {option} 'Ann Lee'")
-    if option == "--by" and len(whole) > LONGEST_NAME:
-        raise ConfigError(f"{option} has {len(whole)} characters; expected the name of a person")
-    return whole

@@ -4,14 +4,18 @@ import getpass
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyspark.sql import functions as F
 
+from sparkml_ops.errors import ConflictError
 from sparkml_ops.lake import Commit, Lake, append_once, read_table, table_exists
 from sparkml_ops.promotion.gates import GateResult
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 PROMOTIONS = "promotions"
 _SCHEMA = (
@@ -20,7 +24,21 @@ _SCHEMA = (
     "reason: string>>, evidence string, training_set_version string, decided_by string, run_id string"
 )
 AWAITING: Final = "awaiting_approval"
-DecisionKind = Literal["promoted", "refused", "reported", "rolled_back", "awaiting_approval"]
+SWITCHES = frozenset({"promoted", "rolled_back"})
+"""Decisions that move the champion."""
+SHADOWS = frozenset({"shadowed", "unshadowed"})
+"""Decisions that move the shadow."""
+DecisionKind = Literal["promoted", "refused", "reported", "rolled_back", "awaiting_approval", "shadowed", "unshadowed"]
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The newest decision that moved the champion, as another has to follow it."""
+
+    decision_id: str
+    decided_at: datetime
+    from_version: int | None
+    to_version: int
 
 
 @dataclass(frozen=True)
@@ -31,9 +49,9 @@ class Decision:
         decision_id: unique.
         decided_at: when.
         model_name: the model.
-        decision: promoted, refused, reported (the gates only report), rolled_back, or awaiting_approval by a person.
-        from_version: the champion before; None when there was none.
-        to_version: the version that was decided about.
+        decision: promoted, refused, reported (the gates only report), rolled_back, awaiting_approval by a person, shadowed or unshadowed.
+        from_version: the champion before, or of a shadow the shadow; None when there was none.
+        to_version: the version that was decided about; None where there is no shadow any more.
         is_opposed: whether there was a champion to be better than.
         reason: in one sentence.
         gates: what each gate said.
@@ -48,7 +66,7 @@ class Decision:
     model_name: str
     decision: DecisionKind
     from_version: int | None
-    to_version: int
+    to_version: int | None
     is_opposed: bool
     reason: str
     gates: tuple[GateResult, ...]
@@ -61,7 +79,7 @@ class Decision:
 def make_decision(
     decision: DecisionKind,
     *,
-    model: tuple[str, int | None, int],
+    model: tuple[str, int | None, int | None],
     reason: str,
     gates: Sequence[GateResult] = (),
     evidence: dict[str, Any] | None = None,
@@ -94,27 +112,62 @@ def make_decision(
     )
 
 
-def record_decision(lake: Lake, decision: Decision) -> Commit:
-    """Append a decision, once."""
-    return append_once(
-        lake, PROMOTIONS, lake.spark.createDataFrame([asdict(decision)], _SCHEMA), write_id=decision.decision_id
-    )
+def record_decision(lake: Lake, decision: Decision, *, after: Switch | None = None) -> Commit:
+    """Append a decision, once.
+
+    One that moves the champion is named by the one before it. So of two that were made beside each other, by processes that no lease
+    kept apart, the second is told, and writes nothing.
+
+    Args:
+        lake: where the tables are.
+        decision: the decision.
+        after: the newest switch when it was made.
+
+    Raises:
+        ConflictError: another one moved the champion since.
+    """
+    if decision.decision not in SWITCHES:
+        return append_once(lake, PROMOTIONS, _to_rows(lake, decision), write_id=decision.decision_id)
+    rows = _to_rows(lake, _date_after(decision, after))
+    follows = f"switch after {after.decision_id if after else 'nothing'}"
+    try:
+        return append_once(lake, PROMOTIONS, rows, write_id=follows, fingerprint=decision.decision_id)
+    except ConflictError as error:
+        if last_switch(lake) == after:  # a decision that followed was deleted by hand: it is not in the way
+            return append_once(lake, PROMOTIONS, rows, write_id=decision.decision_id)
+        raise ConflictError(
+            f"another promotion or rollback of {decision.model_name} was decided meanwhile, and nothing was changed by this one. "
+            f"`sparkml-ops champions {lake.use_case}` tells who; decide again if it is still wanted."
+        ) from error
 
 
-def last_switch(lake: Lake) -> tuple[int | None, int] | None:
-    """From and to of the newest decision that moves the champion; None when there is none."""
+def _to_rows(lake: Lake, decision: Decision) -> "DataFrame":
+    return lake.spark.createDataFrame([asdict(decision)], _SCHEMA)
+
+
+def _date_after(decision: Decision, switch: Switch | None) -> Decision:
+    """Switches are told apart by their time: that of a machine whose clock is behind comes right after the one before."""
+    if switch is None or decision.decided_at > switch.decided_at:
+        return decision
+    return replace(decision, decided_at=switch.decided_at + timedelta(microseconds=1))
+
+
+def last_switch(lake: Lake) -> Switch | None:
+    """The newest decision that moves the champion; None when there is none."""
     if not table_exists(lake, PROMOTIONS):
         return None
-    moves = read_table(lake, PROMOTIONS).where(F.col("decision").isin("promoted", "rolled_back"))
-    newest = moves.orderBy(F.desc("decided_at")).select("from_version", "to_version").first()
-    return None if newest is None else (newest["from_version"], newest["to_version"])
+    moves = read_table(lake, PROMOTIONS).where(F.col("decision").isin(*SWITCHES))
+    newest = moves.orderBy(F.desc("decided_at")).select(*(field.name for field in fields(Switch))).first()
+    if newest is None:
+        return None
+    return Switch(**newest.asDict() | {"decided_at": newest["decided_at"].astimezone(UTC)})
 
 
 def find_last_decision(lake: Lake, version: int) -> Decision | None:
     """The newest decision about a version; None when nothing was decided about it."""
     if not table_exists(lake, PROMOTIONS):
         return None
-    about = read_table(lake, PROMOTIONS).where(F.col("to_version") == version)
+    about = read_table(lake, PROMOTIONS).where((F.col("to_version") == version) & ~F.col("decision").isin(*SHADOWS))
     newest = about.orderBy(F.desc("decided_at")).select(*(field.name for field in fields(Decision))).first()
     if newest is None:
         return None
@@ -125,4 +178,4 @@ def find_last_decision(lake: Lake, version: int) -> Decision | None:
 def find_champion(lake: Lake) -> int | None:
     """The champion's version, as the decisions have it; None when none was ever promoted."""
     switch = last_switch(lake)
-    return None if switch is None else switch[1]
+    return None if switch is None else switch.to_version

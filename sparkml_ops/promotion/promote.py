@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Literal
 
 from sparkml_ops.config.gates import OFF
 from sparkml_ops.config.use_case import hash_config
-from sparkml_ops.errors import ConfigError, ModelError, ModelNotFoundError
+from sparkml_ops.errors import ConfigError, ModelError
 from sparkml_ops.features import read_training_set
 from sparkml_ops.lake import Lake, StepRecord, new_run_id, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
 from sparkml_ops.models import (
     AnsweredRows,
     ModelVersion,
+    PackagedModel,
     Tracking,
     answer_in_fresh_process,
-    delete_alias,
     find_version,
     list_aliases,
     load_version,
     prepare_tracking,
-    set_alias,
 )
-from sparkml_ops.promotion.decisions import AWAITING, Decision, last_switch, make_decision, record_decision
+from sparkml_ops.promotion.aliases import CHAMPION_ALIAS, complete_switch, move_aliases
+from sparkml_ops.promotion.decisions import Decision, DecisionKind, last_switch, make_decision, record_decision
 from sparkml_ops.promotion.evidence import find_obstacle, gather_evidence
 from sparkml_ops.promotion.gates import GateResult
 from sparkml_ops.promotion.recorded_figures import record_figures
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from sparkml_ops.config.use_case import UseCase
 
 logger = logging.getLogger(__name__)
-
-CHAMPION_ALIAS, CHALLENGER_ALIAS = "champion", "challenger"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class PromoteResult:
     """
 
     run_id: str
-    decision: Literal["promoted", "refused", "reported", "rolled_back", "awaiting_approval", "no_change"]
+    decision: DecisionKind | Literal["no_change"]
     version: int
     champion: int | None
     is_opposed: bool
@@ -104,7 +102,8 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
     tracking = prepare_tracking(use_case.environment)
     with hold_lease(lake, "promote", wait_seconds=STAGE_WAIT_SECONDS):
         candidate = find_version(tracking, use_case.name, version=version)
-        _complete_switch(lake, tracking, use_case.name)
+        switch = last_switch(lake)
+        complete_switch(tracking, use_case.name, switch)
         before = list_aliases(tracking, use_case.name).get(CHAMPION_ALIAS)
         with record_step(lake, run_id=run_id, step="promote", config_hash=hash_config(use_case.gates)) as record:
             record.model(use_case.name, candidate.version)
@@ -115,7 +114,7 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
             champion = find_version(tracking, use_case.name, version=before) if before is not None else None
             contest = _Contest(tracking, candidate, champion)
             decision = _decide(use_case, lake, contest, record=record, run_id=run_id)
-            record.wrote(record_decision(lake, decision))
+            record.wrote(record_decision(lake, decision, after=switch))
             move_aliases(tracking, candidate, decision)
     after = candidate.version if decision.decision == "promoted" else before
     return PromoteResult(
@@ -130,48 +129,10 @@ def promote(use_case: "UseCase", lake: Lake, *, version: int | None = None, run_
     )
 
 
-def roll_back(
-    use_case: "UseCase", lake: Lake, *, to_version: int, reason: str, run_id: str | None = None
-) -> PromoteResult:
-    """Make an earlier version champion again, without asking the gates; recorded with the reason.
-
-    Raises:
-        ModelNotFoundError: no such version, or no champion to roll back from.
-        ConflictError: another promotion is under way.
-    """
-    run_id = run_id or new_run_id()
-    tracking = prepare_tracking(use_case.environment)
-    with hold_lease(lake, "promote", wait_seconds=STAGE_WAIT_SECONDS):
-        target = find_version(tracking, use_case.name, version=to_version)
-        before = list_aliases(tracking, use_case.name).get(CHAMPION_ALIAS)
-        if before is None:
-            raise ModelNotFoundError(f"model {use_case.name} has no champion to roll back from; `promote` makes one")
-        if before == to_version:
-            return PromoteResult(
-                run_id, "no_change", to_version, before, is_opposed=True, reason="it is the champion already"
-            )
-        with record_step(lake, run_id=run_id, step="rollback", config_hash=hash_config(use_case.gates)) as record:
-            record.model(use_case.name, to_version)
-            origin = (target.training_set_version, run_id)
-            decision = make_decision(
-                "rolled_back", model=(use_case.name, before, to_version), reason=reason, origin=origin
-            )
-            record.wrote(record_decision(lake, decision))
-            set_alias(tracking, target, CHAMPION_ALIAS)
-    return PromoteResult(
-        run_id, "rolled_back", to_version, to_version, is_opposed=True, reason=reason, champion_before=before
-    )
-
-
 def _decide(use_case: "UseCase", lake: Lake, contest: _Contest, *, record: StepRecord, run_id: str) -> Decision:
     candidate, champion = contest.candidate, contest.champion
     record.note("training_set", candidate.training_set_version)
-    packaged = load_version(contest.tracking, candidate)
-    if packaged.task != use_case.model.task:
-        raise ConfigError(
-            f"version {candidate.version} of {use_case.name} was trained for the task {packaged.task}, and model.task is "
-            f"{use_case.model.task}. `sparkml-ops train {use_case.name}` makes a version of that task."
-        )
+    packaged = load_of_task(use_case, contest.tracking, candidate)
     number, origin = champion.version if champion else None, (candidate.training_set_version, run_id)
     if use_case.gates.mode == OFF:
         record.note("decision", "promoted")
@@ -210,22 +171,17 @@ def _ask_fresh_process(
         return str(error)
 
 
-def move_aliases(tracking: Tracking, candidate: ModelVersion, decision: Decision) -> None:
-    """What a decision means for the aliases: who serves, and who is scored beside."""
-    if decision.decision == "promoted":
-        set_alias(tracking, candidate, CHAMPION_ALIAS)
-        if list_aliases(tracking, candidate.name).get(CHALLENGER_ALIAS) == candidate.version:
-            delete_alias(tracking, candidate.name, CHALLENGER_ALIAS)
-    elif decision.decision in {"refused", AWAITING}:
-        set_alias(tracking, candidate, CHALLENGER_ALIAS)
+def load_of_task(use_case: "UseCase", tracking: Tracking, version: ModelVersion) -> PackagedModel:
+    """The packaged model of a version that is to serve.
 
-
-def _complete_switch(lake: Lake, tracking: Tracking, name: str) -> None:
-    """Move the alias of a decision that was written by a run that did not live to move it."""
-    switch = last_switch(lake)
-    if switch is None or list_aliases(tracking, name).get(CHAMPION_ALIAS) != switch[0]:
-        return
-    logger.warning(
-        "model %s: completing the switch to version %d that was decided by a run that ended early", name, switch[1]
-    )
-    set_alias(tracking, find_version(tracking, name, version=switch[1]), CHAMPION_ALIAS)
+    Raises:
+        ModelError: Its files are not those that were registered.
+        ConfigError: It was trained for another task.
+    """
+    packaged = load_version(tracking, version)
+    if packaged.task != use_case.model.task:
+        raise ConfigError(
+            f"version {version.version} of {use_case.name} was trained for the task {packaged.task}, and model.task is "
+            f"{use_case.model.task}. `sparkml-ops train {use_case.name}` makes a version of that task."
+        )
+    return packaged

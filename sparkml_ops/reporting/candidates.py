@@ -34,9 +34,12 @@ _SWITCHES = ("promoted", "rolled_back")
 
 
 def read_decisions(lake: Lake) -> list[DecisionFacts]:
-    """The last decisions, newest first."""
-    found = collect_rows(lake, PROMOTIONS, lambda rows: rows.orderBy(F.desc("decided_at")), limit=MAX_DECISIONS)
-    return [_to_decision(row) for row in found]
+    """The last decisions, newest first; those about a shadow change nothing that the page tells."""
+    about = ~F.col("decision").isin("shadowed", "unshadowed")
+    newest = collect_rows(
+        lake, PROMOTIONS, lambda rows: rows.where(about).orderBy(F.desc("decided_at")), limit=MAX_DECISIONS
+    )
+    return [_to_decision(row) for row in newest]
 
 
 def find_champion(lake: Lake, decisions: Sequence[DecisionFacts]) -> int | None:

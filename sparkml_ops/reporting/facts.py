@@ -174,7 +174,7 @@ class DecisionFacts:
 
 @dataclass(frozen=True)
 class BatchFacts:
-    """One row of `prediction_batches`."""
+    """One row of `prediction_batches`, with who decided its status last, and why."""
 
     batch_id: str
     model_version: int
@@ -186,6 +186,8 @@ class BatchFacts:
     scored_at: datetime
     published_at: datetime | None
     checks: tuple[CheckFacts, ...]
+    decided_by: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)

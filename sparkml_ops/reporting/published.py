@@ -124,8 +124,10 @@ def _of(batch: BatchFacts) -> "Column":
 
 
 def _to_batch(row: dict[str, Any]) -> BatchFacts:
-    fields = [name for name in BatchFacts.__dataclass_fields__ if name != "checks"]
+    read = {"checks", "decided_by", "reason"}
+    fields = {name: row[name] for name in BatchFacts.__dataclass_fields__ if name not in read}
     checks = tuple(
         CheckFacts(c["check"], c["verdict"], c["figure"], c["threshold"], c["reason"]) for c in row["checks"] or ()
     )
-    return BatchFacts(**{name: row[name] for name in fields}, checks=checks)
+    decisions = row.get("history") or [{"by": None, "reason": None}]
+    return BatchFacts(**fields, checks=checks, decided_by=decisions[-1]["by"], reason=decisions[-1]["reason"])

@@ -17,11 +17,8 @@ def judge_scoring(facts: Facts) -> StageVerdict:
         return StageVerdict("scoring", "no_data", "There is a champion, and no batch was scored yet.", (ask,))
     what = f"{format_number_of(last.rows, 'row')} by version {last.model_version}, {_tell_predicted(last)}"
     sentence = f"Batch {last.batch_id} is {last.status.replace('_', ' ')}: {what}."
-    failed = [check for check in last.checks if check.verdict == "failed"]
-    if last.status == "held":
-        sentence += f" Held by {enumerate_names([check.name for check in failed])}; consumers go on reading what was published before."
-        text = "Read the checks below. If the batch is right, raise the limit in `scoring.hold_if` and score again; if not, mend its data."
-        return StageVerdict("scoring", "attention", sentence, (Advice(text, make_command(facts, "score {}")),))
+    if last.status in ("held", "rolled_back"):
+        return _judge_kept_back(facts, last, sentence)
     if last.status == "scored":
         ask = Advice("It was scored and never published: score again to publish it.", make_command(facts, "score {}"))
         return StageVerdict("scoring", "attention", sentence, (ask,))
@@ -30,6 +27,18 @@ def judge_scoring(facts: Facts) -> StageVerdict:
         ask = Advice(f"Score with version {champion}.", make_command(facts, "score {}"))
         return StageVerdict("scoring", "attention", sentence, (ask,))
     return StageVerdict("scoring", "ok", sentence)
+
+
+def _judge_kept_back(facts: Facts, last: BatchFacts, sentence: str) -> StageVerdict:
+    failed = [check.name for check in last.checks if check.verdict == "failed"]
+    if last.status == "held" and failed:
+        sentence += f" Held by {enumerate_names(failed)}; consumers go on reading what was published before."
+        text = "Read the checks below. If the batch is right, publish it, with the reason; if not, mend its data and score again. `scoring.hold_if` has the limits."
+        ask = Advice(text, make_command(facts, f'batches publish {{}} {last.batch_id} --reason "…"'))
+    else:
+        sentence += f" {last.decided_by} said so: {last.reason}. Consumers read what was published before."
+        ask = Advice("See what publishing it would change.", make_command(facts, f"batches diff {{}} {last.batch_id}"))
+    return StageVerdict("scoring", "attention", sentence, (ask,))
 
 
 def _tell_predicted(batch: BatchFacts) -> str:

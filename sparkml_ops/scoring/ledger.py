@@ -1,7 +1,7 @@
 """The tables that consumers read: the ledger of predictions, its batches, and the current predictions."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +18,12 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from sparkml_ops.config.use_case import hash_config
 from sparkml_ops.lake import Commit, Lake, MergeRules, create_table, merge_rows, read_table, replace_slice, table_exists
 from sparkml_ops.lake.tables import add_columns
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import DataType
 
 PREDICTIONS, BATCHES, CURRENT = "predictions", "prediction_batches", "predictions_current"
@@ -42,7 +43,7 @@ LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
     ),
     ("model_name", StringType(), "model in the registry"),
     ("model_version", IntegerType(), "its version"),
-    ("role", StringType(), "champion or challenger"),
+    ("role", StringType(), "champion, challenger or shadow"),
     (
         "segment",
         StringType(),
@@ -63,15 +64,21 @@ LEDGER_COLUMNS: tuple[tuple[str, "DataType", str], ...] = (
         MapType(StringType(), DoubleType()),
         "of several classes the probability of each, by name: probabilities['a']; null of other tasks",
     ),
+    ("features_digest", LongType(), "hash of the feature values that were scored: where it is the same, they are"),
 )
 _BATCH_SCHEMA = (
     "batch_id string, model_name string, model_version int, role string, status string, rows bigint, positives bigint, "
     "mean_prediction double, checks array<struct<check: string, verdict: string, figure: double, threshold: double, "
     "reason: string>>, fingerprint string, predictions_version bigint, current_version bigint, run_id string, "
-    "scored_at timestamp, published_at timestamp, segment_levels map<string, bigint>"
+    "scored_at timestamp, published_at timestamp, segment_levels map<string, bigint>, history array<struct<at: timestamp, "
+    "status: string, by: string, reason: string, current_version: bigint, run_id: string>>, rows_refused bigint"
 )
 BATCH_KEYS = ("batch_id", "model_version", "role")
 BatchStatus = Literal["scored", "held", "published", "superseded", "rolled_back"]
+KEPT_BACK: frozenset[BatchStatus] = frozenset({"held", "rolled_back"})
+"""What no consumer sees, because the rules or a person said so."""
+RULES = "rules"
+"""Who decides where no person does: what is declared in `scoring`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,27 @@ class BatchCheck:
     figure: float | None
     threshold: float | None
     reason: str
+
+
+@dataclass(frozen=True)
+class BatchEvent:
+    """One decision about a batch: what it became, who said so, and why.
+
+    Attributes:
+        at: when; UTC.
+        status: what the batch became.
+        by: `rules`, or the name of the user.
+        reason: why.
+        current_version: version of `predictions_current` that came of it; None where that table did not change.
+        run_id: the run that decided.
+    """
+
+    at: datetime
+    status: BatchStatus
+    by: str
+    reason: str
+    current_version: int | None
+    run_id: str
 
 
 @dataclass(frozen=True)
@@ -108,6 +136,18 @@ class PredictionBatch:
     current_version: int | None = None
     published_at: datetime | None = None
     segment_levels: Mapping[str, int] | None = None
+    history: tuple[BatchEvent, ...] = field(default=())
+    rows_refused: int = 0
+
+    @property
+    def decided_by(self) -> str | None:
+        """Who decided what it is now; None of one that is only scored."""
+        return self.history[-1].by if self.history and self.history[-1].status == self.status else None
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What names its row in `prediction_batches`."""
+        return self.batch_id, self.model_version, self.role
 
     @property
     def slice(self) -> dict[str, str | int]:
@@ -151,34 +191,46 @@ def write_batches(lake: Lake, batches: list[PredictionBatch], *, write_id: str) 
     if table_exists(lake, BATCHES):
         there = read_table(lake, BATCHES).columns
         add_columns(lake, BATCHES, StructType([column for column in rows.schema if column.name not in there]))
-    return merge_rows(lake, BATCHES, rows, rules=MergeRules(BATCH_KEYS), write_id=write_id)
+    content = hash_config([str(asdict(batch)) for batch in batches])
+    return merge_rows(lake, BATCHES, rows, rules=MergeRules(BATCH_KEYS), write_id=write_id, fingerprint=content)
 
 
-def read_batches(lake: Lake, condition: str = "true") -> list[PredictionBatch]:
-    """Rows of `prediction_batches`, oldest first."""
+def read_batches(lake: Lake, condition: "str | Column" = "true", *, newest: int | None = None) -> list[PredictionBatch]:
+    """Rows of `prediction_batches`, oldest first; only the `newest` so many, if that is given."""
     if not table_exists(lake, BATCHES):
         return []
-    rows = read_table(lake, BATCHES).where(condition).orderBy("scored_at", "batch_id", "role").collect()
-    return [_to_batch(row.asDict(recursive=True)) for row in rows]
+    found = read_table(lake, BATCHES).where(condition)
+    order = [F.desc(name) for name in ("scored_at", "batch_id", "role", "model_version")]
+    rows = (found if newest is None else found.orderBy(*order).limit(newest)).collect()
+    return sorted((_to_batch(row.asDict(recursive=True)) for row in rows), key=lambda b: (b.scored_at, *b.key))
 
 
-def publish_predictions(lake: Lake, batch: PredictionBatch, *, key: list[str]) -> Commit:
-    """Bring a batch's rows into `predictions_current`, in one commit.
-
-    A decision that a newer moment has been published for keeps the newer one; rows that the batch had published before and
-    has no more are taken away.
-    """
-    rules = MergeRules(key, newest_by="as_of", remove_missing={"batch_id": batch.batch_id})
-    # Named by the batch alone: a version that comes back after another one published the batch has to publish it again.
-    content = f"{batch.model_version}@{batch.predictions_version}"
-    rows = read_predictions(lake, batch)
-    return merge_rows(lake, CURRENT, rows, rules=rules, write_id=f"publish:{batch.batch_id}", fingerprint=content)
+def decide_batch(
+    batch: PredictionBatch,
+    status: BatchStatus,
+    *,
+    by: str,
+    reason: str,
+    run_id: str,
+    current_version: int | None = None,
+) -> PredictionBatch:
+    """Give a batch a status, and put the decision into its history; a decision that says what the last one said is none."""
+    last = batch.history[-1] if batch.history else None
+    if last and (last.status, last.by, last.reason, last.current_version) == (status, by, reason, current_version):
+        return replace(batch, status=status)
+    event = BatchEvent(datetime.now(UTC), status, by, reason, current_version, run_id)
+    decided = replace(batch, status=status, history=(*batch.history, event))
+    if status != "published":
+        return decided
+    return replace(decided, current_version=current_version, published_at=event.at)
 
 
 def _to_batch(row: dict[str, Any]) -> PredictionBatch:
     checks = tuple(BatchCheck(**check) for check in row.pop("checks") or [])
+    history = tuple(BatchEvent(**{**event, "at": _utc(event["at"])}) for event in row.pop("history", None) or [])
     at: dict[str, Any] = {name: _utc(row.pop(name)) for name in ("scored_at", "published_at")}
-    return PredictionBatch(**row, **at, checks=checks)
+    rows_refused = row.pop("rows_refused", None) or 0  # of a table from before the column
+    return PredictionBatch(**row, **at, checks=checks, history=history, rows_refused=rows_refused)
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -1,48 +1,33 @@
 """Keys and moments + the champion -> the prediction ledger and the current predictions."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-from pyspark.sql.types import MapType
-
 from sparkml_ops.config.use_case import hash_config
+from sparkml_ops.errors import ConfigError
 from sparkml_ops.features import look_up_features
 from sparkml_ops.lake import Commit, Lake, change_versions, new_run_id, record_step
 from sparkml_ops.lake.lease import STAGE_WAIT_SECONDS, hold_lease
-from sparkml_ops.models import (
-    PREDICTED_LABEL,
-    PREDICTION,
-    REASONS,
-    SEGMENT,
-    ModelVersion,
-    PackagedModel,
-    Reference,
-    count_bins,
-    find_version,
-    list_aliases,
-    load_version,
-    name_most_probable,
-    predict_rows,
-    prepare_tracking,
-    recorded_threshold,
-    summarise_answer,
-)
-from sparkml_ops.scoring.checks import check_batch
+from sparkml_ops.models import ModelVersion, PackagedModel, predict_rows
+from sparkml_ops.scoring.decide import publish_batch_rows, tell_decision
+from sparkml_ops.scoring.increment import hold_features
+from sparkml_ops.scoring.judge import judge_batch
+from sparkml_ops.scoring.layout import lay_out_scores
 from sparkml_ops.scoring.ledger import (
-    LEDGER_COLUMNS,
+    KEPT_BACK,
+    RULES,
     PredictionBatch,
     create_ledger,
-    publish_predictions,
-    read_batches,
     read_predictions,
     write_batches,
     write_predictions,
 )
-from sparkml_ops.scoring.request import ScoringRequest, open_request
+from sparkml_ops.scoring.refusals import QUARANTINE, write_refused
+from sparkml_ops.scoring.request import ScoringRequest, Wanted, is_increment, open_request
+from sparkml_ops.scoring.roles import Asked, Roles, count_reasons, draft_batch, find_publisher, is_settled, load_roles
+from sparkml_ops.scoring.same_rows import require_same_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -51,6 +36,8 @@ if TYPE_CHECKING:
     from sparkml_ops.lake import StepRecord
 
 logger = logging.getLogger(__name__)
+
+_PASSED = "nothing of scoring.hold_if holds it"
 
 
 @dataclass(frozen=True)
@@ -69,230 +56,164 @@ class ScoreResult:
 
     @property
     def is_held(self) -> bool:
-        """Whether the champion's batch was held back."""
-        return any(batch.status == "held" for batch in self.batches)
+        """Whether the champion's batch was held back, or a person keeps it from consumers."""
+        return self.refusal is not None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it is not published; None where it is."""
+        return "; ".join(b.history[-1].reason for b in self.batches if b.status in KEPT_BACK) or None
 
 
-def score(use_case: "UseCase", lake: Lake, *, batch: str | None = None, run_id: str | None = None) -> ScoreResult:
+@dataclass(frozen=True)
+class _Scored:
+    """A role's rows, not yet computed, and what the batch was before."""
+
+    model: PackagedModel
+    rows: "DataFrame"
+    draft: PredictionBatch
+    before: PredictionBatch | None
+
+
+def score(  # noqa: PLR0913  # what may be asked on the command line may be asked here
+    use_case: "UseCase",
+    lake: Lake,
+    *,
+    batch: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full: bool = False,
+    replace: bool = False,
+    run_id: str | None = None,
+) -> ScoreResult:
     """Score a batch with the champion, and with the challenger in the shadow; publish or hold it.
 
-    Features are looked up as they were known at each row's moment. Scoring the same batch again replaces its own rows and
-    nothing else; nothing is written where nothing has changed.
+    Features are looked up as they were known at each row's moment. Scoring the same batch again writes nothing where its rows
+    are the same. A batch that a person rolled back or held stays so until its rows change, or `batches publish` brings it back.
+    With `scoring.incremental`, rows that are published as they would be scored now are left out.
 
     Args:
         use_case: the request, roles, threshold, hold rules.
         lake: where the tables are.
         batch: name of the batch; by default its first and last day.
+        since: the first moment that is asked for.
+        until: the first moment that is not asked for any more.
+        full: whether all rows are scored, although `scoring.incremental` is set.
+        replace: whether rows that differ from those that the batch had may take their place.
         run_id: the run that this belongs to.
 
     Raises:
+        ConfigError: the span is empty, or a batch is named whose rows are chosen by what is published.
         ModelNotFoundError: there is no champion.
-        ContractError: the request has missing or doubled keys.
-        ConflictError: the same use case is being scored by somebody else.
+        ContractError: more rows than are allowed cannot be scored.
+        ConflictError: the same use case is being scored by somebody else, or the batch is known with other rows.
     """
-    run_id = run_id or new_run_id()
+    run_id, wanted = run_id or new_run_id(), Wanted(batch, since, until, full, replace)
+    if batch is not None and is_increment(use_case, wanted):
+        raise ConfigError(
+            f"batch {batch!r} cannot be named: with scoring.incremental its rows depend on what is published. --full scores all rows under this name."
+        )
     with (
         hold_lease(lake, "score", wait_seconds=STAGE_WAIT_SECONDS),
         record_step(lake, run_id=run_id, step="score", config_hash=hash_config(use_case.scoring)) as record,
     ):
-        result = _score_batch(use_case, lake, batch=batch, run_id=run_id, record=record)
-        if result.is_held:
-            record.refuse("; ".join(c.reason for b in result.batches for c in b.checks if c.verdict == "failed"))
+        result = _score_batch(use_case, lake, wanted, run_id=run_id, record=record)
+        for commit in result.outputs:
+            record.wrote(commit)
+        if result.refusal is not None:
+            record.refuse(result.refusal)
     return result
 
 
-def _score_batch(
-    use_case: "UseCase", lake: Lake, *, batch: str | None, run_id: str, record: "StepRecord"
-) -> ScoreResult:
-    models = _load_models(use_case)  # resolved once: a promotion meanwhile does not touch this run
-    request = open_request(use_case, lake, batch=batch)
+def _score_batch(use_case: "UseCase", lake: Lake, wanted: Wanted, *, run_id: str, record: "StepRecord") -> ScoreResult:
+    models = load_roles(use_case)  # resolved once: a promotion meanwhile does not touch this run
+    champion, _ = find_publisher(use_case, models)
+    record.model(champion.name, champion.version)
+    request = open_request(use_case, lake, wanted)
     features, versions = look_up_features(request.moments, use_case, lake, timestamp=use_case.scoring.as_of)
     read = {**request.versions, **versions}
     for table, version in read.items():
         record.read(table, version)
-    rows_from = change_versions(lake, read)
-    record.note("batch_id", request.batch_id)
     create_ledger(lake, [request.moments.schema[column] for column in use_case.dataset.entity])
-    batches, commits = [], []
-    features = features.persist()
-    try:
-        for role, (registered, model) in models.items():
-            draft = _draft_batch(use_case, request, role=role, version=registered, versions=rows_from, run_id=run_id)
-            scored = predict_rows(features, model, explain=_explain(use_case, role), segment=True)
-            scores = _lay_out(use_case, scored, draft, versions, threshold=_choose_threshold(use_case, model))
-            commit = write_predictions(lake, scores, draft)
-            batches.append(_judge_batch(use_case, lake, draft, features=features, model=model, version=commit.version))
-            commits.append(commit)
-    finally:
-        features.unpersist()
+    asked = Asked(request, wanted, features, versions, change_versions(lake, read), {}, run_id)
+    with hold_features(use_case, lake, asked, models) as asked:
+        record.note("batch_id", asked.request.batch_id)
+        record.note("rows_refused", request.rows_refused)
+        record.note("rows_unchanged", request.rows - asked.request.rows)
+        return _score_roles(use_case, lake, asked, models)
+
+
+def _score_roles(use_case: "UseCase", lake: Lake, asked: Asked, models: Roles) -> ScoreResult:
+    """Each role's rows into the ledger, then the champion's to consumers."""
+    request, run_id = asked.request, asked.run_id
+    is_undecided = any(not is_settled(use_case, one) for one in asked.known.values())
+    if is_increment(use_case, asked.wanted) and not request.rows and not is_undecided:
+        logger.info("nothing is new or changed: all rows are published as they would be scored")
+        return ScoreResult(run_id, (), tuple(_write_refused(use_case, lake, request, run_id=run_id)))
+    scored = [_score_role(use_case, asked, role=role, of=of) for role, of in models.items()]
+    if not asked.wanted.replace:
+        scored = [_keep_name(use_case, lake, one) for one in scored]
+    refused = _write_refused(use_case, lake, request, run_id=run_id)
+    written = [_write_role(use_case, lake, asked, one) for one in scored]
+    batches, commits = [batch for batch, _ in written], [*refused, *(commit for _, commit in written)]
+    if batches != [one.before for one in scored]:
+        commits.append(write_batches(lake, batches, write_id=f"{run_id}:scored"))
     champion = next(b for b in batches if use_case.scoring.roles[b.role] == "publish")  # type: ignore[index]
-    record.model(champion.model_name, champion.model_version)
-    commits.append(write_batches(lake, batches, write_id=f"{run_id}:scored"))
-    if champion.status != "held":
-        champion, published = _publish(use_case, lake, champion)
-        batches = [champion if b.role == champion.role else b for b in batches]
-        commits += published
-    for commit in commits:
-        record.wrote(commit)
+    if champion.status not in KEPT_BACK:
+        published, more = publish_batch_rows(
+            lake, champion, key=use_case.dataset.key_columns(), by=RULES, reason=_PASSED, run_id=run_id
+        )
+        batches = [published if b.role == champion.role else b for b in batches]
+        commits += more
     return ScoreResult(run_id, tuple(batches), tuple(commits))
 
 
-def _load_models(use_case: "UseCase") -> dict[str, tuple[ModelVersion, PackagedModel]]:
-    """The model of each role; a challenger that is not there, or is the champion, is left out."""
-    tracking = prepare_tracking(use_case.environment)
-    aliases = list_aliases(tracking, use_case.name)
-    found: dict[str, ModelVersion] = {}
-    for role, use in use_case.scoring.roles.items():
-        if use == "shadow" and (
-            role not in aliases or aliases[role] in {version.version for version in found.values()}
-        ):
-            continue
-        found[role] = find_version(tracking, use_case.name, alias=role)
-    return {role: (version, load_version(tracking, version)) for role, version in found.items()}
+def _score_role(use_case: "UseCase", asked: Asked, *, role: str, of: tuple[ModelVersion, PackagedModel]) -> _Scored:
+    version, model = of
+    before = asked.known.get((version.version, role))
+    draft = draft_batch(use_case, asked, role=role, version=version, before=before)
+    scored = predict_rows(asked.features, model, explain=count_reasons(use_case, role), segment=True)
+    rows = lay_out_scores(use_case, scored, draft, asked.versions, model=model)
+    return _Scored(model, rows, draft, before)
 
 
-def _explain(use_case: "UseCase", role: str) -> int:
-    return use_case.scoring.explain if use_case.scoring.roles[role] == "publish" else 0  # type: ignore[index]
-
-
-def _draft_batch(
-    use_case: "UseCase",
-    request: ScoringRequest,
-    *,
-    role: str,
-    version: ModelVersion,
-    versions: Mapping[str, int],
-    run_id: str,
-) -> PredictionBatch:
-    """The batch before its rows are counted; its fingerprint tells all that the rows are made from."""
-    asked, looked_up = (
-        {table: at for table, at in versions.items() if (table in request.versions) == is_asked}
-        for is_asked in (True, False)
+def _write_refused(use_case: "UseCase", lake: Lake, request: ScoringRequest, *, run_id: str) -> list[Commit]:
+    """Rows in are rows scored and rows in quarantine; those first, so that none is lost when the run is killed."""
+    if request.rows_refused:
+        logger.warning("batch %s: %d rows cannot be scored: see %s", request.batch_id, request.rows_refused, QUARANTINE)
+    commit = write_refused(
+        lake,
+        request.refused,
+        entity=use_case.dataset.entity,
+        as_of=use_case.scoring.as_of,
+        of={"batch_id": request.batch_id, "run_id": run_id},
+        made_from=hash_config(use_case.scoring.relation, use_case.scoring.as_of, request.versions),
     )
-    made_from = (use_case.scoring, use_case.dataset.derived, looked_up, asked, version.digest)
-    return PredictionBatch(
-        batch_id=request.batch_id,
-        model_name=version.name,
-        model_version=version.version,
-        role=role,
-        status="scored",
-        rows=request.rows,
-        positives=0,
-        mean_prediction=None,
-        fingerprint=hash_config(*made_from),
-        predictions_version=-1,
-        run_id=run_id,
-        scored_at=datetime.now(UTC),
-    )
+    return [] if commit is None else [commit]
 
 
-def _choose_threshold(use_case: "UseCase", model: PackagedModel) -> float | None:
-    """The declared one, or else the model's own; None where its answers are no classes."""
-    if model.task != "binary":
-        return None
-    declared = use_case.scoring.threshold
-    return recorded_threshold(model.metadata) if declared is None else declared
-
-
-def _lay_out(
-    use_case: "UseCase",
-    scored: "DataFrame",
-    batch: PredictionBatch,
-    versions: Mapping[str, int],
-    *,
-    threshold: float | None,
-) -> "DataFrame":
-    """Give scored rows the columns of the ledger."""
-    pairs = [F.lit(part) for table, version in sorted(versions.items()) for part in (table, version)]
-    reasons = F.col(REASONS) if REASONS in scored.columns else F.lit(None)
-    is_of_classes = isinstance(scored.schema[PREDICTION].dataType, MapType)
-    values = {
-        "as_of": F.col(use_case.scoring.as_of),
-        "prediction": summarise_answer(scored, PREDICTION),
-        "predicted_class": F.lit(None) if threshold is None else F.col(PREDICTION) >= threshold,
-        "model_name": F.lit(batch.model_name),
-        "model_version": F.lit(batch.model_version),
-        "role": F.lit(batch.role),
-        "segment": F.col(SEGMENT),
-        "batch_id": F.lit(batch.batch_id),
-        "run_id": F.lit(batch.run_id),
-        "feature_versions": F.create_map(*pairs),
-        "scored_at": F.lit(batch.scored_at),
-        "reasons": reasons,
-        "predicted_label": name_most_probable(F.col(PREDICTION)) if is_of_classes else F.lit(None),
-        "probabilities": F.col(PREDICTION) if is_of_classes else F.lit(None),
-    }
-    return scored.select(
-        *use_case.dataset.entity, *[values[name].cast(kind).alias(name) for name, kind, _ in LEDGER_COLUMNS]
-    )
-
-
-def _judge_batch(
-    use_case: "UseCase",
-    lake: Lake,
-    draft: PredictionBatch,
-    *,
-    features: "DataFrame",
-    model: PackagedModel,
-    version: int,
-) -> PredictionBatch:
-    """Count what was written, and hold it against `scoring.hold_if`."""
-    written = read_predictions(lake, draft).persist()
+def _keep_name(use_case: "UseCase", lake: Lake, scored: _Scored) -> _Scored:
+    """Where the batch is known and its inputs have moved on: the same rows keep their name, and others are refused it."""
+    before, draft = scored.before, scored.draft
+    if before is None or before.fingerprint == draft.fingerprint:
+        return scored
+    rows = scored.rows.persist()
     try:
-        counts = written.agg(F.count(PREDICTION), F.sum("predicted_class"), F.avg(PREDICTION)).collect()[0]
-        answer = PREDICTED_LABEL if model.classes else PREDICTION
-        reference = Reference.from_dict({answer: model.metadata["reference"][answer]})
-        actual = count_bins(written.select(answer), reference)[answer]
-        levels = _count_levels(written, model)
+        require_same_rows(rows, read_predictions(lake, before), key=use_case.dataset.key_columns(), batch=before)
     finally:
-        written.unpersist()
-    checks = check_batch(
-        use_case.scoring.hold_if,
-        rows=counts[0],
-        previous_rows=_rows_published_last(lake, draft.batch_id),
-        predictions=(reference.counts[answer], actual),
-        null_shares=_null_shares(features, model.feature_columns),
-    )
-    is_held = use_case.scoring.roles[draft.role] == "publish" and any(c.verdict == "failed" for c in checks)  # type: ignore[index]
-    return replace(
-        draft,
-        status="held" if is_held else "scored",
-        rows=counts[0],
-        positives=counts[1] or 0 if model.task == "binary" else None,
-        mean_prediction=counts[2],
-        checks=checks,
-        predictions_version=version,
-        segment_levels=levels,
-    )
+        rows.unpersist()
+    return replace(scored, draft=replace(draft, fingerprint=before.fingerprint))
 
 
-def _count_levels(written: "DataFrame", model: PackagedModel) -> dict[str, int] | None:
-    """Rows by the level of the model that served them; no more names come than the version has models."""
-    if model.family is None:
-        return None
-    found = model.family.count_served(dict(written.groupBy(SEGMENT).count().collect()))
-    told = ", ".join(f"{level} {rows}" for level, rows in found.items())
-    logger.info("rows by the level of the model that served them: %s", told)
-    return found
-
-
-def _rows_published_last(lake: Lake, batch_id: str) -> int | None:
-    """Rows of the batch published last, other than this one."""
-    earlier = [batch for batch in read_batches(lake, "status = 'published'") if batch.batch_id != batch_id]
-    return earlier[-1].rows if earlier else None
-
-
-def _null_shares(features: "DataFrame", columns: Sequence[str]) -> dict[str, float]:
-    is_missing = [F.avg(F.col(f"`{column}`").isNull().cast("double")).alias(column) for column in columns]
-    shares = features.agg(*is_missing).collect()[0].asDict()
-    return {column: share for column, share in shares.items() if share is not None}
-
-
-def _publish(use_case: "UseCase", lake: Lake, batch: PredictionBatch) -> tuple[PredictionBatch, list[Commit]]:
-    commit = publish_predictions(lake, batch, key=use_case.dataset.key_columns())
-    published = replace(batch, status="published", current_version=commit.version, published_at=datetime.now(UTC))
-    before = read_batches(lake, f"status = 'published' AND batch_id = '{batch.batch_id}'")
-    superseded = [replace(b, status="superseded") for b in before if b.model_version != batch.model_version]
-    noted = write_batches(lake, [published, *superseded], write_id=f"{batch.run_id}:published")
-    logger.info("batch %s: %d rows published by version %d", batch.batch_id, batch.rows, batch.model_version)
-    return published, [commit, noted]
+def _write_role(use_case: "UseCase", lake: Lake, asked: Asked, scored: _Scored) -> tuple[PredictionBatch, Commit]:
+    """Write a role's rows and judge them, unless they are there and stand as published, or as a person decided."""
+    before, draft = scored.before, scored.draft
+    commit = write_predictions(lake, scored.rows, draft)
+    if before is not None and commit.status == "skipped_duplicate" and before.fingerprint == draft.fingerprint:
+        is_decided = before.status in KEPT_BACK and before.decided_by != RULES
+        if is_decided:
+            logger.warning("%s", tell_decision(before))
+        if is_decided or is_settled(use_case, before):
+            return before, commit
+    judged = judge_batch(use_case, lake, draft, asked=asked, model=scored.model, version=commit.version)
+    return judged, commit

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-_INSTANT: Schema = {"type": "string", "format": "date-time"}
-_MAYBE_INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
-_STATE: Schema = {"version": {"type": "integer", "description": "of the feature table"}, "published_at": _INSTANT}
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+MAYBE_INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
+STATE: Schema = {"version": {"type": "integer", "description": "of the feature table"}, "published_at": INSTANT}
 _ERRORS = {
     "401": "the token is lacking or wrong",
     "404": "there is no such view, or it is not published yet",
@@ -34,19 +34,23 @@ def describe_server(use_case: "UseCase", publications: Mapping[str, Publication]
     """
     paths: Schema = {
         "/health": {
-            "get": _operation("report_health", "Whether it can answer", _object({"status": {"type": "string"}}))
+            "get": describe_operation(
+                "report_health", "Whether it can answer", describe_object({"status": {"type": "string"}})
+            )
         }
     }
     for view, publication in publications.items():
         described = use_case.features[view].description or f"Features of the view {view}"
         paths[f"/features/{view}"] = {
             "get": {
-                **_operation(f"look_up_{view}", described, _describe_one(publication)),
+                **describe_operation(f"look_up_{view}", described, _describe_one(publication)),
                 "parameters": [_describe_parameter(column) for column in publication.entity],
             },
             "post": _with_body(
-                _operation(f"look_up_{view}_batch", f"{described}, for several entities", _describe_batch(publication)),
-                _object({"entities": _list_entities([publication], use_case.serving.max_batch)}),
+                describe_operation(
+                    f"look_up_{view}_batch", f"{described}, for several entities", _describe_batch(publication)
+                ),
+                describe_object({"entities": _list_entities([publication], use_case.serving.max_batch)}),
             ),
         }
     if publications:
@@ -60,34 +64,40 @@ def describe_server(use_case: "UseCase", publications: Mapping[str, Publication]
         },
         "paths": paths,
     }
+    return secure(document, use_case)
+
+
+def secure(document: Schema, use_case: "UseCase") -> Schema:
+    """The document with the token that is wanted everywhere but at `/health`, where there is one."""
     if use_case.serving.token is not None:
         document["components"] = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
         document["security"] = [{"token": []}]
-        paths["/health"]["get"]["security"] = []
+        document["paths"]["/health"]["get"]["security"] = []
     return document
 
 
 def _describe_views(use_case: "UseCase", publications: Mapping[str, Publication]) -> Schema:
-    answers = {view: _object(_describe_answer(publication)) for view, publication in publications.items()}
-    result = _object({"entity": {"type": "object"}, "views": {"type": "object", "properties": answers}})
-    views = {"type": "object", "additionalProperties": _object(_STATE)}
+    answers = {view: describe_object(_describe_answer(publication)) for view, publication in publications.items()}
+    result = describe_object({"entity": {"type": "object"}, "views": {"type": "object", "properties": answers}})
+    views = {"type": "object", "additionalProperties": describe_object(STATE)}
     asked = {
         "views": {"type": "array", "items": {"enum": list(publications)}, "minItems": 1},
         "entities": _list_entities(list(publications.values()), use_case.serving.max_batch, all_needed=False),
     }
-    response = _object({"asked_at": _INSTANT, "views": views, "results": {"type": "array", "items": result}})
+    response = describe_object({"asked_at": INSTANT, "views": views, "results": {"type": "array", "items": result}})
     return _with_body(
-        _operation("look_up_views", "Several entities, each from several views", response), _object(asked)
+        describe_operation("look_up_views", "Several entities, each from several views", response),
+        describe_object(asked),
     )
 
 
 def _describe_one(publication: Publication) -> Schema:
     entity = {"type": "object", "properties": {column.name: {"type": "string"} for column in publication.entity}}
-    return _object(
+    return describe_object(
         {
             "view": {"const": publication.view},
-            **_STATE,
-            "asked_at": _INSTANT,
+            **STATE,
+            "asked_at": INSTANT,
             "entity": entity,
             **_describe_answer(publication),
         }
@@ -95,23 +105,23 @@ def _describe_one(publication: Publication) -> Schema:
 
 
 def _describe_batch(publication: Publication) -> Schema:
-    result = _object({"entity": _describe_entity(publication), **_describe_answer(publication)})
+    result = describe_object({"entity": _describe_entity(publication), **_describe_answer(publication)})
     results = {"type": "array", "items": result, "description": "in the order of the entities"}
-    return _object({"view": {"const": publication.view}, **_STATE, "asked_at": _INSTANT, "results": results})
+    return describe_object({"view": {"const": publication.view}, **STATE, "asked_at": INSTANT, "results": results})
 
 
 def _describe_answer(publication: Publication) -> Schema:
     features = {column.name: describe_value(column.type) for column in publication.columns}
     return {
         "status": {"enum": list(STATUSES)},
-        "_timestamp": _MAYBE_INSTANT,
-        "_known_at": _MAYBE_INSTANT,
-        "features": _object(features),
+        "_timestamp": MAYBE_INSTANT,
+        "_known_at": MAYBE_INSTANT,
+        "features": describe_object(features),
     }
 
 
 def _describe_entity(publication: Publication) -> Schema:
-    return _object({column.name: _describe_key(column) for column in publication.entity}) | {
+    return describe_object({column.name: _describe_key(column) for column in publication.entity}) | {
         "additionalProperties": False
     }
 
@@ -137,8 +147,9 @@ def _describe_parameter(column: ServedColumn) -> Schema:
     return {"name": column.name, "in": "query", "required": True, "schema": {**schema, "type": kinds}}
 
 
-def _operation(name: str, summary: str, response: Schema) -> Schema:
-    errors = {status: {"description": meaning} for status, meaning in _ERRORS.items()}
+def describe_operation(name: str, summary: str, response: Schema, meanings: Mapping[str, str] = _ERRORS) -> Schema:
+    """An operation with its answer, and what other statuses mean."""
+    errors = {status: {"description": meaning} for status, meaning in meanings.items()}
     answer = {"description": "the answer", "content": {"application/json": {"schema": response}}}
     return {"operationId": name, "summary": summary, "responses": {"200": answer, **errors}}
 
@@ -147,5 +158,6 @@ def _with_body(operation: Schema, body: Schema) -> Schema:
     return {**operation, "requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
 
 
-def _object(properties: Schema) -> Schema:
+def describe_object(properties: Schema) -> Schema:
+    """An object that has all of these."""
     return {"type": "object", "properties": properties, "required": list(properties)}

@@ -39,12 +39,13 @@ def require_view(name: str, served: Sequence[str], publications: Mapping[str, Pu
     return publications[name]
 
 
-def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
+def read_body(body: bytes, lists: Mapping[str, type], *, beside: Sequence[str] = ()) -> dict[str, Any]:
     """The lists of a JSON object.
 
     Args:
         body: as it came.
         lists: the lists that it must have, and of what.
+        beside: what else it may have, whatever that is.
 
     Raises:
         BadRequestError: 422: it is no such object.
@@ -54,7 +55,7 @@ def read_body(body: bytes, lists: Mapping[str, type]) -> dict[str, list[Any]]:
         document = json.loads(body, object_pairs_hook=_take_object)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(422, f"the body is no JSON: {str(error)[:200]}. Expected {shape}.") from error
-    if not isinstance(document, dict) or set(document) != set(lists):
+    if not isinstance(document, dict) or set(document) - set(beside) != set(lists):
         found = (
             f"the keys {sorted(document)[:_MOST_TOLD]}"
             if isinstance(document, dict)
@@ -85,15 +86,15 @@ def _take_once(pairs: Iterable[tuple[str, Any]], refusal: str) -> dict[str, Any]
     return found
 
 
-def require_size(lookups: int, limit: int) -> None:
-    """No more look-ups than one request may ask for.
+def require_size(asked: int, limit: int, *, what: str = "look-ups") -> None:
+    """No more look-ups, or rows, than one request may ask for.
 
     Raises:
         BadRequestError: 422: there are more.
     """
-    if lookups > limit:
+    if asked > limit:
         raise BadRequestError(
-            422, f"{lookups} look-ups in one request: at most {limit} are answered (serving.max_batch). Ask in several."
+            422, f"{asked} {what} in one request: at most {limit} are answered (serving.max_batch). Ask in several."
         )
 
 
@@ -116,7 +117,7 @@ def find_keys(
     mistakes: list[str] = []
     for at, entity in enumerate(entities):
         place = f"entity {at} of {publication.view}: "
-        told = [f"{place}unknown `{name[:100]}`{_hint(name, known)}" for name in entity if name not in known]
+        told = [f"{place}unknown `{name[:100]}`{suggest_name(name, known)}" for name in entity if name not in known]
         told += [f"{place}`{name}` is lacking" for name in names if name not in entity]
         if not told:
             try:
@@ -134,7 +135,8 @@ def find_keys(
     return keys
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
+def suggest_name(name: str, known: Iterable[str]) -> str:
+    """`, did you mean …?` where a known name is near."""
     nearest = get_close_matches(name[:100], list(known), n=1)
     return f", did you mean `{nearest[0]}`?" if nearest else ""
 

@@ -93,9 +93,16 @@ class FeatureService:
 
     def describe(self) -> dict[str, Any]:
         """The OpenAPI document of what is published now."""
+        return describe_server(self.use_case, self.list_published())
+
+    def list_published(self) -> dict[str, Publication]:
+        """What is published now of the views that are served."""
         served = self.use_case.served_views()
-        published = {view: publication for view, publication in self._publications().items() if view in served}
-        return describe_server(self.use_case, published)
+        return {view: publication for view, publication in self._publications().items() if view in served}
+
+    def column_types(self, view: str) -> dict[str, Any]:
+        """Spark's type of each feature of a view that was looked up."""
+        return {column.name: column.type for column in self._plan(view).publication.columns}
 
     def _publications(self) -> dict[str, Publication]:
         states = self.store.read_states()
@@ -103,7 +110,14 @@ class FeatureService:
 
     def _look_up(self, views: Sequence[str], entities: Sequence[Entity]) -> dict[str, Any]:
         require_size(len(views) * len(entities), self.use_case.serving.max_batch)
-        moment = to_microseconds(self.clock())
+        return self.look_up(views, entities, moment=to_microseconds(self.clock()))
+
+    def look_up(self, views: Sequence[str], entities: Sequence[Entity], *, moment: int) -> dict[str, Any]:
+        """What is known of entities in views at a moment, in microseconds; however many there are.
+
+        Raises:
+            BadRequestError: it cannot be answered, and why.
+        """
         looked = self._find(views, entities)
         results: list[dict[str, Any]] = [{"entity": entity, "views": {}} for entity in entities]
         for view, found in looked.items():

@@ -84,7 +84,9 @@ def _need_batches(lake: "Lake", *, keep: int) -> Iterator[Wanted]:
     for batch in batches:
         yield "predictions", batch["predictions_version"], f"rows of batch {batch['batch_id']}"
         if batch["current_version"] is not None:
-            yield "predictions_current", batch["current_version"], f"published by batch {batch['batch_id']}"
+            at, name = batch["current_version"], batch["batch_id"]
+            yield "predictions_current", at, f"published by batch {name}"
+            yield "predictions_current", at - 1, f"what a rollback of batch {name} brings back"
     runs = {batch["run_id"]: batch["batch_id"] for batch in batches}
     if runs and table_exists(lake, RUNS):
         scored = read_table(lake, RUNS).where((F.col("step") == "score") & F.col("run_id").isin([*runs]))

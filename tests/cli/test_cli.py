@@ -15,8 +15,9 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.lake import Commit
 from tests.flights_sample import PROJECT
 
-VERBS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
-GROUPED = [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
+VERBS = sorted(command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback)
+GROUPED = [("batches", verb) for verb in ("list", "show", "diff", "publish", "hold", "rollback")]
+GROUPED += [("quarantine", verb) for verb in ("list", "show", "replay", "discard")]
 GROUPED += [("features", verb) for verb in ("build", "plan", "backfill", "list", "show", "search")]
 GROUPED += [("datasets", verb) for verb in ("list", "show", "diff", "recreate", "export")]
 GROUPED += [("experiments", verb) for verb in ("list", "compare")]
@@ -79,6 +80,9 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
         "promote",
         "rollback",
         "score",
+        "export",
+        "wait-for",
+        "views",
         "monitor",
         "report",
     }
@@ -86,11 +90,15 @@ def test_there_is_a_verb_for_every_stage_and_for_looking() -> None:
         "audit",
         "backtest",
         "card",
+        "champions",
+        "explain-row",
+        "shadow",
         "reproduce",
         "validate",
         "runs",
         "sql",
         "schema",
+        "serve",
         "doctor",
         "init",
         "catalog",

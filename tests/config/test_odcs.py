@@ -44,6 +44,34 @@ def test_the_standard_takes_the_contract_of_the_flights(monkeypatch: pytest.Monk
     assert [column["logicalType"] for column in contract["schema"][-1]["properties"]] == ["array", "object"]
 
 
+def test_what_predictions_promise_is_in_their_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    kinds = {
+        "flight_id": "string",
+        "prediction": "double",
+        "predicted_class": "int",
+        "role": "string",
+        "segment": "string",
+    }
+    columns = [TableColumn(name, kind, nullable=True, comment="why") for name, kind in kinds.items()]
+    use_case = load_use_case("flights", overrides={"monitoring.freshness": "2d"})
+    contract = yaml.safe_load(write_contract(use_case, {"predictions_current": columns}))
+    jsonschema.validate(contract, json.loads(OpenDataContractStandard.json_schema()))
+    (table,) = contract["schema"]
+    told = {column["name"]: column for column in table["properties"]}
+    assert [name for name, column in told.items() if column["required"]] == [*kinds][:4]
+    assert told["flight_id"]["primaryKeyPosition"] == 1
+    assert told["prediction"]["logicalTypeOptions"] == {"minimum": 0.0, "maximum": 1.0}
+    assert [told[name]["quality"][0]["arguments"]["validValues"] for name in ("predicted_class", "role")] == [
+        [0, 1],
+        ["champion"],
+    ]
+    assert table["quality"][0]["arguments"] == {"properties": ["flight_id"]}
+    assert contract["slaProperties"] == [
+        {"property": "latency", "value": 2, "unit": "d", "element": "predictions_current.scored_at"}
+    ]
+
+
 def test_every_rule_is_in_it(project: Path) -> None:
     text = export(
         project,

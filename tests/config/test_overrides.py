@@ -47,7 +47,7 @@ def test_overrides_reach_everything(project: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("scoring.treshold", "0.4", "--set scoring.treshold: unknown key; allowed: from, as_of, roles, threshold, hold_if, explain; did you mean 'threshold'?"),
+        ("scoring.treshold", "0.4", "--set scoring.treshold: unknown key; allowed: from, as_of, incremental, roles, threshold, max_violation_ratio, hold_if, explain; did you mean 'threshold'?"),
         ("scoring.threshold", "high", "--set scoring.threshold: found 'high'; allowed: a number"),
         ("scoring.explain", "", "--set scoring.explain: found nothing; allowed: a whole number"),
         ("scoring.threshold", "[", "--set scoring.threshold: cannot be read: "),

@@ -226,7 +226,9 @@ CASES = [
     ),
     pytest.param(
         {"champion: publish": "champoin: publish"},
-        ["73: scoring.roles.champoin: the name 'champoin'; allowed: champion, challenger; did you mean 'champion'?"],
+        [
+            "73: scoring.roles.champoin: the name 'champoin'; allowed: champion, challenger, shadow; did you mean 'champion'?"
+        ],
         id="a role misspelled",
     ),
     pytest.param(

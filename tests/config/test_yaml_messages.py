@@ -18,7 +18,7 @@ CASES = [
     pytest.param(
         {"monitoring:": "monitorring:"},
         [
-            "75: monitorring: unknown key; allowed: name, description, owner, sources, features, dataset, audit, model, gates, scoring, serving, monitoring, maintenance; did you mean 'monitoring'?"
+            "75: monitorring: unknown key; allowed: name, description, owner, sources, features, dataset, audit, model, gates, scoring, serving, exports, monitoring, maintenance; did you mean 'monitoring'?"
         ],
         id="an unknown section",
     ),

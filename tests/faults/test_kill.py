@@ -54,7 +54,7 @@ def run_and_die(folder: Path, point: str) -> int:
 def fingerprint(rows: DataFrame, table: str) -> tuple[object, ...]:
     """Count and hash over all columns that the same data must give again; maps are compared as text, doubles rounded."""
     left_out = [c for c in MADE_ANEW if c in rows.columns and not (c == "as_of" and table != "training_sets")]
-    told_by_versions = ("fingerprint", "predictions_version", "current_version", "gates", "checks")
+    told_by_versions = ("fingerprint", "predictions_version", "current_version", "gates", "checks", "history")
     rows = rows.drop(*left_out, "_source_file", "_batch_id", *told_by_versions)
     columns = [F.col(name).cast("string") if kind.startswith("map") else F.col(name) for name, kind in rows.dtypes]
     hashed = F.xxhash64(*columns)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 
 from sparkml_ops.config.load import load_use_case
 from sparkml_ops.config.use_case import UseCase
-from sparkml_ops.errors import ConfigError, ContractError, TrainingError
+from sparkml_ops.errors import ConfigError, ConflictError, ContractError, TrainingError
 from sparkml_ops.features import audit_training_set, create_training_set, describe_training_set, read_training_set
 from sparkml_ops.lake import Lake, open_lake, read_table
 from sparkml_ops.models import find_version, load_version, predict_rows, prepare_tracking, read_training, write_card
@@ -23,7 +24,7 @@ from sparkml_ops.monitoring import monitor
 from sparkml_ops.pipeline import RunResult, run
 from sparkml_ops.promotion import promote
 from sparkml_ops.reporting import report
-from sparkml_ops.scoring import score
+from sparkml_ops.scoring import diff_batch, plan_scoring, publish_batch, roll_back_batch, score
 from sparkml_ops.training import train
 from sparkml_ops.training.compare import compare_trainings
 from sparkml_ops.training.reproduce import reproduce
@@ -244,6 +245,34 @@ def test_the_card_tells_of_numbers_and_of_no_classes(parcels: Parcels) -> None:
     assert read_training(tracking, version).metric == "rmse"
 
 
+def find_versions(lake: Lake) -> set[int]:
+    return {row[0] for row in read_table(lake, "predictions_current").select("model_version").distinct().collect()}
+
+
+def test_an_increment_is_published_taken_back_and_brought_again(parcels: Parcels, second: dict[str, Any]) -> None:
+    use_case, lake = parcels.use_case(scoring__incremental="true"), parcels.lake
+    asked = read_table(lake, "clean_parcels").where("sent_at >= '2024-03-01'").count()
+    first = next(one for one in score(use_case, lake).batches if one.role == "champion")
+    assert (first.status, first.rows, first.model_version) == ("published", asked, 2)
+    assert score(use_case, lake).batches == ()
+    days = plan_scoring(use_case, lake).days
+    assert (sum(one.asked for one in days), sum(one.published for one in days)) == (asked, asked)
+    difference = diff_batch(use_case, lake, first.batch_id)
+    assert difference.is_published
+    assert (difference.added, difference.removed, difference.changed + difference.same) == (0, 0, asked)
+    assert difference.changed > 0
+
+    roll_back_batch(use_case, lake, first.batch_id, reason="not yet")
+    assert find_versions(lake) == {1}
+    kept = score(use_case, lake)
+    assert (kept.is_held, kept.refusal) == (True, "not yet")
+    assert find_versions(lake) == {1}
+    publish_batch(use_case, lake, first.batch_id, reason="now")
+    assert find_versions(lake) == {2}
+    with pytest.raises(ConfigError, match="--full scores all rows under this name"):
+        score(use_case, lake, batch="mine")
+
+
 def test_the_pages_tell_of_the_error(parcels: Parcels, second: dict[str, Any]) -> None:
     score(second["use_case"], parcels.lake)
     written = report(second["use_case"], parcels.lake)
@@ -303,6 +332,28 @@ def test_a_batch_that_was_scored_before_the_task_was_switched_is_told_and_not_ju
     assert (figure.name, figure.value, figure.verdict) == ("task_switched", None, "alert")
     assert "the batch was scored for the task regression, and model.task is multiclass" in found.alerts[-1].message
     assert any(one.scope == "drift" and one.value is not None for one in found.figures)
+
+
+def test_other_rows_under_a_known_name_are_refused_until_they_may_replace_them(parcels: Parcels) -> None:
+    use_case, lake = parcels.use_case(), parcels.lake
+    moment = datetime(2024, 3, 5, tzinfo=UTC)
+    first = score(use_case, lake, batch="mine", since=moment)
+    other = parcels.use_case(scoring__explain="0")
+    with pytest.raises(ConflictError, match=rf"{first.batches[0].rows} differ, 0 are new, 0 are gone, 0 are the same"):
+        score(other, lake, batch="mine", since=moment)
+    replaced = score(other, lake, batch="mine", since=moment, replace=True)
+    assert replaced.batches[0].status == "published"
+    assert len(replaced.batches[0].history) == len(first.batches[0].history) + 1
+    with pytest.raises(ConfigError, match="is not before --to"):
+        score(use_case, lake, since=moment, until=moment)
+
+
+def test_the_command_line_shows_the_batches(parcels: Parcels) -> None:
+    listed = subprocess_cli(parcels.folder, "batches", "list", "parcels")
+    assert listed.returncode == 0, listed.stderr
+    assert "published" in listed.stdout
+    unknown = subprocess_cli(parcels.folder, "batches", "show", "parcels", "mien")
+    assert (unknown.returncode, "Did you mean mine?" in unknown.stderr) == (2, True)
 
 
 def test_the_command_line_shows_the_labels(parcels: Parcels) -> None:

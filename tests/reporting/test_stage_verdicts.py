@@ -117,6 +117,16 @@ def test_a_held_batch() -> None:
     assert verdict.status == "attention"
     assert "Held by rows_changed" in verdict.sentence
     assert "scoring.hold_if" in verdict.advice[0].text
+    assert verdict.advice[0].command == 'sparkml-ops batches publish shop 2024-03 --reason "…"'
+
+
+def test_a_batch_that_a_person_took_back() -> None:
+    taken = replace(make_batch("2024-03", "rolled_back", 2), decided_by="ann", reason="the feed was doubled")
+    verdict = judge(make_facts(scoring=ScoringFacts((taken, make_batch()), make_batch())), "scoring")
+    assert verdict.status == "attention"
+    assert "is rolled back" in verdict.sentence
+    assert "ann said so: the feed was doubled." in verdict.sentence
+    assert verdict.advice[0].command == "sparkml-ops batches diff shop 2024-03"
 
 
 def test_a_batch_that_was_not_published() -> None:

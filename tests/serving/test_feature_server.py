@@ -20,8 +20,9 @@ from sparkml_ops.errors import ConfigError
 from sparkml_ops.lake import Lake
 from sparkml_ops.serving.publication import Pending, Publication, ServedColumn, to_microseconds
 from sparkml_ops.serving.publish import publish_features
-from sparkml_ops.serving.server import LONGEST_BODY, create_app, serve_features
+from sparkml_ops.serving.server import create_app, serve_features
 from sparkml_ops.serving.stores import Change, FeatureStore, open_store
+from sparkml_ops.serving.web import LONGEST_BODY
 
 LONG, TEXT = ServedColumn("n", "long"), ServedColumn("customer", "string")
 

@@ -19,7 +19,7 @@ from sparkml_ops.config.rules.scope import (
 )
 
 RESERVED = (
-    "label", "split", "prediction", "predicted_class", "predicted_label", "probabilities", "as_of", "model_name", "model_version", "role", "segment",
+    "label", "split", "prediction", "predicted_class", "predicted_label", "probabilities", "as_of", "model_name", "model_version", "role", "segment", "refused_at", "features_digest",
     "batch_id", "run_id", "feature_versions", "scored_at", "reasons",
 )  # fmt: skip
 """Columns of training sets and of the prediction ledger, which no entity or feature can be called."""

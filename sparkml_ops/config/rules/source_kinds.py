@@ -15,7 +15,7 @@ _OF_FILES = {
     "partition_columns": ("csv", "json", "parquet"),
 }
 _SECTIONS = ("jdbc", "delta", "python")
-_CREDENTIALS = re.compile(r"//[^/?]*@|[?&;](user|username|password|pwd)=|^jdbc:oracle:[^@]*/[^@]*@", re.IGNORECASE)
+CREDENTIALS = re.compile(r"//[^/?]*@|[?&;](user|username|password|pwd)=|^jdbc:oracle:[^@]*/[^@]*@", re.IGNORECASE)
 _FUNCTION = re.compile(r"[\w.]+:\w+")
 
 
@@ -40,7 +40,7 @@ def check_kind(path: KeyPath, source: Source) -> Iterator[Finding]:
 def _check_jdbc(path: KeyPath, source: Source) -> Iterator[Finding]:
     if not source.path.startswith("jdbc:"):
         yield Finding((*path, "path"), "no database", "its URL, such as jdbc:postgresql://host:5432/shop")
-    elif _CREDENTIALS.search(source.path):
+    elif CREDENTIALS.search(source.path):
         yield Finding(
             (*path, "path"), "a user or a password in the URL", "a URL without; they belong to jdbc.user, jdbc.password"
         )
