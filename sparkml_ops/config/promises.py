@@ -58,6 +58,5 @@ def _limit_answers(use_case: "UseCase") -> Iterator[Promise]:
         )
     if use_case.model.task == "binary":
         yield Promise("predicted_class", "predicted_class is 0 or 1", "predicted_class IN (0, 1)", among=(0, 1))
-    roles = tuple(role for role, use in use_case.scoring.roles.items() if use == "publish")
-    named = ", ".join(f"'{role}'" for role in roles)
-    yield Promise("role", f"role is {' or '.join(roles)}", f"role IN ({named})", among=roles)
+    role = use_case.scoring.publisher
+    yield Promise("role", f"role is {role}", f"role = '{role}'", among=(role,))

@@ -62,3 +62,8 @@ class Scoring(Section):
     )
     hold_if: HoldIf = HoldIf()
     explain: int = Field(default=0, ge=0, le=20, description="top reasons per row")
+
+    @property
+    def publisher(self) -> Role:
+        """The one role whose predictions consumers read; that there is one is checked when the file is loaded."""
+        return next(role for role, use in self.roles.items() if use == "publish")

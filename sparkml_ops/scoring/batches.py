@@ -146,7 +146,7 @@ def roll_back_batch(
         elif at is not None:
             _require_told(use_case, publications, at, with_later=with_later)
             of_version = [one for one in known if one.model_version == at.model_version]
-            taken = [one for one in of_version if _may_publish(use_case, one)] or of_version or known
+            taken = [one for one in of_version if one.role == use_case.scoring.publisher] or of_version or known
             commits.append(take_back(lake, at))
         elif not unplaced:
             raise ConfigError(
@@ -212,7 +212,7 @@ def choose_batch(use_case: "UseCase", lake: Lake, batch: str, version: int | Non
         ConfigError: no such batch, or it was only scored in the shadow.
     """
     known = find_batch(use_case, lake, batch)
-    found = [one for one in known if _may_publish(use_case, one) and version in (None, one.model_version)]
+    found = [one for one in known if one.role == use_case.scoring.publisher and version in (None, one.model_version)]
     if not found:
         which = "" if version is None else f" by version {version}"
         raise ConfigError(
@@ -220,10 +220,6 @@ def choose_batch(use_case: "UseCase", lake: Lake, batch: str, version: int | Non
             f"{batch}` scores it with the champion."
         )
     return found[-1]
-
-
-def _may_publish(use_case: "UseCase", batch: PredictionBatch) -> bool:
-    return use_case.scoring.roles.get(batch.role) == "publish"  # type: ignore[call-overload,no-any-return]
 
 
 def _tell(known: Sequence[PredictionBatch]) -> str:

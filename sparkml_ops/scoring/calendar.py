@@ -75,7 +75,7 @@ def plan_scoring(
         ConfigError: the span is empty.
         ModelNotFoundError: nobody would score.
     """
-    role = next(role for role, use in use_case.scoring.roles.items() if use == "publish")
+    role = use_case.scoring.publisher
     version = find_version(prepare_tracking(use_case.environment), use_case.name, alias=role)
     rows, _ = resolve_relation(lake, use_case.scoring.relation)
     as_of, key = use_case.scoring.as_of, use_case.dataset.key_columns()

@@ -13,7 +13,7 @@ from sparkml_ops.models import PREDICTED_LABEL, PREDICTION, SEGMENT, PackagedMod
 from sparkml_ops.scoring.checks import BatchFigures, check_batch, check_promises
 from sparkml_ops.scoring.ledger import RULES, PredictionBatch, decide_batch, read_batches, read_predictions
 from sparkml_ops.scoring.request import is_increment
-from sparkml_ops.scoring.roles import Asked, name_publisher
+from sparkml_ops.scoring.roles import Asked
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -49,7 +49,9 @@ def judge_batch(
         counts = written.agg(*totals).collect()[0]
         actual = count_bins(written.select(answer), reference)[answer]
         levels = _count_levels(written, model)
-        broken = find_broken(use_case, written.withColumn("role", F.lit(name_publisher(use_case))))  # as if it were theirs
+        broken = find_broken(
+            use_case, written.withColumn("role", F.lit(use_case.scoring.publisher))
+        )  # as if it were theirs
     finally:
         written.unpersist()
     is_compared = last is not None and hold_if.published_psi_over is not None
@@ -78,7 +80,7 @@ def judge_batch(
         segment_levels=levels,
     )
     failed = "; ".join(check.reason for check in checks if check.verdict == "failed")
-    if not failed or use_case.scoring.roles[draft.role] != "publish":  # type: ignore[index]
+    if not failed or draft.role != use_case.scoring.publisher:
         return judged
     return decide_batch(judged, "held", by=RULES, reason=failed, run_id=draft.run_id)
 

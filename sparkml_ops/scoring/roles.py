@@ -64,19 +64,17 @@ def load_roles(use_case: "UseCase") -> Roles:
 
 def find_publisher(use_case: "UseCase", models: Roles) -> tuple[ModelVersion, PackagedModel]:
     """The version whose answers are published, and its model."""
-    return next(of for role, of in models.items() if use_case.scoring.roles[role] == "publish")  # type: ignore[index]
+    return models[use_case.scoring.publisher]
 
 
 def count_reasons(use_case: "UseCase", role: str) -> int:
     """How many reasons each row gets: only consumers are told any."""
-    return use_case.scoring.explain if use_case.scoring.roles[role] == "publish" else 0  # type: ignore[index]
+    return use_case.scoring.explain if role == use_case.scoring.publisher else 0
 
 
 def is_settled(use_case: "UseCase", batch: PredictionBatch) -> bool:
     """Whether nothing is left to do for a batch: it is published, or its role never publishes."""
-    return batch.status == "published" or (
-        batch.status == "scored" and use_case.scoring.roles.get(batch.role) != "publish"  # type: ignore[call-overload]
-    )
+    return batch.status == "published" or (batch.status == "scored" and batch.role != use_case.scoring.publisher)
 
 
 def draft_batch(

@@ -158,7 +158,7 @@ def _score_roles(use_case: "UseCase", lake: Lake, asked: Asked, models: Roles) -
     batches, commits = [batch for batch, _ in written], [*refused, *(commit for _, commit in written)]
     if batches != [one.before for one in scored]:
         commits.append(write_batches(lake, batches, write_id=f"{run_id}:scored"))
-    champion = next(b for b in batches if use_case.scoring.roles[b.role] == "publish")  # type: ignore[index]
+    champion = next(batch for batch in batches if batch.role == use_case.scoring.publisher)
     if champion.status not in KEPT_BACK:
         published, more = publish_batch_rows(
             lake, champion, key=use_case.dataset.key_columns(), by=RULES, reason=_PASSED, run_id=run_id

@@ -56,7 +56,7 @@ class ChampionWatch:
         self.current: Champion | None = None
         self.trouble: str | None = None
         self._use_case, self._tracking, self._metrics = use_case, tracking, metrics
-        self._alias = next(role for role, use in use_case.scoring.roles.items() if use == "publish")
+        self._alias = use_case.scoring.publisher
 
     def look(self) -> None:
         """Take over what the alias points to, if it is not what answers already."""
