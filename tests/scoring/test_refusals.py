@@ -60,7 +60,7 @@ def test_rows_within_the_budget_go_to_quarantine_and_leave_it_when_they_are_mend
         ContractError, match=r"of 42 rows 3 cannot be scored, more than scoring.max_violation_ratio: 0.05"
     ):
         open_request(shop(), lake, Wanted())
-    request = open_request(shop(max_violation_ratio=0.1), lake)
+    request = open_request(shop(max_violation_ratio=0.1), lake, Wanted())
     assert (request.rows, request.rows_refused, request.moments.count(), request.refused.count()) == (39, 3, 39, 3)
     assert request.batch_id == "2026-01-01_2026-01-01"
 
